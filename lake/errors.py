@@ -1,0 +1,133 @@
+"""Every error the lake raises on purpose: one class, and one table of codes with exit status and the way out.
+
+    raise LakeError("UNKNOWN_SYMBOL", '"BTCUSD" is not in the lake', where="exchange BINANCE", fix=["dl list"])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit status of `dl`; any other status means failure too."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    PARTIAL = 3
+    FINDINGS = 4
+    NOT_INITIALISED = 10
+    LOCKED = 11
+    REFUSED = 12
+    SOURCE = 13
+    STORAGE = 14
+    NOT_FOUND = 15
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means: its exit status, why it comes about, and the usual way out."""
+
+    exit: Exit
+    why: str
+    fix: tuple[str, ...] = ()
+
+
+CODES: dict[str, Code] = {
+    "UNEXPECTED": Code(Exit.UNEXPECTED, "This is a bug in dl-datalake.", ("run the command again with -v and report it",)),
+    "USAGE": Code(Exit.USAGE, "The command's words do not fit together.", ("see the command's --help",)),
+    "BAD_DATE": Code(
+        Exit.USAGE, "Dates are UTC: 2024, 2024-03, 2024-03-05, 2024-03-05T10:00Z, -7d or now.", ("write the date so",)
+    ),
+    "AMBIGUOUS": Code(Exit.USAGE, "More than one thing fits, and the lake does not guess.", ("name the one you mean",)),
+    "PERIOD": Code(Exit.USAGE, "The period cannot be told from the data, or does not fit it.", ("give --period",)),
+    "LAKE_NOT_INITIALISED": Code(
+        Exit.NOT_INITIALISED, "There is no manifest.db here or in any folder above.", ("dl init", "or --root FOLDER")
+    ),
+    "MANIFEST_TOO_NEW": Code(
+        Exit.UNEXPECTED, "The manifest was written by a newer dl-datalake.", ("upgrade dl-datalake",)
+    ),
+    "MANIFEST_DAMAGED": Code(
+        Exit.FINDINGS, "manifest.db cannot be read, or its hash chain is broken.", ("dl verify", "restore a backup of manifest.db")
+    ),
+    "LOCKED": Code(Exit.LOCKED, "Another process is writing.", ("try again", "or wait longer with --wait SECONDS")),
+    "FORKED": Code(
+        Exit.UNEXPECTED,
+        "An open lake cannot be used in a forked process: SQLite would lose committed rows.",
+        ("open the lake in the new process", "or start processes with the 'spawn' method"),
+    ),
+    "SOURCE_NOT_FOUND": Code(Exit.NOT_FOUND, "No file has this name or matches this pattern.", ("check the path",)),
+    "SOURCE_UNREADABLE": Code(
+        Exit.REFUSED, "The file is truncated, damaged or not what its name says.", ("fetch it again from the vendor",)
+    ),
+    "SOURCE_CHECKSUM": Code(
+        Exit.REFUSED, "The file's SHA-256 is not the one its .CHECKSUM file states.", ("fetch both again from the vendor",)
+    ),
+    "SOURCE_UNSAFE": Code(
+        Exit.REFUSED, "The archive would unpack to far more than a data file does.", ("unpack it by hand and look at it",)
+    ),
+    "FORMAT_UNKNOWN": Code(
+        Exit.REFUSED,
+        "No known vendor format fits the file, and its columns are not recognised.",
+        ("name the columns: --map open=o,high=h", "or the format: --format NAME"),
+    ),
+    "FORMAT_MISMATCH": Code(Exit.REFUSED, "The file does not fit the format that was asked for.", ("drop --format",)),
+    "COLUMN_MISSING": Code(Exit.REFUSED, "The schema needs a column the source does not have.", ("--map NAME=COLUMN",)),
+    "TIME_FORMAT": Code(Exit.REFUSED, "The times cannot be read without guessing.", ("--map ts=COLUMN", "or --tz ZONE")),
+    "SCHEMA": Code(
+        Exit.REFUSED,
+        "Too many rows break the schema, so nothing was written: the columns, unit or delimiter may be wrong.",
+        ("look at the rows named above", "--map NAME=COLUMN", "or accept the loss with --max-bad 100%"),
+    ),
+    "CONFLICT": Code(
+        Exit.REFUSED,
+        "Rows differ from what is stored under the same key, and --on-conflict fail was given.",
+        ("--on-conflict newest", "or --on-conflict keep"),
+    ),
+    "SYMBOL_CASE": Code(
+        Exit.REFUSED,
+        "Two vendor symbols that differ only in case would share one folder.",
+        ("use the spelling the series was made with", "or another --symbol"),
+    ),
+    "DISK_FULL": Code(Exit.STORAGE, "The disk is full; nothing was changed.", ("free some space and run it again",)),
+    "STORAGE": Code(Exit.STORAGE, "The disk or the file system refused.", ("check the disk and its permissions",)),
+    "FILE_MISSING": Code(Exit.FINDINGS, "A file the manifest names is not there.", ("dl verify", "restore it from a backup")),
+    "FILE_DAMAGED": Code(
+        Exit.FINDINGS, "The file's bytes are not those that were stored.", ("dl verify", "restore it from a backup")
+    ),
+    "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
+    "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
+    "UNKNOWN_SNAPSHOT": Code(Exit.NOT_FOUND, "The lake has no such snapshot.", ("dl history",)),
+    "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
+    "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),
+    "INTERRUPTED": Code(Exit.INTERRUPTED, "It was stopped from outside; what was acknowledged is safe.", ("run it again to go on",)),
+}
+"""Code without its `E_` prefix → meaning. docs/errors.md has an anchor for each."""
+
+
+class LakeError(Exception):
+    """An error with a code, and with what, where, why and how to fix; `exit` is the exit status of `dl`."""
+
+    def __init__(
+        self, code: str, message: str, *, where: str = "", why: str = "", fix: list[str] | tuple[str, ...] = ()
+    ) -> None:
+        """Take the code (a key of CODES) and what happened; why and fix default to the code's own."""
+        entry = CODES[code]
+        super().__init__(message)
+        self.code = f"E_{code}"
+        self.exit = entry.exit
+        self.message = message
+        self.where = where
+        self.why = why or entry.why
+        self.fix = tuple(fix) or entry.fix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by code and parts, so that worker processes can pass it on."""
+        return (_rebuild, (self.code[2:], self.message, self.where, self.why, self.fix))
+
+
+def _rebuild(code: str, message: str, where: str, why: str, fix: tuple[str, ...]) -> LakeError:
+    return LakeError(code, message, where=where, why=why, fix=fix)

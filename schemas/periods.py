@@ -1,0 +1,77 @@
+"""Periods (`1m`, `4h`, `1mo`, `1m-bid`, `1d-split`) and grains (how long a partition is)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Grain = Literal["day", "month", "year"]
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SIDES = ("bid", "ask", "mid", "mark", "index", "premium")
+ADJUSTMENTS = ("split", "total")
+_PATTERN = re.compile(
+    rf"(?P<n>[1-9][0-9]{{0,4}})(?P<unit>mo|[smhdw])(?P<side>-(?:{'|'.join(SIDES)}))?(?P<adj>-(?:{'|'.join(ADJUSTMENTS)}))?"
+)
+_MICRO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The length of a bar with what else is part of its identity: price side and adjustment."""
+
+    n: int
+    unit: str
+    side: str = ""
+    adjustment: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Period:
+        """Parse `1m`, `1mo`, `1m-bid`, `1d-split`, `1d-bid-total`; ValueError says what is expected."""
+        match = _PATTERN.fullmatch(text)
+        if not match:
+            msg = f"{text!r} is not a period: expected <n><unit>, unit one of s m h d w mo, such as 1m, 4h or 1d-split"
+            raise ValueError(msg)
+        side, adjustment = (match[g][1:] if match[g] else "" for g in ("side", "adj"))
+        return cls(int(match["n"]), match["unit"], side, adjustment)
+
+    def __str__(self) -> str:
+        """Return the canonical text, which `parse` reads back."""
+        return f"{self.n}{self.unit}" + "".join(f"-{s}" for s in (self.side, self.adjustment) if s)
+
+    @property
+    def fixed_us(self) -> int | None:
+        """Length in microseconds, or None for months, which have no fixed length."""
+        return None if self.unit == "mo" else self.n * _UNIT_SECONDS[self.unit] * _MICRO
+
+    @property
+    def grid_us(self) -> int | None:
+        """The grid its bars' opens lie on: the length for periods below a day, else None (any label goes)."""
+        return self.fixed_us if self.unit in "smh" and self.n * _UNIT_SECONDS[self.unit] < _UNIT_SECONDS["d"] else None
+
+    @property
+    def grain(self) -> Grain:
+        """Day up to 1m; month above 1m and below 1d; year from 1d up."""
+        seconds = 30 * _UNIT_SECONDS["d"] if self.unit == "mo" else self.n * _UNIT_SECONDS[self.unit]
+        if seconds <= _UNIT_SECONDS["m"]:
+            return "day"
+        return "month" if seconds < _UNIT_SECONDS["d"] else "year"
+
+
+def from_step(step_us: int) -> Period | None:
+    """Return the period whose bars are `step_us` microseconds apart; None when no usual period is.
+
+    Steps of 28 to 31 days are a month.
+    """
+    day = _UNIT_SECONDS["d"] * _MICRO
+    if 28 * day <= step_us <= 31 * day:
+        return Period(1, "mo")
+    if step_us <= 0 or step_us % _MICRO:
+        return None
+    for unit in ("w", "d", "h", "m", "s"):
+        count, rest = divmod(step_us, _UNIT_SECONDS[unit] * _MICRO)
+        if count and not rest:
+            limit = {"w": 1, "d": 6, "h": 23, "m": 59, "s": 59}[unit]
+            return Period(count, unit) if count <= limit else None
+    return None
