@@ -35,7 +35,7 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 nightly: $(STAMP) ## every test there is: full sweeps and servers included
 	$(BIN)/python -m pytest -m "" --timeout 3600 $(PYTEST_ARGS)

@@ -53,3 +53,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, and not what this file imports to provide them."""
+    return sorted(__all__)
