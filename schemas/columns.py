@@ -76,6 +76,10 @@ class Schema:
     low: str = ""
     high: str = ""
 
+    def __hash__(self) -> int:
+        """Hash by name and version: schemas are cache keys on hot paths, and hashing every column is slow."""
+        return hash((self.name, self.version))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Column names in stored order."""
