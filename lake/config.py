@@ -1,0 +1,170 @@
+"""Where a lake lies and what it may use; read once, handed down, never changed.
+
+Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
+`[lake]` table takes data_root, db_path, memory_mb, threads and wait; paths in it are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANIFEST_NAME = "manifest.db"
+FILE_NAME = "dl.toml"
+_VARIABLES = {
+    "data_root": "DL_DATA_ROOT",
+    "db_path": "DL_DB_PATH",
+    "memory_mb": "DL_MEMORY_MB",
+    "threads": "DL_THREADS",
+    "wait": "DL_WAIT",
+}
+MIN_MEMORY_MB = 16
+MEMORY_MB = 128
+THREADS = min(2, os.cpu_count() or 1)
+WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One lake's folders and limits; every path is absolute."""
+
+    root: Path
+    data: Path
+    manifest: Path
+    memory_mb: int = MEMORY_MB
+    """Rows a command may buffer before it spills; the interpreter and its libraries come on top."""
+    threads: int = THREADS
+    wait_s: float = WAIT_S
+    """How long to wait for another writer."""
+
+    @property
+    def log(self) -> Path:
+        """The append-only mirror of the snapshots, beside the data."""
+        return self.data / "_log" / "commits.jsonl"
+
+
+def locate(  # noqa: PLR0913 -- one keyword a setting
+    root: str | Path | None = None,
+    *,
+    data_root: str | Path | None = None,
+    db_path: str | Path | None = None,
+    memory_mb: int | None = None,
+    threads: int | None = None,
+    wait_s: float | None = None,
+    must_exist: bool = True,
+) -> Config:
+    """Find the lake and settle its configuration.
+
+    Args:
+        root: The lake's folder; without it (and DL_ROOT) the nearest of the current folder and those above it that
+            holds manifest.db or dl.toml.
+        data_root: Where the data files lie; `<root>/data` unless set.
+        db_path: The manifest; `<root>/manifest.db` unless set.
+        memory_mb: Megabytes to buffer.
+        threads: Worker threads.
+        wait_s: Seconds to wait for another writer.
+        must_exist: Refuse when there is no manifest yet; without it the current folder may become a lake.
+
+    Raises:
+        LakeError: LAKE_NOT_INITIALISED when there is no lake, USAGE when a setting cannot be read.
+    """
+    given = {"data_root": data_root, "db_path": db_path, "memory_mb": memory_mb, "threads": threads, "wait": wait_s}
+    outside, names = _outside_settings(given)
+    home = _root(root or os.environ.get("DL_ROOT") or None, outside.get("db_path"), must_exist=must_exist)
+    inside = _file_settings(home / FILE_NAME)
+
+    def path(key: str, default: Path) -> Path:
+        if key in outside:
+            return _absolute(outside[key])
+        return home / str(inside[key]) if key in inside else default
+
+    def number(key: str, default: float, least: float) -> float:
+        for source, name in ((outside, names.get(key, key)), (inside, f"{home / FILE_NAME}: {key}")):
+            if key in source:
+                return _number(source[key], name, least)
+        return default
+
+    config = Config(
+        root=home,
+        data=path("data_root", home / "data"),
+        manifest=path("db_path", home / MANIFEST_NAME),
+        memory_mb=int(number("memory_mb", MEMORY_MB, MIN_MEMORY_MB)),
+        threads=int(number("threads", THREADS, 1)),
+        wait_s=number("wait", WAIT_S, 0),
+    )
+    if must_exist and not config.manifest.is_file():
+        raise LakeError("LAKE_NOT_INITIALISED", f"no lake here: {config.manifest} does not exist", where=str(home))
+    return config
+
+
+def _outside_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings from arguments and environment, and what to call each in a message."""
+    settings: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for key, variable in _VARIABLES.items():
+        if given[key] is not None:
+            settings[key], names[key] = given[key], key
+        elif os.environ.get(variable):
+            settings[key], names[key] = os.environ[variable], variable
+    return settings, names
+
+
+def _root(root: str | Path | None, db_path: str | Path | None, *, must_exist: bool) -> Path:
+    if root is not None:
+        return _absolute(root)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / MANIFEST_NAME).is_file() or (folder / FILE_NAME).is_file():
+            return folder
+    if db_path is not None:
+        return _absolute(db_path).parent
+    if must_exist:
+        raise LakeError("LAKE_NOT_INITIALISED", "no lake here", where=f"{here} (looked up to {here.anchor})")
+    return here
+
+
+def _absolute(path: str | Path) -> Path:
+    # Not resolve(): a lake reached through a link keeps the name its owner gave it.
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
+def _file_settings(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            document = tomllib.load(stream)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise LakeError(
+            "USAGE", f"dl.toml cannot be read: {error}", where=str(file), fix=["correct the file"]
+        ) from error
+    table = document.get("lake", {})
+    if not isinstance(table, dict):
+        raise LakeError("USAGE", "[lake] is not a table", where=str(file), fix=["write [lake] on a line of its own"])
+    for key in table:
+        if key not in _VARIABLES:
+            near = get_close_matches(key, _VARIABLES, 1)
+            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_VARIABLES)}"
+            raise LakeError("USAGE", f"unknown setting {key!r}: {known}", where=str(file), fix=["correct the file"])
+    return table
+
+
+def _number(value: object, name: str, least: float) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = float("nan")
+    if isinstance(value, bool) or not least <= number < float("inf"):
+        raise LakeError(
+            "USAGE", f"{name} is {value!r}: expected a number, {least:g} or more", fix=["correct the value"]
+        )
+    return number

@@ -1,0 +1,1 @@
+"""The manifest: the only truth about which file belongs to which snapshot."""
