@@ -1,0 +1,99 @@
+"""The Pandera form of a schema, made from the same column declarations as the Arrow form.
+
+Importing this module imports pandas and Pandera. The frames it checks are those of `table.to_pandas(types_mapper=
+pd.ArrowDtype)`: NumPy-backed ones cannot tell a null, which may be allowed, from a NaN, which never is.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pandera.pandas as pa
+
+from schemas.arrow import arrow_type
+from schemas.columns import IDENTITY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from schemas.columns import Column, Rule, Schema
+
+NOT_NULLABLE = "not_nullable"
+"""What Pandera itself calls the check that finds a null where none may be."""
+
+
+@cache
+def pandera_model(schema: Schema, *, grid_us: int | None, waive: bool = False) -> pa.DataFrameSchema:
+    """Return the Pandera schema of `schema` without its identity columns.
+
+    Args:
+        schema: The declaration.
+        grid_us: The grid that `on_grid` columns lie on, in microseconds; None drops the rule.
+        waive: Whether rules that an instrument record can waive are dropped.
+
+    Returns:
+        A strict schema whose checks are named by the reason a row is rejected for; nulls pass all of them.
+    """
+    rules = [rule for rule in schema.rules if not (waive and rule.waivable)]
+    if grid_us is None:
+        rules = [rule for rule in rules if rule.kind != "on_grid"]
+    columns = {
+        column.name: pa.Column(
+            pd.ArrowDtype(arrow_type(column.type)),
+            [_check(rule, column, grid_us) for rule in rules if _is_single(rule) and column.name in rule.columns]
+            + ([_named("bad_number", _finite)] if column.type == "float64" else []),
+            nullable=column.nullable,
+        )
+        for column in schema.columns
+        if column not in IDENTITY
+    }
+    wide = [_named(rule.reason, partial(_ordered, rule=rule)) for rule in rules if not _is_single(rule)]
+    return pa.DataFrameSchema(columns, checks=wide, strict=True, ordered=True)
+
+
+def _is_single(rule: Rule) -> bool:
+    return rule.kind not in {"highest", "lowest"}
+
+
+def _named(reason: str, function: Callable[..., pd.Series]) -> pa.Check:
+    return pa.Check(function, name=reason, ignore_na=False)
+
+
+def _check(rule: Rule, column: Column, grid_us: int | None) -> pa.Check:
+    """Return the check of one column by a rule that looks at its columns one by one."""
+    if rule.kind == "positive":
+        return _named(rule.reason, lambda values: _passes(values > 0))
+    if rule.kind == "not_negative":
+        return _named(rule.reason, lambda values: _passes(values >= 0))
+    if rule.kind == "one_of":
+        return _named(rule.reason, partial(_member, allowed=rule.values))
+    if grid_us is None:
+        raise ValueError("on_grid needs a grid")
+    return _named(rule.reason, partial(_on_grid, grid=grid_us * (1000 if column.type == "timestamp_ns" else 1)))
+
+
+def _passes(held: pd.Series) -> pd.Series:
+    # A comparison with a null is null, and Pandera would report it as a failed check without rows.
+    return held.fillna(value=True).astype(bool)
+
+
+def _finite(values: pd.Series) -> pd.Series:
+    return _passes(values.abs() < float("inf"))
+
+
+def _member(values: pd.Series, allowed: tuple[str, ...]) -> pd.Series:
+    return values.isna() | values.astype(object).isin(allowed)
+
+
+def _on_grid(values: pd.Series, grid: int) -> pd.Series:
+    ticks = values.astype("int64[pyarrow]")
+    return _passes(ticks // grid * grid == ticks)
+
+
+def _ordered(frame: pd.DataFrame, rule: Rule) -> pd.Series:
+    first, others = frame[rule.columns[0]], [frame[name] for name in rule.columns[1:]]
+    pairs = [(first >= other) if rule.kind == "highest" else (first <= other) for other in others]
+    held = pd.concat([_passes(pair) for pair in pairs], axis=1)
+    return held.all(axis=1)
