@@ -306,13 +306,10 @@ def _reasons_by_pandera(batch: pa.RecordBatch, schema: Schema, *, grid_us: int |
             cases = errors.failure_cases
         else:
             return {}
-    reasons: dict[int, str] = {}
-    for index, check, column in zip(cases["index"], cases["check"], cases["column"], strict=True):
-        if check == NOT_NULLABLE:
-            check = "bad_timestamp" if column == "ts" else "missing_value"  # noqa: PLW2901 -- Pandera's name to ours
-        if index is None or pd.isna(index) or check not in _RANK:
-            raise LakeError("UNEXPECTED", f"Pandera could not check {schema.name}: {check} of {column}")
-        known = reasons.get(int(index))
-        if known is None or _RANK[check] < _RANK[known]:
-            reasons[int(index)] = check
-    return reasons
+    nulls = {name: "bad_timestamp" if name == "ts" else "missing_value" for name in names}
+    checks = cases["check"].mask(cases["check"] == NOT_NULLABLE, cases["column"].map(nulls))
+    ranks = checks.map(_RANK)
+    if ranks.isna().any() or cases["index"].isna().any():
+        raise LakeError("UNEXPECTED", f"Pandera could not check {schema.name}: {set(cases['check'])}")
+    strongest = ranks.groupby(cases["index"].astype(int)).min()
+    return {int(index): REASONS[int(rank) - 1] for index, rank in strongest.items()}

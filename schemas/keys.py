@@ -10,24 +10,35 @@ from urllib.parse import quote, unquote
 
 from schemas.periods import Grain, Period
 
-_SAFE = re.compile(r"[A-Za-z0-9._-]+")
 MAX_NAME_BYTES = 120
 DAY_US = 86_400_000_000
 _EPOCH = dt.date(1970, 1, 1)
 TYPES = ("bars", "ticks", "orderbook", "metrics", "features")
 _PERIODS_OF = {"ticks": ("trade", "quote"), "orderbook": ("l2", "l3")}
+_SET_NAMES = {
+    "metrics": (re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}"), "lower case letters, digits, dot, dash and underscore"),
+    "features": (re.compile(r"[a-z0-9][a-z0-9_-]{0,55}\.v[1-9][0-9]{0,5}"), "<set>.v<N>, such as returns.v1"),
+}
+_LABEL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 def normalise(name: str) -> str:
     """Return an exchange, market or symbol as the lake spells it: NFC, upper case; ValueError when it cannot be one."""
-    text = unicodedata.normalize("NFC", name).strip().upper()
-    if not text or text in {".", ".."} or any(unicodedata.category(c).startswith("C") for c in text):
+    controls = any(unicodedata.category(c).startswith("C") for c in name)
+    text = _settle(name)
+    if controls or text in {"", ".", ".."}:
         msg = f"{name!r} cannot name an exchange, market or symbol: empty, dots or control characters"
         raise ValueError(msg)
     if len(encode(text)) > MAX_NAME_BYTES:
         msg = f"{name!r} is longer than {MAX_NAME_BYTES} bytes once encoded"
         raise ValueError(msg)
     return text
+
+
+def _settle(name: str) -> str:
+    """Compose, trim and upper-case until nothing changes: upper-casing can decompose a composed character."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().upper())
+    return text if text == name else _settle(text)
 
 
 def encode(name: str) -> str:
@@ -58,23 +69,26 @@ class Address:
             raise ValueError(msg)
         if type == "bars":
             period = str(Period.parse(period))
-        elif type in _PERIODS_OF and period not in _PERIODS_OF[type]:
-            msg = f"{type}/{period} does not exist: expected {' or '.join(f'{type}/{p}' for p in _PERIODS_OF[type])}"
-            raise ValueError(msg)
-        elif not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", period):
-            msg = f"{period!r} cannot name a {type} set: use lower case letters, digits, dot, dash and underscore"
+        elif type in _PERIODS_OF:
+            if period not in _PERIODS_OF[type]:
+                kinds = " or ".join(f"{type}/{p}" for p in _PERIODS_OF[type])
+                msg = f"{type}/{period} does not exist: expected {kinds}"
+                raise ValueError(msg)
+        elif not _SET_NAMES[type][0].fullmatch(period):
+            msg = f"{period!r} cannot name a {type} set: expected {_SET_NAMES[type][1]}"
             raise ValueError(msg)
         return cls(normalise(exchange), normalise(market), normalise(symbol), type, period)
 
     @classmethod
     def parse(cls, text: str) -> Address:
         """Parse `BINANCE/SPOT/BTCUSDT/bars/1m` (components percent-encoded); ValueError when it is not an address."""
-        parts = text.strip("/").split("/")
-        if len(parts) != 5:
-            msg = f"{text!r} is not an address: expected EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m"
-            raise ValueError(msg)
-        exchange, market, symbol = (decode(p) for p in parts[:3])
-        return cls.of(exchange, market, symbol, parts[3], parts[4])
+        try:
+            exchange, market, symbol, type_, period = text.strip("/").split("/")
+        except ValueError:
+            expected = "EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m"
+            msg = f"{text!r} is not an address: expected {expected}"
+            raise ValueError(msg) from None
+        return cls.of(decode(exchange), decode(market), decode(symbol), type_, period)
 
     def __str__(self) -> str:
         """Return the path form, percent-encoded."""
@@ -100,10 +114,14 @@ class Partition:
 
     @classmethod
     def parse(cls, label: str) -> Partition:
-        """Parse `2024-03-05`, `2024-03` or `2024`."""
-        grain: Grain = ("year", "month", "day")[label.count("-")]  # type: ignore[assignment]  # mypy widens the tuple's literals
-        year, month, day = (int(p) for p in (label.split("-") + ["1", "1"])[:3])
-        return cls((dt.date(year, month, day) - _EPOCH).days, grain)
+        """Parse `2024-03-05`, `2024-03` or `2024`; ValueError for anything else."""
+        match = _LABEL.fullmatch(label)
+        if not match:
+            msg = f"{label!r} is not a partition: expected 2024, 2024-03 or 2024-03-05"
+            raise ValueError(msg)
+        year, month, day = match.groups()
+        grain: Grain = "day" if day else "month" if month else "year"
+        return cls((dt.date(int(year), int(month or 1), int(day or 1)) - _EPOCH).days, grain)
 
     @property
     def first(self) -> dt.date:

@@ -9,6 +9,7 @@ from typing import Literal
 Grain = Literal["day", "month", "year"]
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LARGER = {"s": (60, "m"), "m": (60, "h"), "h": (24, "d")}
 SIDES = ("bid", "ask", "mid", "mark", "index", "premium")
 ADJUSTMENTS = ("split", "total")
 _PATTERN = re.compile(
@@ -28,13 +29,19 @@ class Period:
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """Parse `1m`, `1mo`, `1m-bid`, `1d-split`, `1d-bid-total`; ValueError says what is expected."""
+        """Parse `1m`, `1mo`, `1m-bid`, `1d-split`, `1d-bid-total`; ValueError says what is expected.
+
+        One length has one name: `60s` is read as `1m`, `60m` as `1h`, `24h` as `1d`.
+        """
         match = _PATTERN.fullmatch(text)
         if not match:
             msg = f"{text!r} is not a period: expected <n><unit>, unit one of s m h d w mo, such as 1m, 4h or 1d-split"
             raise ValueError(msg)
         side, adjustment = (match[g][1:] if match[g] else "" for g in ("side", "adj"))
-        return cls(int(match["n"]), match["unit"], side, adjustment)
+        n, unit = int(match["n"]), match["unit"]
+        while unit in _LARGER and n % _LARGER[unit][0] == 0:
+            n, unit = n // _LARGER[unit][0], _LARGER[unit][1]
+        return cls(n, unit, side, adjustment)
 
     def __str__(self) -> str:
         """Return the canonical text, which `parse` reads back."""
