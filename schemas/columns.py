@@ -13,6 +13,10 @@ ColumnType = Literal["timestamp_us", "timestamp_ns", "float64", "int64", "int8",
 
 RuleKind = Literal["positive", "not_negative", "highest", "lowest", "on_grid", "one_of"]
 
+_TIMES: frozenset[ColumnType] = frozenset({"timestamp_us", "timestamp_ns"})
+_NUMBERS: frozenset[ColumnType] = frozenset({"float64", "int64", "int8"})
+_TEXTS: frozenset[ColumnType] = frozenset({"text", "category"})
+
 REASONS = (
     "wrong_field_count",
     "bad_timestamp",
@@ -75,6 +79,23 @@ class Schema:
     """The column that `show --stats` adds up."""
     low: str = ""
     high: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse, with ValueError, a declaration whose parts do not fit together."""
+        types = {column.name: column.type for column in self.columns}
+        if len(types) != len(self.columns) or types.get("ts") not in _TIMES:
+            raise ValueError(f"{self.name}: every column has its own name, and ts is a timestamp")
+        roles = (name for name in (self.volume, self.low, self.high) if name)
+        used = [*self.key, *roles, *(name for rule in self.rules for name in rule.columns)]
+        if unknown := sorted(set(used) - set(types)):
+            raise ValueError(f"{self.name}: no column is called {', '.join(unknown)}")
+        for rule in self.rules:
+            found = {types[name] for name in rule.columns}
+            fits = {"one_of": found <= _TEXTS, "on_grid": found <= _TIMES}.get(rule.kind, found <= _NUMBERS)
+            if rule.kind in {"highest", "lowest"}:
+                fits = len(rule.columns) > 1 and (found <= _NUMBERS or (found <= _TIMES and len(found) == 1))
+            if rule.reason not in REASONS or not fits or bool(rule.values) != (rule.kind == "one_of"):
+                raise ValueError(f"{self.name}: the rule {rule} does not fit its columns, or has an unknown reason")
 
     def __hash__(self) -> int:
         """Hash by name and version: schemas are cache keys on hot paths, and hashing every column is slow."""
