@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import random
+import shutil
 import statistics
 import sys
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 FIRST_DAY, DAYS, MINUTES_A_DAY = dt.date(2020, 1, 1), 1827, 1440
 READS = 200
+SERIES = 55  # of DAYS partitions each: 100 485
 RSS_LIMIT_MIB = 300
 FLAT = 1.1  # three times the rows may cost a tenth more memory, no more
 
 INGEST, INGEST_THRICE, ARCTICDB, PYARROW = "dl ingest", "dl ingest, 3 x the rows", "ArcticDB", "pyarrow streaming parse"
 TO_ARROW, TO_PANDAS = "dl_datalake, to Arrow", "dl_datalake, to pandas"
+PLAN_FEW, PLAN_MANY = "plan, 1 827 partitions", "plan, 100 485 partitions"
 HELP, LIST, BARE_HELP, BARE_LIST = "dl --help", "dl list", "bare Typer app --help", "bare Typer app, one command"
 
 
@@ -211,18 +214,22 @@ def random_days() -> str:
     return ",".join(str(FIRST_DAY + dt.timedelta(pick.randrange(DAYS))) for _ in range(READS + 1))
 
 
-def latency(usage: process.Usage, _store: Path) -> dict[str, float]:
-    """Percentiles of the reads after the first one."""
-    answer = usage.answer()
-    if answer["rows"] != (READS + 1) * MINUTES_A_DAY:
-        raise process.ProcessFailedError(f"{answer['rows']} rows where {READS + 1} full days were expected")
-    first, times = answer["times_ms"][0], sorted(answer["times_ms"][1:])
-    return {
-        "first_ms": round(first, 3),
-        "p50_ms": round(statistics.median(times), 3),
-        "p99_ms": round(times[math.ceil(len(times) * 0.99) - 1], 3),
-        "total": answer["total"],
-    }
+def latency(rows_a_day: int) -> Callable[[process.Usage, Path], dict[str, float]]:
+    """Percentiles of the timed calls after the first one, if every day had so many rows."""
+
+    def facts(usage: process.Usage, _store: Path) -> dict[str, float]:
+        answer = usage.answer()
+        if answer["rows"] != (READS + 1) * rows_a_day:
+            raise process.ProcessFailedError(f"{answer['rows']} rows where {READS + 1} full days were expected")
+        first, times = answer["times_ms"][0], sorted(answer["times_ms"][1:])
+        return {
+            "first_ms": round(first, 3),
+            "p50_ms": round(statistics.median(times), 3),
+            "p99_ms": round(times[math.ceil(len(times) * 0.99) - 1], 3),
+            "total": answer.get("total", 0.0),
+        }
+
+    return facts
 
 
 def same_totals(lanes: dict[str, Lane]) -> None:
@@ -244,17 +251,42 @@ def read(options: Options) -> Outcome:
     if not options.peers_only:
         init(root)
         simply(ingest_argv(str(source), root))
-    program = [sys.executable, "-m", "tests.bench.programs.lake_read"]
+    program, in_a_day = [sys.executable, "-m", "tests.bench.programs.lake_read"], latency(MINUTES_A_DAY)
     lanes = options.race(
-        Contender(TO_ARROW, lambda _: [*program, "arrow", str(root), days], latency, ours=True),
-        Contender(TO_PANDAS, lambda _: [*program, "pandas", str(root), days], latency, ours=True),
-        Contender(ARCTICDB, lambda _: in_arcticdb("read", str(store), days), latency),
+        Contender(TO_ARROW, lambda _: [*program, "arrow", str(root), days], in_a_day, ours=True),
+        Contender(TO_PANDAS, lambda _: [*program, "pandas", str(root), days], in_a_day, ours=True),
+        Contender(ARCTICDB, lambda _: in_arcticdb("read", str(store), days), in_a_day),
     )
     same_totals(lanes)
     figures = [
         figure("p50 of one day, to Arrow", median(lanes, TO_ARROW, "p50_ms"), "ms", 2.0),
         figure("p50, ours to Arrow / ArcticDB", compared(lanes, TO_ARROW, ARCTICDB, "p50_ms"), "x"),
         figure("p50, ours to pandas / ArcticDB", compared(lanes, TO_PANDAS, ARCTICDB, "p50_ms"), "x"),
+    ]
+    return Outcome(lanes, figures, [facts])
+
+
+def plan(options: Options) -> Outcome:
+    """What a read of one day asks of the manifest, with 1 827 and with 100 000 partitions: the answer may not grow."""
+    source, facts = home.generated("BTCUSDT-1m-sparse.csv")
+    if options.peers_only:
+        return Outcome({}, [], [facts])
+    stores, days = home.home() / "stores", random_days()
+    few, many = home.fresh(stores / "plan-few"), stores / "plan-many"
+    init(few)
+    simply(ingest_argv(str(source), few))
+    shutil.rmtree(many, ignore_errors=True)
+    shutil.copytree(few, many, ignore=shutil.ignore_patterns("*.parquet"))
+    simply([sys.executable, "-m", "tests.bench.programs.lake_widen", str(many), str(SERIES)])
+    program, one_file = [sys.executable, "-m", "tests.bench.programs.lake_plan"], latency(1)
+    lanes = options.race(
+        Contender(PLAN_FEW, lambda _: [*program, str(few), days], one_file, ours=True),
+        Contender(PLAN_MANY, lambda _: [*program, str(many), days], one_file, ours=True),
+    )
+    figures = [
+        figure("p50 of a plan, 100 485 partitions", median(lanes, PLAN_MANY, "p50_ms"), "ms", 3.0),
+        figure("p99 of a plan, 100 485 partitions", median(lanes, PLAN_MANY, "p99_ms"), "ms"),
+        figure("p50, 100 485 partitions / 1 827", compared(lanes, PLAN_MANY, PLAN_FEW, "p50_ms"), "x"),
     ]
     return Outcome(lanes, figures, [facts])
 
@@ -288,5 +320,6 @@ WORKLOADS: dict[str, Callable[[Options], Outcome]] = {
     "ticks": ticks,
     "disk": disk,
     "read": read,
+    "plan": plan,
     "start": start,
 }
