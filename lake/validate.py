@@ -20,6 +20,8 @@ from schemas.arrow import arrow_schema, arrow_type
 from schemas.columns import IDENTITY, REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from schemas.columns import Column, ColumnType, Rule, Schema
@@ -194,17 +196,18 @@ class _Checks:
 
     def detail(self, row: dict[str, Any], reason: str) -> str:
         """Say what is wrong with a row that was rejected for `reason`."""
-        if reason in {"bad_timestamp", "missing_value"}:
-            empty = (c.name for c in self.columns if row[c.name] is None and not c.nullable)
-            return f"{next(n for n in empty if (n == 'ts') == (reason == 'bad_timestamp'))} is missing"
-        if reason == "bad_number":
-            return next(
-                f"{c.name} is {row[c.name]}"
-                for c in self.columns
-                if c.type == "float64" and row[c.name] is not None and not math.isfinite(row[c.name])
-            )
-        rules = (rule for rule in self.rules if rule.reason == reason)
-        return next(said for rule in rules if (said := self._broken(rule, row)))
+        return next(said for found, said in self._findings(row) if found == reason)
+
+    def _findings(self, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        for column in self.columns:
+            value = row[column.name]
+            if value is None and not column.nullable:
+                yield "bad_timestamp" if column.name == "ts" else "missing_value", f"{column.name} is missing"
+            if column.type == "float64" and value is not None and not math.isfinite(value):
+                yield "bad_number", f"{column.name} is {value}"
+        for rule in self.rules:
+            if said := self._broken(rule, row):
+                yield rule.reason, said
 
     def _broken(self, rule: Rule, row: dict[str, Any]) -> str:
         """Return what is wrong by one rule, empty when nothing is."""

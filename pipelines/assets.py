@@ -37,5 +37,5 @@ ASSETS = Registry(
 
 
 def spec(key: str) -> AssetSpec:
-    """Return the asset of a key, declared or made by its family; UnknownAssetError (a ValueError) when there is none."""
+    """Return the asset of a key, declared or of a family; UnknownAssetError (a ValueError) when there is none."""
     return ASSETS.resolve(key)

@@ -93,7 +93,7 @@ class Schema:
             found = {types[name] for name in rule.columns}
             fits = {"one_of": found <= _TEXTS, "on_grid": found <= _TIMES}.get(rule.kind, found <= _NUMBERS)
             if rule.kind in {"highest", "lowest"}:
-                fits = len(rule.columns) > 1 and (found <= _NUMBERS or (found <= _TIMES and len(found) == 1))
+                fits = len(rule.columns) > 1 and len(found) == 1 and found <= _NUMBERS | _TIMES
             if rule.reason not in REASONS or not fits or bool(rule.values) != (rule.kind == "one_of"):
                 raise ValueError(f"{self.name}: the rule {rule} does not fit its columns, or has an unknown reason")
 
