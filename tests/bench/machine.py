@@ -12,10 +12,16 @@ from typing import Any
 
 from tests.bench import home
 
-KIB_PER_GB = 1e9 / 1024
+KIB_PER_GIB = 1 << 20
 ASK = """
 import importlib.metadata, json, sys
-print(json.dumps({name: importlib.metadata.version(name) for name in sys.argv[1:]}))
+found = dict.fromkeys(sys.argv[1:], "not installed")
+for name in found:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
 """
 
 
@@ -25,7 +31,7 @@ def describe() -> dict[str, Any]:
     return {
         "cpu": processor(),
         "cores": os.cpu_count(),
-        "memory_gb": round(int(memory.split()[1]) / KIB_PER_GB, 1),
+        "memory_gib": round(int(memory.split()[1]) / KIB_PER_GIB, 1),
         "file_system": file_system(home.home()),
     }
 
@@ -55,9 +61,7 @@ def versions() -> dict[str, str]:
 
 def installed(python: str, *names: str) -> dict[str, str]:
     """Versions of installed distributions, asked in a process of its own to keep this one small."""
-    answer = subprocess.run([python, "-c", ASK, *names], capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        return dict.fromkeys(names, "not installed")
+    answer = subprocess.run([python, "-c", ASK, *names], capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(answer.stdout)
     return found
 

@@ -1,8 +1,4 @@
-"""Measuring one process from outside: wall, CPU and memory, interpreter start and imports included.
-
-A child's peak memory starts at that of the process which started it (Linux carries it across exec), so the process that
-measures imports the standard library only.
-"""
+"""Measuring one process from outside: wall, CPU and memory, interpreter start and imports included."""
 
 from __future__ import annotations
 
@@ -10,14 +6,16 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+STOPWATCH = Path(__file__).parent / "programs" / "stopwatch.py"
 
 
 class ProcessFailedError(Exception):
@@ -46,13 +44,6 @@ class Usage:
         return document
 
 
-def machine_busy_s() -> float:
-    """CPU seconds the machine has spent on anything since it started."""
-    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - read twice a run, kept cheap
-        user, nice, system, _idle, _waiting, *rest = map(int, file.readline().split()[1:9])
-    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
-
-
 def clean_environment(repository: Path) -> dict[str, str]:
     """The environment of every contender: this project importable, no setting of the user's own lake."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DL_", "PYTHON"))}
@@ -65,25 +56,14 @@ def run(argv: Sequence[str], *, cwd: Path, env: dict[str, str]) -> Usage:
     Raises:
         ProcessFailedError: its exit code is not 0.
     """
-    busy_s = machine_busy_s()
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        start = time.perf_counter()
-        child = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        _, status, used = os.wait4(child.pid, 0)
-        wall_s = time.perf_counter() - start
-        busy_s = machine_busy_s() - busy_s
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        stdout, stderr = out.read(), err.read()
-    if child.returncode != 0:
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        stopwatch = [sys.executable, "-I", "-S", str(STOPWATCH), str(out), str(err), *argv]
+        answer = subprocess.run(stopwatch, cwd=cwd, env=env, check=True, capture_output=True, text=True).stdout
+        stdout, stderr = out.read_text(errors="replace"), err.read_text(errors="replace")
+    took = json.loads(answer)
+    status = took.pop("exit")
+    if status != 0:
         said = (stderr.strip() or stdout.strip() or "nothing said").splitlines()[-1]
-        raise ProcessFailedError(f"`{shlex.join(argv)}` ended with {child.returncode}: {said[:300]}")
-    cpu_s = used.ru_utime + used.ru_stime
-    return Usage(
-        wall_s=round(wall_s, 4),
-        cpu_s=round(cpu_s, 4),
-        rss_mib=round(used.ru_maxrss / 1024, 1),
-        others=round(max(0.0, busy_s - cpu_s) / wall_s, 2),
-        stdout=stdout,
-    )
+        raise ProcessFailedError(f"`{shlex.join(argv)}` ended with {status}: {said[:300]}")
+    return Usage(stdout=stdout, **took)

@@ -140,7 +140,7 @@ def conditions(workload: dict[str, Any]) -> str:
     )
     return (
         f"Measured {workload['measured_on']} on {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_gb']:.0f} GB, {machine['file_system']}{load}. "
+        f"{machine['memory_gib']:.0f} GiB, {machine['file_system']}{load}. "
         f"{versions(workload['versions'])}. Input: {inputs}."
     )
 

@@ -22,7 +22,7 @@ def results() -> dict[str, Any]:
         "bars": {
             "says": "Bars in one CSV.",
             "measured_on": "2026-01-02",
-            "machine": {"cpu": "A processor", "cores": 2, "memory_gb": 4.0, "file_system": "ext4"},
+            "machine": {"cpu": "A processor", "cores": 2, "memory_gib": 4.0, "file_system": "ext4"},
             "versions": {"Python": "3.11.7"},
             "inputs": [{"rows": 2_630_880, "bytes": 390_980_300, "sha256": "0" * 64}],
             "lanes": [
