@@ -1,0 +1,143 @@
+"""The hash chain: each snapshot's row carries a hash over all that snapshot changed and over its parent's hash.
+
+The document that is hashed is always read back from the tables, when it is written as when it is checked. So a row
+that was changed, lost or added later by anything but a commit no longer fits its snapshot's hash, which SQLite's own
+integrity check cannot see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from lake.manifest.rows import QuarantineRecord
+
+FORMAT = 1
+FILE_FACTS = (
+    "id",
+    "series_id",
+    "partition",
+    "part_start_ns",
+    "part_end_ns",
+    "path",
+    "rows",
+    "bytes",
+    "first_ns",
+    "last_ns",
+    "sha256",
+    "content_hash",
+    "schema_version",
+    "tier",
+    "unproven",
+    "replaces",
+    "run_id",
+)
+"""What never changes about a file; when it was removed is in the document of the snapshot that removed it."""
+_SERIES_FACTS = ("id", "address", "vendor_symbol", "tick_size", "price_may_be_negative", "time_zone")
+_RUN_FACTS = ("id", "kind", "command", "started_ns", "pid", "host", "boot_id")
+_SOURCE_FACTS = ("id", "sha256", "name", "path", "bytes", "dialect", "options", "evidence", "fetched_at_ns")
+_LEDGER_FACTS = (
+    "id",
+    "run_id",
+    "source_id",
+    "read",
+    "new",
+    "identical",
+    "corrected",
+    "superseded",
+    "quarantined",
+    "skipped",
+    "rows_out",
+    "rejected",
+    "skipped_by",
+    "quarantine_sha256",
+)
+
+
+def document(connection: sqlite3.Connection, snapshot: int) -> dict[str, Any]:
+    """Return everything the snapshot changed, as the tables have it; what is missing is missing in it."""
+    facts = ("id", "parent", "parent_hash", "at_ns", "run_id", "operation", "message")
+    head = _records(connection, facts, "snapshots WHERE id = ?", snapshot)[0]
+    head["snapshot"] = head.pop("id")
+    sources = "sources WHERE id IN (SELECT source_id FROM ledger WHERE snapshot = ?1 UNION ALL "
+    sources += "SELECT source_id FROM ingests WHERE snapshot = ?1) ORDER BY id"
+    ingests = _records(
+        connection, ("id", "key", "source_id", "run_id", "report"), "ingests WHERE snapshot = ?", snapshot
+    )
+    for ingest in ingests:
+        ingest["partitions"] = _lists(
+            connection,
+            "SELECT series_id, partition FROM ingest_partitions WHERE ingest_id = ? ORDER BY series_id, partition",
+            ingest["id"],
+        )
+    return head | {
+        "format": FORMAT,
+        "runs": _records(connection, _RUN_FACTS, "runs WHERE id = ?", head["run_id"]),
+        "series": _records(connection, _SERIES_FACTS, "series WHERE created_snapshot = ? ORDER BY id", snapshot),
+        "files": {
+            "columns": FILE_FACTS,
+            "rows": _lists(
+                connection, f"SELECT {', '.join(FILE_FACTS)} FROM files WHERE from_snapshot = ? ORDER BY id", snapshot
+            ),
+        },
+        "removed": [
+            row[0] for row in connection.execute("SELECT id FROM files WHERE to_snapshot = ? ORDER BY id", (snapshot,))
+        ],
+        "lineage": _lists(
+            connection,
+            """SELECT file_id, source_id, upstream_file_id FROM files JOIN lineage ON file_id = files.id
+            WHERE from_snapshot = ? ORDER BY lineage.rowid""",
+            snapshot,
+        ),
+        "sources": _records(connection, _SOURCE_FACTS, sources, snapshot),
+        "ingests": ingests,
+        "expired": [
+            row[0] for row in connection.execute("SELECT id FROM ingests WHERE expired_by = ? ORDER BY id", (snapshot,))
+        ],
+        "ledger": _records(connection, _LEDGER_FACTS, "ledger WHERE snapshot = ?", snapshot),
+        "checks": _lists(
+            connection,
+            "SELECT series_id, partition, name, passed, detail FROM checks WHERE snapshot = ? ORDER BY id",
+            snapshot,
+        ),
+    }
+
+
+def _records(
+    connection: sqlite3.Connection, columns: Sequence[str], rest: str, *parameters: object
+) -> list[dict[str, Any]]:
+    rows = connection.execute(f"SELECT {', '.join(columns)} FROM {rest}", parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _lists(connection: sqlite3.Connection, sql: str, *parameters: object) -> list[list[Any]]:
+    return [list(row) for row in connection.execute(sql, parameters)]
+
+
+def digest_of(body: bytes) -> str:
+    """Return the hash of a document in its canonical spelling; the parent's hash is part of it."""
+    return hashlib.sha256(body).hexdigest()
+
+
+class QuarantineDigest:
+    """The hash over a ledger's quarantined records; kept in the ledger, so that the records may go one day."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    def add(self, record: QuarantineRecord | tuple[int, str, str, str]) -> None:
+        """Take one record in."""
+        fields = record if isinstance(record, tuple) else (record.line, record.reason, record.detail, record.raw)
+        self._hash.update(json.dumps(fields).encode() + b"\n")
+        self.count += 1
+
+    def value(self) -> str:
+        """Return the hash; empty when there was no record."""
+        return self._hash.hexdigest() if self.count else ""

@@ -1,0 +1,235 @@
+"""Connections to manifest.db: how they are opened, guarded and closed, and what SQLite's errors mean.
+
+A connection carried across a fork makes SQLite lose committed rows: closing any descriptor of the file drops all of
+the process's locks on it. So idle connections are closed before a fork and opened again after it in the parent; the
+child is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import threading
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+VERSION = 2
+"""The newest manifest this program knows: the number of its migrations."""
+APPLICATION_ID = 0x444C414B  # "DLAK": marks the file as ours
+JOURNAL_MODE = "truncate"
+MIN_BUSY_S = 5.0
+CACHE_KIB = 16_384
+FORK_WAIT_S = 5.0
+
+_PRIMARY = 0xFF
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def open_reader(path: Path, wait_s: float) -> sqlite3.Connection:
+    """Open the manifest read-only; a writer's commit is waited for, for 5 seconds or more."""
+    return _connect(path, "ro", max(wait_s, MIN_BUSY_S))
+
+
+def open_writer(path: Path, wait_s: float, *, create: bool = False) -> sqlite3.Connection:
+    """Open the manifest to write: rollback journal, every commit synced, transactions begun by hand."""
+    connection = _connect(path, "rwc" if create else "rw", wait_s)
+    try:
+        connection.execute(f"PRAGMA journal_mode = {JOURNAL_MODE}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Below this size a transaction is not spilled, so readers are shut out only while it commits.
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str, wait_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
+    )
+
+
+def refuse_newer(found: int, path: Path) -> None:
+    """Raise MANIFEST_TOO_NEW when the manifest's version is not known to this program."""
+    if found > VERSION:
+        message = f"the manifest is version {found}, and this dl-datalake knows versions up to {VERSION}"
+        raise LakeError("MANIFEST_TOO_NEW", message, where=str(path))
+
+
+def roll_back_journal(path: Path) -> None:
+    """Undo what a killed writer left half done; a read-only connection cannot do that itself."""
+    connection = _connect(path, "rw", MIN_BUSY_S)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block in one transaction that holds the write lock from its start.
+
+    A deferred transaction would fail at once, without waiting, when another writer commits between its first read and
+    its first write.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """End the open transaction, if there is one, without hiding the error that led here."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        pass
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and of the file system into LakeErrors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except OSError as error:
+        code = "DISK_FULL" if error.errno in _DISK_FULL else "STORAGE"
+        raise LakeError(code, str(error.strerror or error), where=str(error.filename or path)) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> LakeError:
+    """Return the LakeError that says what SQLite's error means for the lake."""
+    number = getattr(error, "sqlite_errorcode", None)
+    primary = number & _PRIMARY if number is not None else None
+    codes = {
+        sqlite3.SQLITE_BUSY: "LOCKED",
+        sqlite3.SQLITE_LOCKED: "LOCKED",
+        sqlite3.SQLITE_CORRUPT: "MANIFEST_DAMAGED",
+        sqlite3.SQLITE_NOTADB: "MANIFEST_DAMAGED",
+        sqlite3.SQLITE_FULL: "DISK_FULL",
+        sqlite3.SQLITE_READONLY: "STORAGE",
+        sqlite3.SQLITE_IOERR: "STORAGE",
+        sqlite3.SQLITE_CANTOPEN: "STORAGE",
+        sqlite3.SQLITE_PERM: "STORAGE",
+    }
+    code = codes.get(primary, "UNEXPECTED") if primary is not None else "UNEXPECTED"
+    if primary is not None and is_hot_journal(error):
+        why = "A writer was killed; its rollback journal must be played back by a user who may write here."
+        return LakeError(code, str(error), where=str(path), why=why, fix=["run `dl list` as the lake's owner"])
+    return LakeError(code, str(error), where=str(path))
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection was in the way, so that the same can be tried again."""
+    number = getattr(error, "sqlite_errorcode", None)
+    return number is not None and number & _PRIMARY == sqlite3.SQLITE_BUSY
+
+
+def is_hot_journal(error: sqlite3.Error) -> bool:
+    """Whether a read-only connection met the rollback journal of a killed writer."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK
+
+
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+
+
+class Link:
+    """One guarded connection: opened when first used, used by one thread at a time, in one process only."""
+
+    def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
+        """Remember how to open it, and for whom."""
+        self._opener = opener
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+        self._parked = False
+        _links.add(self)
+
+    @contextmanager
+    def held(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection to this thread.
+
+        Raises:
+            LakeError: FORKED in another process than the one that made the link; UNEXPECTED once closed.
+        """
+        self.refuse_other_process()
+        with self._lock:
+            if self._closed:
+                raise LakeError("UNEXPECTED", "the lake is used after it was closed", fix=["open the lake again"])
+            if self._connection is None:
+                self._connection = self._opener()
+            yield self._connection
+
+    def refuse_other_process(self) -> None:
+        """Raise FORKED in any process but the one that made the link."""
+        if os.getpid() != self._pid:
+            raise LakeError("FORKED", f"the lake was opened by process {self._pid} and is used in {os.getpid()}")
+
+    def reopen(self) -> None:
+        """Close the connection, so that the next use starts on a fresh one."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def close(self) -> None:
+        """Close for good; in a forked child this touches nothing of the parent's."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._closed = True
+            self.reopen()
+
+    def park(self) -> None:
+        """Before a fork: wait for the statement under way, then leave no open descriptor to inherit."""
+        self._parked = self._lock.acquire(timeout=FORK_WAIT_S)
+        if self._parked and self._connection is not None and not self._connection.in_transaction:
+            self.reopen()
+
+    def unpark(self) -> None:
+        """After a fork, in the parent: go on."""
+        if self._parked:
+            self._parked = False
+            self._lock.release()
+
+    def abandon(self) -> None:
+        """After a fork, in the child: never free a connection that could not be parked.
+
+        Freeing it would roll back, on disk, the transaction the parent is in.
+        """
+        if self._connection is not None:
+            import ctypes
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+            self._connection = None
+        self._lock = threading.RLock()
+        self._parked = False
+
+
+def _each_link(action: Callable[[Link], None]) -> None:
+    for link in list(_links):
+        action(link)
+
+
+os.register_at_fork(
+    before=lambda: _each_link(Link.park),
+    after_in_parent=lambda: _each_link(Link.unpark),
+    after_in_child=lambda: _each_link(Link.abandon),
+)

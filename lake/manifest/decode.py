@@ -1,0 +1,151 @@
+"""From the manifest's rows to records, and from a user's filters and times to query parameters."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from lake.errors import LakeError
+from lake.manifest.rows import (
+    FileRow,
+    HistoryRow,
+    IngestRow,
+    ListRow,
+    QuarantineRow,
+    QuarantineRun,
+    RunRow,
+    SeriesRow,
+)
+from schemas.keys import Address, Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MIN_NS, MAX_NS = -(2**63), 2**63 - 1
+_DAY_NS = 86_400 * 10**9
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+FILE_COLUMNS = (
+    "id",
+    "series_id",
+    "partition",
+    "part_start_ns",
+    "part_end_ns",
+    "path",
+    "rows",
+    "bytes",
+    "first_ns",
+    "last_ns",
+    "sha256",
+    "content_hash",
+    "schema_version",
+    "tier",
+    "unproven",
+    "replaces",
+    "run_id",
+    "from_snapshot",
+    "to_snapshot",
+    "verified_at_ns",
+)
+_UNPROVEN = FILE_COLUMNS.index("unproven")
+SERIES_COLUMNS = (
+    "id",
+    "address",
+    "vendor_symbol",
+    "tick_size",
+    "price_may_be_negative",
+    "time_zone",
+    "created_snapshot",
+)
+
+
+def file_row(row: tuple[Any, ...]) -> FileRow:
+    """Make a FileRow of FILE_COLUMNS."""
+    unproven = row[_UNPROVEN]
+    times = () if unproven == "[]" else tuple(json.loads(unproven))
+    return FileRow(*(*row[:_UNPROVEN], times, *row[_UNPROVEN + 1 :]))
+
+
+def series_row(row: tuple[Any, ...]) -> SeriesRow:
+    """Make a SeriesRow of SERIES_COLUMNS."""
+    number, address, vendor_symbol, tick_size, negative, time_zone, created = row
+    return SeriesRow(number, Address.parse(address), vendor_symbol, tick_size, bool(negative), time_zone, created)
+
+
+def list_row(row: tuple[Any, ...]) -> ListRow:
+    """Make a ListRow of a row of the listing query."""
+    address = Address.parse(row[0])
+    first_ns, last_ns, rows, size, files, tiers, snapshot, verified, start_ns, end_ns, covered_ns = row[1:]
+    if address.grain == "day":
+        # By days, not by files: a sealed month is one file.
+        gaps = (end_ns - start_ns - covered_ns) // _DAY_NS
+    else:
+        gaps = _places(address, start_ns, end_ns) - files
+    tier = "/".join(sorted(tiers.split(","), key=lambda name: (name != "hot", name)))
+    return ListRow(address, first_ns, last_ns, rows, size, files, gaps, tier, snapshot, verified)
+
+
+def _places(address: Address, start_ns: int, end_ns: int) -> int:
+    """Return how many month or year partitions lie in [start, end)."""
+    first = Partition(start_ns // _DAY_NS, address.grain).first
+    last = Partition(end_ns // _DAY_NS, address.grain).first
+    years = last.year - first.year
+    return years if address.grain == "year" else years * 12 + last.month - first.month
+
+
+def history_row(row: tuple[Any, ...]) -> HistoryRow:
+    """Make a HistoryRow of a row of the history query."""
+    series, address = row[5:7]
+    return HistoryRow(*(*row[:6], Address.parse(address) if series == 1 else None, *row[7:]))
+
+
+def ingest_row(row: tuple[Any, ...]) -> IngestRow:
+    """Make an IngestRow of a row of the ingest query."""
+    return IngestRow(*(*row[:-1], json.loads(row[-1])))
+
+
+def run_row(row: tuple[Any, ...]) -> RunRow:
+    """Make a RunRow of a row of the runs query."""
+    return RunRow(*(*row[:9], json.loads(row[9]) if row[9] else None, row[10]))
+
+
+def quarantine_run(row: tuple[Any, ...]) -> QuarantineRun:
+    """Make a QuarantineRun of a row of the quarantine query."""
+    return QuarantineRun(*(*row[:-1], json.loads(row[-1])))
+
+
+def quarantine_rows(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[QuarantineRow]:
+    """Make QuarantineRows of rows that begin with the record's id; stop after `limit`."""
+    for count, row in enumerate(rows):
+        if count == limit:
+            return
+        yield QuarantineRow(*row[1:])
+
+
+def filters(
+    exchange: str | None, market: str | None, symbol: str | None, kind: str | None, period: str | None
+) -> tuple[str, dict[str, str]]:
+    """Return the condition and parameters for the parts of an address that are given, globs allowed."""
+    names = {"exchange": exchange, "market": market, "symbol": symbol}
+    given = {key: unicodedata.normalize("NFC", text).upper() for key, text in names.items() if text is not None}
+    given |= {key: text for key, text in (("type", kind), ("period", period)) if text is not None}
+    return " AND ".join(["1", *(f"series.{key} GLOB :{key}" for key in given)]), given
+
+
+def moment_ns(moment: str | dt.datetime) -> int:
+    """Return a time as nanoseconds since the epoch; without a zone it is UTC."""
+    if isinstance(moment, str):
+        try:
+            moment = dt.datetime.fromisoformat(moment)
+        except ValueError:
+            raise LakeError("BAD_DATE", f"{moment!r} is neither a snapshot's number nor a time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+
+
+def text_of(at_ns: int) -> str:
+    """Return a time as RFC 3339 text, to the microsecond."""
+    return (_EPOCH + dt.timedelta(microseconds=at_ns // 1000)).isoformat().replace("+00:00", "Z")

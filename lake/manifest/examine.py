@@ -1,0 +1,181 @@
+"""Examining the manifest: every snapshot's hash computed anew, and compared with the chain and with the commit log."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from lake.manifest.chain import QuarantineDigest, digest_of, document
+from lake.manifest.log import Entry, canonical, document_at, entries, unsettled
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+T = TypeVar("T")
+_CHUNK = 10_000
+_MAX_DIFFERENCES = 5
+"""Differences spelt out for one snapshot; the rest are counted."""
+
+
+class Read(Protocol):
+    """Runs a piece of work in one short read transaction."""
+
+    def __call__(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what the work returns."""
+
+
+@dataclass(slots=True)
+class ChainReport:
+    """What the chain and the log say about the manifest."""
+
+    findings: list[str] = field(default_factory=list)
+    interrupted: list[str] = field(default_factory=list)
+    """Commits that began and were never acknowledged: no damage."""
+
+
+class _Snapshot(NamedTuple):
+    id: int
+    parent: int
+    hash: str
+    parent_hash: str
+    log_end: int
+
+
+class _Head(NamedTuple):
+    genesis: str
+    snapshots: list[_Snapshot]
+    log_size: int
+
+
+def examine(read: Read, log: Path) -> ChainReport:
+    """Check every snapshot against its hash, its parent and its line in the log."""
+
+    def head(connection: sqlite3.Connection) -> _Head:
+        genesis = connection.execute("SELECT id FROM lake").fetchone()
+        rows = connection.execute("SELECT id, parent, hash, parent_hash, log_end FROM snapshots ORDER BY id").fetchall()
+        # While this transaction reads no commit can end, so the log is at most one snapshot ahead of these rows.
+        size = log.stat().st_size if log.exists() else 0
+        return _Head(genesis[0] if genesis else "", [_Snapshot(*row) for row in rows], size)
+
+    genesis, snapshots, log_size = read(head)
+    rest = unsettled(entries(log, 0, log_size))
+    report = ChainReport()
+    previous = _Snapshot(0, 0, genesis, "", 0)
+    lines = {entry.snapshot: entry for entry in rest.commits}
+    for snapshot in snapshots:
+        entry = lines.pop(snapshot.id, None)
+        report.findings += _link_findings(snapshot, previous)
+        report.findings += _log_findings(snapshot, entry)
+        report.findings += _content_findings(read, snapshot, entry, log)
+        previous = snapshot
+    _examine_rest(report, previous, list(lines.values()), rest.unreadable)
+    return report
+
+
+def _link_findings(snapshot: _Snapshot, previous: _Snapshot) -> Iterable[str]:
+    if (snapshot.id, snapshot.parent) != (previous.id + 1, previous.id):
+        yield f"snapshot {snapshot.id} follows snapshot {previous.id}: the snapshots between are lost"
+    elif snapshot.parent_hash != previous.hash:
+        yield f"snapshot {snapshot.id} does not carry the hash of snapshot {previous.id}"
+
+
+def _log_findings(snapshot: _Snapshot, entry: Entry | None) -> Iterable[str]:
+    if entry is None:
+        yield f"snapshot {snapshot.id} is not in the commit log"
+    elif entry.hash != snapshot.hash:
+        yield f"snapshot {snapshot.id} has another hash in the commit log"
+    elif entry.end != snapshot.log_end:
+        yield f"snapshot {snapshot.id} ends at byte {entry.end} of the commit log, not at {snapshot.log_end}"
+
+
+def _content_findings(read: Read, snapshot: _Snapshot, entry: Entry | None, log: Path) -> Iterable[str]:
+    found = read(lambda connection: document(connection, snapshot.id))
+    body = canonical(found)
+    if digest_of(body) != snapshot.hash:
+        logged = document_at(log, entry) if entry else None
+        yield from _differences(snapshot.id, json.loads(body), logged)
+    for ledger in found["ledger"]:
+        digest = _quarantine_digest(read, ledger["id"])
+        if digest.count != ledger["quarantined"] or digest.value() != ledger["quarantine_sha256"]:
+            yield (
+                f"snapshot {snapshot.id}: its records in quarantine changed ({digest.count} found, "
+                f"{ledger['quarantined']} stored)"
+            )
+
+
+def _quarantine_digest(read: Read, ledger_id: int) -> QuarantineDigest:
+    digest = QuarantineDigest()
+    last = 0
+    while True:
+
+        def chunk(connection: sqlite3.Connection, after: int = last) -> list[tuple[int, int, str, str, str]]:
+            return connection.execute(
+                """SELECT id, line, reason, detail, raw FROM quarantine WHERE ledger_id = ? AND id > ?
+                ORDER BY id LIMIT ?""",
+                (ledger_id, after, _CHUNK),
+            ).fetchall()
+
+        rows = read(chunk)
+        for row in rows:
+            digest.add(row[1:])
+        if len(rows) < _CHUNK:
+            return digest
+        last = rows[-1][0]
+
+
+def _differences(snapshot: int, found: dict[str, Any], logged: dict[str, Any] | None) -> list[str]:
+    changed = f"snapshot {snapshot}: rows it wrote were changed since"
+    if logged is None:
+        return [changed]
+    texts = list(_file_differences(snapshot, found["files"], logged["files"]))
+    texts += [
+        f"snapshot {snapshot}: {key} is {_short(found.get(key))} in the manifest, {_short(logged.get(key))} in the log"
+        for key in sorted(found.keys() | logged.keys())
+        if key != "files" and found.get(key) != logged.get(key)
+    ]
+    if len(texts) > _MAX_DIFFERENCES:
+        texts[_MAX_DIFFERENCES:] = [f"snapshot {snapshot}: {len(texts) - _MAX_DIFFERENCES} more differences"]
+    return texts or [changed]
+
+
+def _file_differences(snapshot: int, found: dict[str, Any], logged: dict[str, Any]) -> Iterable[str]:
+    here, there = (
+        {row[0]: dict(zip(table["columns"], row, strict=True)) for row in table["rows"]} for table in (found, logged)
+    )
+    for key in sorted(here.keys() | there.keys()):
+        mine, theirs = here.get(key), there.get(key)
+        if mine is None or theirs is None:
+            place = "log" if mine is None else "manifest"
+            yield f"snapshot {snapshot}: file {key} ({(mine or theirs or {}).get('path')}) is only in the {place}"
+            continue
+        for column, value in theirs.items():
+            if mine.get(column) != value:
+                yield (
+                    f"snapshot {snapshot}, file {key} ({theirs['path']}): {column} is {mine.get(column)!r} "
+                    f"in the manifest, {value!r} in the log"
+                )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 -- a line of a terminal
+
+
+def _examine_rest(report: ChainReport, last: _Snapshot, commits: list[Entry], unreadable: list[Entry]) -> None:
+    """Judge the lines no snapshot accounts for: only behind the last commit can they be a killed writer's."""
+    for entry in commits:
+        text = f"snapshot {entry.snapshot} (hash {entry.hash[:12]}) is in the commit log and not in the manifest"
+        follows = (entry.snapshot, entry.parent_hash) == (last.id + 1, last.hash)
+        if follows and len(commits) == 1 and entry.start >= last.log_end:
+            report.interrupted.append(f"{text}: its commit was interrupted")
+        else:
+            report.findings.append(f"{text}: the manifest lost it")
+    for entry in unreadable:
+        text = f"bytes {entry.start} to {entry.end} of the commit log cannot be read"
+        if entry.start >= last.log_end:
+            report.interrupted.append(f"{text}: a write was interrupted")
+        else:
+            report.findings.append(text)

@@ -1,0 +1,222 @@
+"""The manifest's tables, as the steps that made them; a step once released is never edited.
+
+Imports sqlite-utils, hence pandas: only what creates or migrates a manifest imports this module.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from lake.errors import LakeError
+from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
+from lake.manifest.log import make_folder, sync_folder
+
+if TYPE_CHECKING:
+    from lake.config import Config
+
+MIGRATIONS = Migrations("dl-datalake")
+
+
+def create(config: Config) -> bool:
+    """Make the lake's folders and manifest, or bring an older manifest up to date; return whether it is new."""
+    with explained(config.manifest):
+        for folder in (config.root, config.data, config.manifest.parent):
+            make_folder(folder)
+        created = not config.manifest.exists()
+        connection = open_writer(config.manifest, config.wait_s, create=True)
+        try:
+            refuse_newer(connection.execute("PRAGMA user_version").fetchone()[0], config.manifest)
+            migrate(Database(connection, execute_plugins=False))
+        finally:
+            connection.close()
+        sync_folder(config.manifest.parent)
+    return created
+
+
+def migrate(db: Database) -> int:
+    """Bring the manifest to the newest version in one transaction; return how many steps that took.
+
+    Raises:
+        LakeError: MANIFEST_DAMAGED when the database is somebody else's.
+    """
+    with transaction(db.conn):
+        foreign = set(db.table_names()) - {MIGRATIONS.migrations_table}
+        if foreign and db.conn.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise LakeError(
+                "MANIFEST_DAMAGED",
+                "the database is not a lake's manifest",
+                why=f"It holds tables of something else: {', '.join(sorted(foreign)[:3])}.",
+                fix=["name another file with --db-path"],
+            )
+        before = len(MIGRATIONS.applied(db))
+        MIGRATIONS.apply(db)
+        after = len(MIGRATIONS.applied(db))
+        # Both live in the file's header, so a reader learns the version without sqlite-utils.
+        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.conn.execute(f"PRAGMA user_version = {after}")
+    return after - before
+
+
+def _run(db: Database, *statements: str) -> None:
+    for statement in statements:
+        db.execute(statement)
+
+
+@MIGRATIONS()
+def m001_snapshots_and_files(db: Database) -> None:
+    """Runs, snapshots, series and the versions of their partitions."""
+    _run(
+        db,
+        """CREATE TABLE lake (
+            id TEXT NOT NULL PRIMARY KEY,
+            created_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+        "INSERT INTO lake SELECT lower(hex(randomblob(32))), CAST(strftime('%s') AS INTEGER) * 1000000000",
+        """CREATE TABLE runs (
+            id TEXT NOT NULL PRIMARY KEY,
+            kind TEXT NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('running', 'ok', 'refused', 'failed', 'interrupted', 'unchanged')),
+            started_ns INTEGER NOT NULL,
+            ended_ns INTEGER,
+            pid INTEGER NOT NULL,
+            host TEXT NOT NULL,
+            boot_id TEXT NOT NULL,
+            command TEXT NOT NULL,
+            error TEXT,
+            snapshot INTEGER) STRICT""",
+        "CREATE INDEX runs_running ON runs (host) WHERE status = 'running'",
+        """CREATE TABLE snapshots (
+            id INTEGER PRIMARY KEY,
+            parent INTEGER NOT NULL,
+            at_ns INTEGER NOT NULL UNIQUE,
+            run_id TEXT NOT NULL REFERENCES runs (id),
+            operation TEXT NOT NULL,
+            message TEXT NOT NULL,
+            hash TEXT NOT NULL UNIQUE,
+            parent_hash TEXT NOT NULL UNIQUE,
+            log_end INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE series (
+            id INTEGER PRIMARY KEY,
+            address TEXT NOT NULL UNIQUE,
+            exchange TEXT NOT NULL,
+            market TEXT NOT NULL,
+            symbol TEXT NOT NULL,
+            type TEXT NOT NULL,
+            period TEXT NOT NULL,
+            vendor_symbol TEXT NOT NULL,
+            tick_size REAL,
+            price_may_be_negative INTEGER NOT NULL,
+            time_zone TEXT NOT NULL,
+            created_snapshot INTEGER NOT NULL) STRICT""",
+        "CREATE INDEX series_created ON series (created_snapshot)",
+        """CREATE TABLE files (
+            id INTEGER PRIMARY KEY,
+            series_id INTEGER NOT NULL REFERENCES series (id),
+            partition TEXT NOT NULL,
+            part_start_ns INTEGER NOT NULL,
+            part_end_ns INTEGER NOT NULL CHECK (part_end_ns > part_start_ns),
+            path TEXT NOT NULL UNIQUE,
+            rows INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
+            first_ns INTEGER NOT NULL,
+            last_ns INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            schema_version INTEGER NOT NULL,
+            tier TEXT NOT NULL,
+            unproven TEXT NOT NULL,
+            replaces INTEGER,
+            run_id TEXT NOT NULL,
+            from_snapshot INTEGER NOT NULL,
+            to_snapshot INTEGER CHECK (to_snapshot > from_snapshot),
+            verified_at_ns INTEGER) STRICT""",
+        "CREATE UNIQUE INDEX files_one_live ON files (series_id, partition) WHERE to_snapshot IS NULL",
+        # Reading the lake as it is now walks the first of these two; as it was, the second as well.
+        """CREATE INDEX files_live ON files (series_id, part_start_ns, part_end_ns, from_snapshot)
+            WHERE to_snapshot IS NULL""",
+        """CREATE INDEX files_gone ON files (series_id, to_snapshot, from_snapshot, part_start_ns)
+            WHERE to_snapshot IS NOT NULL""",
+        "CREATE INDEX files_added ON files (from_snapshot)",
+        "CREATE INDEX files_removed ON files (to_snapshot) WHERE to_snapshot IS NOT NULL",
+    )
+
+
+@MIGRATIONS()
+def m002_provenance(db: Database) -> None:
+    """Sources, what became of their records, lineage and checks."""
+    _run(
+        db,
+        """CREATE TABLE sources (
+            id INTEGER PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            name TEXT NOT NULL,
+            path TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            dialect TEXT NOT NULL,
+            options TEXT NOT NULL,
+            evidence TEXT NOT NULL,
+            fetched_at_ns INTEGER,
+            UNIQUE (sha256, dialect, options)) STRICT""",
+        "CREATE INDEX sources_bytes ON sources (bytes)",
+        """CREATE TABLE ingests (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            source_id INTEGER REFERENCES sources (id),
+            run_id TEXT NOT NULL REFERENCES runs (id),
+            snapshot INTEGER NOT NULL UNIQUE REFERENCES snapshots (id),
+            report TEXT NOT NULL,
+            expired_by INTEGER REFERENCES snapshots (id)) STRICT""",
+        "CREATE UNIQUE INDEX ingests_current ON ingests (key) WHERE expired_by IS NULL",
+        "CREATE INDEX ingests_expired ON ingests (expired_by) WHERE expired_by IS NOT NULL",
+        """CREATE TABLE ingest_partitions (
+            series_id INTEGER NOT NULL REFERENCES series (id),
+            partition TEXT NOT NULL,
+            ingest_id INTEGER NOT NULL REFERENCES ingests (id),
+            PRIMARY KEY (series_id, partition, ingest_id)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX ingest_partitions_of ON ingest_partitions (ingest_id)",
+        """CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY,
+            snapshot INTEGER NOT NULL UNIQUE REFERENCES snapshots (id),
+            run_id TEXT NOT NULL REFERENCES runs (id),
+            source_id INTEGER REFERENCES sources (id),
+            read INTEGER NOT NULL,
+            new INTEGER NOT NULL,
+            identical INTEGER NOT NULL,
+            corrected INTEGER NOT NULL,
+            superseded INTEGER NOT NULL,
+            quarantined INTEGER NOT NULL,
+            skipped INTEGER NOT NULL,
+            rows_out INTEGER NOT NULL,
+            rejected TEXT NOT NULL,
+            skipped_by TEXT NOT NULL,
+            quarantine_sha256 TEXT NOT NULL) STRICT""",
+        "CREATE INDEX ledger_run ON ledger (run_id)",
+        "CREATE INDEX ledger_quarantined ON ledger (snapshot) WHERE quarantined > 0",
+        """CREATE TABLE quarantine (
+            id INTEGER PRIMARY KEY,
+            ledger_id INTEGER NOT NULL REFERENCES ledger (id),
+            line INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            raw TEXT NOT NULL) STRICT""",
+        "CREATE INDEX quarantine_ledger ON quarantine (ledger_id)",
+        """CREATE TABLE lineage (
+            file_id INTEGER NOT NULL REFERENCES files (id),
+            source_id INTEGER REFERENCES sources (id),
+            upstream_file_id INTEGER REFERENCES files (id)) STRICT""",
+        "CREATE INDEX lineage_file ON lineage (file_id)",
+        "CREATE INDEX lineage_upstream ON lineage (upstream_file_id) WHERE upstream_file_id IS NOT NULL",
+        """CREATE TABLE checks (
+            id INTEGER PRIMARY KEY,
+            snapshot INTEGER NOT NULL REFERENCES snapshots (id),
+            run_id TEXT NOT NULL REFERENCES runs (id),
+            series_id INTEGER NOT NULL REFERENCES series (id),
+            partition TEXT,
+            name TEXT NOT NULL,
+            passed INTEGER NOT NULL,
+            detail TEXT NOT NULL) STRICT""",
+        "CREATE INDEX checks_snapshot ON checks (snapshot)",
+        "CREATE INDEX checks_series ON checks (series_id, partition)",
+    )

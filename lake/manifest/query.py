@@ -1,0 +1,360 @@
+"""Reading the manifest: every question is one short read-only transaction, and no cursor outlives its answer.
+
+A file is visible at snapshot s when it was added at or before s and not removed at or before s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from lake.errors import LakeError
+from lake.manifest import connection as connections
+from lake.manifest import decode
+from lake.manifest.connection import Link, explained
+from lake.manifest.decode import FILE_COLUMNS, SERIES_COLUMNS, moment_ns
+from lake.manifest.examine import ChainReport, examine
+from lake.manifest.rows import Versions
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from lake.config import Config
+    from lake.manifest.rows import (
+        FileRow,
+        HistoryRow,
+        IngestRow,
+        ListRow,
+        QuarantineRow,
+        QuarantineRun,
+        RunRow,
+        SeriesRow,
+    )
+    from schemas.keys import Address
+
+T = TypeVar("T")
+
+LONGEST_PARTITION_NS = 366 * 86_400 * 10**9
+CHUNK = 5_000
+_FILES = ", ".join(FILE_COLUMNS)
+_SERIES = ", ".join(f"series.{column}" for column in SERIES_COLUMNS)
+
+# Two arms, so that reading the newest snapshot walks live files only, however often they were rewritten.
+PLAN = f"""SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL
+        AND part_start_ns > :reach AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
+    UNION ALL SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
+        AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
+    ORDER BY part_start_ns"""
+VISIBLE = f"""(SELECT {_FILES} FROM files WHERE to_snapshot IS NULL AND from_snapshot <= :snapshot
+    UNION ALL SELECT {_FILES} FROM files WHERE to_snapshot > :snapshot AND from_snapshot <= :snapshot)"""
+_HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot IS NULL
+        AND from_snapshot <= :snapshot)
+    OR EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot > :snapshot
+        AND from_snapshot <= :snapshot))"""
+LISTING = f"""SELECT address, min(first_ns), max(last_ns), sum(rows), sum(bytes), count(*), group_concat(DISTINCT tier),
+        max(from_snapshot), CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
+        min(part_start_ns), max(part_end_ns), sum(part_end_ns - part_start_ns)
+    FROM series JOIN {VISIBLE} AS visible ON visible.series_id = series.id
+    WHERE %s GROUP BY series.id ORDER BY exchange, market, symbol, type, period"""
+HISTORY = """SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
+        (SELECT count(DISTINCT series_id) FROM (SELECT series_id FROM files WHERE from_snapshot = snapshots.id
+            UNION ALL SELECT series_id FROM files WHERE to_snapshot = snapshots.id
+            UNION ALL SELECT series_id FROM ingest_partitions
+                WHERE ingest_id = (SELECT id FROM ingests WHERE snapshot = snapshots.id))),
+        (SELECT address FROM series WHERE id = coalesce(
+            (SELECT series_id FROM files WHERE from_snapshot = snapshots.id LIMIT 1),
+            (SELECT series_id FROM files WHERE to_snapshot = snapshots.id LIMIT 1),
+            (SELECT series_id FROM ingest_partitions
+                WHERE ingest_id = (SELECT id FROM ingests WHERE snapshot = snapshots.id) LIMIT 1))),
+        name, sha256, coalesce(new, 0), coalesce(corrected, 0), coalesce(quarantined, 0),
+        (SELECT count(*) FROM files WHERE from_snapshot = snapshots.id),
+        (SELECT count(*) FROM files WHERE to_snapshot = snapshots.id)
+    FROM snapshots LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
+    WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""
+_OF_SERIES = """snapshots.id IN (
+    SELECT from_snapshot FROM files WHERE series_id = :series
+    UNION SELECT to_snapshot FROM files WHERE series_id = :series
+    UNION SELECT snapshot FROM ingests WHERE id IN (
+        SELECT ingest_id FROM ingest_partitions WHERE series_id = :series))"""
+
+
+class Manifest:
+    """The manifest opened to read; a context manager, safe in threads, refused in another process."""
+
+    def __init__(self, config: Config) -> None:
+        """Prepare to read the lake's manifest; `open` also checks that it can be read."""
+        self.config = config
+        self._path = config.manifest
+        self._link = Link(lambda: connections.open_reader(config.manifest, config.wait_s))
+
+    @staticmethod
+    def create(config: Config) -> bool:
+        """Make the lake's folders and manifest, or bring an older manifest up to date; return whether it is new.
+
+        Raises:
+            LakeError: MANIFEST_TOO_NEW naming both versions; MANIFEST_DAMAGED, STORAGE, DISK_FULL, LOCKED.
+        """
+        from lake.manifest.migrations import create
+
+        return create(config)
+
+    @classmethod
+    def open(cls, config: Config) -> Manifest:
+        """Open to read; an older manifest is migrated first.
+
+        Raises:
+            LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE, LOCKED.
+        """
+        if not config.manifest.is_file():
+            raise LakeError("LAKE_NOT_INITIALISED", f"{config.manifest} does not exist", where=str(config.root))
+        manifest = cls(config)
+        try:
+            found = manifest._version()
+            if found < connections.VERSION:
+                manifest._link.reopen()
+                cls.create(config)
+            connections.refuse_newer(found, config.manifest)
+        except BaseException:
+            manifest.close()
+            raise
+        return manifest
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> str:
+        raise LakeError("FORKED", "an open lake cannot be sent to another process")
+
+    # ---- reading
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the work in one read transaction; play back a killed writer's journal first where one is in the way."""
+        with explained(self._path):
+            try:
+                return self._in_transaction(work)
+            except sqlite3.OperationalError as error:
+                if not connections.is_hot_journal(error):
+                    raise
+                self._link.reopen()
+                connections.roll_back_journal(self._path)
+            return self._in_transaction(work)
+
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._link.held() as connection:
+            connection.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                with suppress(sqlite3.Error):
+                    connection.execute("COMMIT")
+
+    def _rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._read(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    def _chunks(self, sql: str, **parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query on `id > :after … LIMIT :chunk` whose first column is the id."""
+        after = 0
+        while rows := self._rows(sql, after=after, chunk=CHUNK, **parameters):
+            yield from rows
+            after = rows[-1][0]
+
+    def _version(self) -> int:
+        return int(self._rows("PRAGMA user_version")[0][0])
+
+    # ---- snapshots
+
+    def snapshot(self, as_of: int | str | dt.datetime | None = None) -> int:
+        """Return the newest snapshot, the numbered one, or the last at or before a time (UTC unless it says so).
+
+        A lake without snapshots is at 0.
+
+        Raises:
+            LakeError: UNKNOWN_SNAPSHOT when there is none; BAD_DATE for text that is neither number nor time.
+        """
+        if as_of is None:
+            return int(self._rows("SELECT coalesce(max(id), 0) FROM snapshots")[0][0])
+        if isinstance(as_of, str) and as_of.isascii() and as_of.isdigit():
+            as_of = int(as_of)
+        if isinstance(as_of, int):
+            if as_of and not self._rows("SELECT 1 FROM snapshots WHERE id = :id", id=as_of):
+                newest = self.snapshot()
+                raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot {as_of}: the newest is {newest}")
+            return as_of
+        rows = self._rows(
+            "SELECT max(id), (SELECT min(at_ns) FROM snapshots) FROM snapshots WHERE at_ns <= :at", at=moment_ns(as_of)
+        )
+        if rows[0][0] is None:
+            first = "the lake is empty" if rows[0][1] is None else f"the first is of {decode.text_of(rows[0][1])}"
+            raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot at or before {as_of}: {first}")
+        return int(rows[0][0])
+
+    # ---- series and files
+
+    def series(
+        self,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        symbol: str | None = None,
+        type: str | None = None,  # noqa: A002 -- the design's word
+        period: str | None = None,
+        snapshot: int | None = None,
+    ) -> list[SeriesRow]:
+        """Return the series that have files at the snapshot; each part may be a glob, names in any case."""
+        where, parameters = decode.filters(exchange, market, symbol, type, period)
+        at = self.snapshot() if snapshot is None else snapshot
+        rows = self._rows(
+            f"SELECT {_SERIES} FROM series WHERE {where} AND {_HAS_FILES} "
+            "ORDER BY exchange, market, symbol, type, period",
+            snapshot=at,
+            **parameters,
+        )
+        return [decode.series_row(row) for row in rows]
+
+    def find(self, address: Address) -> SeriesRow | None:
+        """Return the series at an address, whether or not it has files now."""
+        rows = self._rows(f"SELECT {_SERIES} FROM series WHERE address = :address", address=str(address))
+        return decode.series_row(rows[0]) if rows else None
+
+    def plan(self, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int) -> list[FileRow]:
+        """Return the files of [start, end) at the snapshot, oldest partition first; None leaves a side open."""
+        start = decode.MIN_NS if start_ns is None else start_ns
+        end = decode.MAX_NS if end_ns is None else end_ns
+        # No partition is longer than a year, which bounds the walk through the index below as well.
+        reach = max(start - LONGEST_PARTITION_NS, decode.MIN_NS)
+        rows = self._rows(PLAN, series=series_id, reach=reach, start=start, end=end, snapshot=snapshot)
+        return [decode.file_row(row) for row in rows]
+
+    def current(self, series_id: int, partitions: Sequence[str] | None = None) -> dict[str, FileRow]:
+        """Return the live files by partition label; of the given partitions only, where any are given."""
+        sql = f"SELECT {_FILES} FROM files WHERE series_id = ? AND to_snapshot IS NULL"
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            if partitions is None:
+                return connection.execute(f"{sql} ORDER BY part_start_ns", (series_id,)).fetchall()
+            one = f"{sql} AND partition = ?"
+            return [row for label in partitions for row in connection.execute(one, (series_id, label)).fetchall()]
+
+        return {row[2]: decode.file_row(row) for row in self._read(work)}
+
+    def all_files(self, *, live_only: bool = False) -> Iterator[FileRow]:
+        """Yield every file, superseded ones too unless `live_only`; in chunks, so later commits may show."""
+        live = "AND to_snapshot IS NULL" if live_only else ""
+        sql = f"SELECT {_FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
+        return (decode.file_row(row) for row in self._chunks(sql))
+
+    def listing(
+        self,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        symbol: str | None = None,
+        type: str | None = None,  # noqa: A002 -- the design's word
+        period: str | None = None,
+        snapshot: int | None = None,
+    ) -> list[ListRow]:
+        """Return what each series holds at the snapshot; filters as for `series`."""
+        where, parameters = decode.filters(exchange, market, symbol, type, period)
+        at = self.snapshot() if snapshot is None else snapshot
+        return [decode.list_row(row) for row in self._rows(LISTING % where, snapshot=at, **parameters)]
+
+    # ---- provenance
+
+    def history(self, address: Address | None = None, limit: int | None = None) -> list[HistoryRow]:
+        """Return the snapshots, newest first; of one series only, where an address is given."""
+        parameters: dict[str, Any] = {"limit": -1 if limit is None else limit}
+        if address is not None:
+            found = self.find(address)
+            if found is None:
+                return []
+            parameters["series"] = found.id
+        rows = self._rows(HISTORY % ("1" if address is None else _OF_SERIES), **parameters)
+        return [decode.history_row(row) for row in rows]
+
+    def same_size_source(self, nbytes: int) -> bool:
+        """Whether a source of this size was ever ingested, so that hashing a file first can pay."""
+        return bool(self._rows("SELECT 1 FROM sources WHERE bytes = :bytes LIMIT 1", bytes=nbytes))
+
+    def current_ingest(self, key: str) -> IngestRow | None:
+        """Return the ingest with this key whose effect is still current."""
+        return self._read(lambda connection: current_ingest(connection, key))
+
+    def quarantine_runs(self) -> list[QuarantineRun]:
+        """Return the runs that put records into quarantine, newest first; one row a source."""
+        rows = self._rows(
+            """SELECT ledger.run_id, snapshot, at_ns, name, sha256, quarantined, rejected FROM ledger
+            JOIN snapshots ON snapshots.id = snapshot LEFT JOIN sources ON sources.id = source_id
+            WHERE quarantined > 0 ORDER BY snapshot DESC"""
+        )
+        return [decode.quarantine_run(row) for row in rows]
+
+    def quarantine_rows(self, run_id: str, limit: int | None = None) -> Iterator[QuarantineRow]:
+        """Return an iterator over a run's records in quarantine, in the order they were met.
+
+        Raises:
+            LakeError: UNKNOWN_RUN when there is no such run.
+        """
+        if not self._rows("SELECT 1 FROM runs WHERE id = :run", run=run_id):
+            raise LakeError("UNKNOWN_RUN", f"there is no run {run_id}")
+        rows = self._chunks(
+            """SELECT quarantine.id, run_id, name, line, reason, detail, raw FROM quarantine
+            JOIN ledger ON ledger.id = ledger_id LEFT JOIN sources ON sources.id = source_id
+            WHERE ledger_id IN (SELECT id FROM ledger WHERE run_id = :run) AND quarantine.id > :after
+            ORDER BY quarantine.id LIMIT :chunk""",
+            run=run_id,
+        )
+        return decode.quarantine_rows(rows, limit)
+
+    def runs(self, *, status: str | None = None, limit: int | None = None) -> list[RunRow]:
+        """Return the runs, newest first; of one status only, where one is given."""
+        rows = self._rows(
+            """SELECT id, kind, status, started_ns, ended_ns, pid, host, boot_id, command, error, snapshot FROM runs
+            WHERE :status IS NULL OR status = :status ORDER BY id DESC LIMIT :limit""",
+            status=status,
+            limit=-1 if limit is None else limit,
+        )
+        return [decode.run_row(row) for row in rows]
+
+    # ---- health
+
+    def check_chain(self) -> list[str]:
+        """Compute every snapshot's hash anew and compare with the chain and the log; each string is one finding."""
+        return self.chain_report().findings
+
+    def chain_report(self) -> ChainReport:
+        """Return the findings of `check_chain`, with the commits that were interrupted beside them."""
+        return examine(self._read, self.config.log)
+
+    def check_integrity(self) -> list[str]:
+        """Return what SQLite's own check of the database finds."""
+        rows = self._rows("PRAGMA integrity_check") + self._rows("PRAGMA foreign_key_check")
+        return [" ".join(str(part) for part in row) for row in rows if row != ("ok",)]
+
+    def versions(self) -> Versions:
+        """Return what a health check wants to know of the database."""
+        mode = self._rows("PRAGMA journal_mode")[0][0]
+        # A rollback journal's kind belongs to the writer's connection: the file only says whether it is in WAL mode.
+        mode = mode if mode == "wal" else connections.JOURNAL_MODE
+        return Versions(sqlite3.sqlite_version, connections.VERSION, self._version(), mode)
+
+
+def current_ingest(connection: sqlite3.Connection, key: str) -> IngestRow | None:
+    """Return the ingest with this key whose effect is still current, by a connection in hand."""
+    row = connection.execute(
+        """SELECT ingests.id, key, run_id, snapshot, name, sha256, report FROM ingests
+        LEFT JOIN sources ON sources.id = source_id WHERE key = ? AND expired_by IS NULL""",
+        (key,),
+    ).fetchone()
+    return decode.ingest_row(row) if row else None

@@ -1,0 +1,329 @@
+"""The rows of one change, written inside the writer's open transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from lake.errors import LakeError
+from lake.manifest.chain import QuarantineDigest
+from lake.manifest.query import current_ingest
+from lake.manifest.rows import AlreadyIngested, Conflict, Instrument
+from schemas.keys import Address, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_utils import Database
+
+    from lake.manifest.rows import Change, LedgerRecord, NewFile, QuarantineRecord, SourceRecord
+
+
+class Parent(NamedTuple):
+    """The snapshot a change follows; for the first one, the lake itself."""
+
+    id: int
+    hash: str
+    at_ns: int
+    log_end: int
+
+
+def refuse_unbalanced(change: Change) -> None:
+    """Raise UNEXPECTED when the change's ledger does not add up: that is always a mistake of ours."""
+    if change.ledger is not None and not change.ledger.balanced:
+        raise LakeError("UNEXPECTED", f"the ledger does not add up: {change.ledger}")
+
+
+class Recording:
+    """Writes one change as one snapshot's rows; the transaction is the caller's."""
+
+    def __init__(self, db: Database, change: Change, parent: Parent) -> None:
+        """Take the open database, what to write, and the snapshot it follows."""
+        self._db = db
+        self._connection = db.conn
+        self._change = change
+        self._parent = parent
+        self.snapshot = parent.id + 1
+        self._series: dict[Address, int] = {}
+
+    def write(self, at_ns: int) -> None:
+        """Write all rows but the snapshot's hash.
+
+        Raises:
+            AlreadyIngested: The change's ingest key is current already.
+            Conflict: A partition is not as the change expects it.
+            LakeError: SYMBOL_CASE when two vendor symbols differ only in case.
+        """
+        change = self._change
+        self._refuse_repeat()
+        self._compare()
+        self._write_snapshot(at_ns)
+        self._create_series()
+        self._swap_files()
+        self._refuse_overlaps()
+        source = self._write_source(change.source) if change.source else None
+        self._write_lineage(source)
+        if change.ledger:
+            self._write_ledger(change.ledger, source)
+        if change.ingest_key is not None:
+            self._write_ingest(change.ingest_key, source)
+        self._expire_ingests()
+        self._write_checks()
+
+    def _refuse_repeat(self) -> None:
+        if self._change.ingest_key is not None:
+            ingest = current_ingest(self._connection, self._change.ingest_key)
+            if ingest is not None:
+                raise AlreadyIngested(ingest)
+
+    def _series_id(self, address: Address) -> int | None:
+        if address not in self._series:
+            row = self._connection.execute("SELECT id FROM series WHERE address = ?", (str(address),)).fetchone()
+            if row is None:
+                return None
+            self._series[address] = row[0]
+        return self._series[address]
+
+    def _known_series(self, address: Address) -> int:
+        series = self._series_id(address)
+        if series is None:
+            raise LakeError("UNEXPECTED", f"the change speaks of {address}, which has no file")
+        return series
+
+    def _compare(self) -> None:
+        """Compare each partition's live file with the one the change was made from."""
+        lost: list[tuple[Address, str]] = []
+        for file in self._change.files:
+            series = self._series_id(file.address)
+            live = None
+            if series is not None:
+                live = self._connection.execute(
+                    "SELECT id FROM files WHERE series_id = ? AND partition = ? AND to_snapshot IS NULL",
+                    (series, file.partition),
+                ).fetchone()
+            if (live[0] if live else None) != file.replaces and (live is None or live[0] not in self._change.removed):
+                lost.append((file.address, file.partition))
+        for file_id in self._change.removed:
+            row = self._connection.execute(
+                """SELECT address, partition, to_snapshot FROM files JOIN series ON series.id = series_id
+                WHERE files.id = ?""",
+                (file_id,),
+            ).fetchone()
+            if row is None:
+                raise LakeError("UNEXPECTED", f"the change removes file {file_id}, which never was")
+            if row[2] is not None:
+                lost.append((Address.parse(row[0]), row[1]))
+        if lost:
+            raise Conflict(lost)
+
+    def _write_snapshot(self, at_ns: int) -> None:
+        change = self._change
+        self._db.table("snapshots").insert(
+            {
+                "id": self.snapshot,
+                "parent": self._parent.id,
+                "at_ns": at_ns,
+                "run_id": change.run_id,
+                "operation": change.operation,
+                "message": change.message,
+                "hash": "",
+                "parent_hash": self._parent.hash,
+                "log_end": 0,
+            }
+        )
+
+    def _create_series(self) -> None:
+        instruments = dict(self._change.instruments)
+        for address in dict.fromkeys(file.address for file in self._change.files):
+            instruments.setdefault(address, Instrument(""))
+        for address, instrument in instruments.items():
+            if self._series_id(address) is not None:
+                self._refuse_other_case(address, instrument.vendor_symbol)
+                continue
+            cursor = self._connection.execute(
+                """INSERT INTO series (address, exchange, market, symbol, type, period, vendor_symbol, tick_size,
+                price_may_be_negative, time_zone, created_snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                (
+                    str(address),
+                    address.exchange,
+                    address.market,
+                    address.symbol,
+                    address.type,
+                    address.period,
+                    instrument.vendor_symbol or address.symbol,
+                    instrument.tick_size,
+                    instrument.price_may_be_negative,
+                    instrument.time_zone,
+                    self.snapshot,
+                ),
+            )
+            self._series[address] = int(cursor.lastrowid or 0)
+
+    def _refuse_other_case(self, address: Address, symbol: str) -> None:
+        stored = self._connection.execute(
+            "SELECT vendor_symbol FROM series WHERE id = ?", (self._series[address],)
+        ).fetchone()[0]
+        if symbol and symbol != stored and normalise(symbol) == normalise(stored) == address.symbol:
+            raise LakeError("SYMBOL_CASE", f"{symbol!r} and {stored!r} differ only in case", where=str(address))
+
+    def _swap_files(self) -> None:
+        change = self._change
+        gone = {*change.removed, *(file.replaces for file in change.files if file.replaces is not None)}
+        self._connection.executemany(
+            "UPDATE files SET to_snapshot = ? WHERE id = ?", ((self.snapshot, file_id) for file_id in sorted(gone))
+        )
+        self._connection.executemany(
+            """INSERT INTO files (series_id, partition, part_start_ns, part_end_ns, path, rows, bytes, first_ns,
+            last_ns, sha256, content_hash, schema_version, tier, unproven, replaces, run_id, from_snapshot)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'hot', ?, ?, ?, ?)""",
+            (self._file_row(file) for file in change.files),
+        )
+
+    def _file_row(self, file: NewFile) -> tuple[object, ...]:
+        return (
+            self._series[file.address],
+            file.partition,
+            file.start_ns,
+            file.end_ns,
+            file.path,
+            file.rows,
+            file.bytes,
+            file.first_ns,
+            file.last_ns,
+            file.sha256,
+            file.content_hash,
+            file.schema_version,
+            json.dumps(file.unproven) if file.unproven else "[]",
+            file.replaces,
+            self._change.run_id,
+            self.snapshot,
+        )
+
+    def _refuse_overlaps(self) -> None:
+        """Refuse a partition that overlaps one of another grain: rows of that time would be read twice."""
+        rows = self._connection.execute(
+            """SELECT address, new.partition FROM files AS new JOIN series ON series.id = new.series_id
+            WHERE new.from_snapshot = ?1 AND (
+                EXISTS (SELECT 1 FROM files AS next WHERE next.series_id = new.series_id
+                    AND next.to_snapshot IS NULL AND next.id <> new.id
+                    AND next.part_start_ns >= new.part_start_ns AND next.part_start_ns < new.part_end_ns)
+                OR (SELECT previous.part_end_ns FROM files AS previous WHERE previous.series_id = new.series_id
+                    AND previous.to_snapshot IS NULL AND previous.part_start_ns < new.part_start_ns
+                    ORDER BY previous.part_start_ns DESC LIMIT 1) > new.part_start_ns)""",
+            (self.snapshot,),
+        ).fetchall()
+        if rows:
+            raise Conflict([(Address.parse(address), partition) for address, partition in rows])
+
+    def _write_source(self, source: SourceRecord) -> int:
+        options, evidence = _json(source.options), _json(source.evidence)
+        row = self._connection.execute(
+            "SELECT id FROM sources WHERE sha256 = ? AND dialect = ? AND options = ?",
+            (source.sha256, source.dialect, options),
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        cursor = self._connection.execute(
+            """INSERT INTO sources (sha256, name, path, bytes, dialect, options, evidence, fetched_at_ns)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                source.sha256,
+                _storable(source.name),
+                _storable(source.path),
+                source.bytes,
+                source.dialect,
+                options,
+                evidence,
+                source.fetched_at_ns,
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _write_lineage(self, source: int | None) -> None:
+        ids = self._connection.execute(
+            "SELECT id FROM files WHERE from_snapshot = ? ORDER BY id", (self.snapshot,)
+        ).fetchall()
+        pairs: list[tuple[int, int | None, int | None]] = []
+        for (file_id,), file in zip(ids, self._change.files, strict=True):
+            if source is not None:
+                pairs.append((file_id, source, None))
+            pairs.extend((file_id, None, upstream) for upstream in file.upstreams)
+        self._connection.executemany("INSERT INTO lineage VALUES (?, ?, ?)", pairs)
+
+    def _write_ledger(self, ledger: LedgerRecord, source: int | None) -> None:
+        counts = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped", "rows_out")
+        ledger_id = (
+            self._db.table("ledger")
+            .insert(
+                {
+                    "snapshot": self.snapshot,
+                    "run_id": self._change.run_id,
+                    "source_id": source,
+                    **{name: getattr(ledger, name) for name in counts},
+                    "rejected": _json(ledger.rejected),
+                    "skipped_by": _json(ledger.skipped_by),
+                    "quarantine_sha256": "",
+                }
+            )
+            .last_pk
+        )
+        digest = QuarantineDigest()
+        self._connection.executemany(
+            "INSERT INTO quarantine (ledger_id, line, reason, detail, raw) VALUES (?, ?, ?, ?, ?)",
+            self._quarantine_rows(ledger_id, digest),
+        )
+        if digest.count != ledger.quarantined:
+            raise LakeError("UNEXPECTED", f"{digest.count} records in quarantine, {ledger.quarantined} in the ledger")
+        self._connection.execute("UPDATE ledger SET quarantine_sha256 = ? WHERE id = ?", (digest.value(), ledger_id))
+
+    def _quarantine_rows(self, ledger_id: object, digest: QuarantineDigest) -> Iterator[tuple[object, ...]]:
+        records: Iterator[QuarantineRecord] = iter(self._change.quarantine)
+        for record in records:
+            fields = (record.line, record.reason, _storable(record.detail), _storable(record.raw))
+            digest.add(fields)
+            yield (ledger_id, *fields)
+
+    def _write_ingest(self, key: str, source: int | None) -> None:
+        cursor = self._connection.execute(
+            "INSERT INTO ingests (key, source_id, run_id, snapshot, report) VALUES (?, ?, ?, ?, ?)",
+            (key, source, self._change.run_id, self.snapshot, _json(self._change.report)),
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO ingest_partitions (series_id, partition, ingest_id) VALUES (?, ?, ?)",
+            ((self._known_series(address), partition, cursor.lastrowid) for address, partition in self._change.touched),
+        )
+
+    def _expire_ingests(self) -> None:
+        """The ingests of partitions whose stored rows changed no longer describe what is there."""
+        self._connection.executemany(
+            """UPDATE ingests SET expired_by = ?1 WHERE expired_by IS NULL AND snapshot <> ?1
+            AND id IN (SELECT ingest_id FROM ingest_partitions WHERE series_id = ?2 AND partition = ?3)""",
+            ((self.snapshot, self._known_series(address), partition) for address, partition in self._change.corrected),
+        )
+
+    def _write_checks(self) -> None:
+        self._connection.executemany(
+            """INSERT INTO checks (snapshot, run_id, series_id, partition, name, passed, detail)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            (
+                (
+                    self.snapshot,
+                    self._change.run_id,
+                    self._known_series(check.address),
+                    check.partition,
+                    check.name,
+                    check.passed,
+                    check.detail,
+                )
+                for check in self._change.checks
+            ),
+        )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _storable(text: str) -> str:
+    """Spell out what is no valid Unicode: SQLite stores UTF-8 only."""
+    return text.encode("utf-8", "backslashreplace").decode()

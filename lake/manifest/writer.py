@@ -1,0 +1,242 @@
+"""The one way to change the manifest: each change is one transaction that holds the write lock from its start.
+
+The order of a commit: write the rows; hash them; append the document to the log and sync it; COMMIT; only then
+acknowledge. A COMMIT that reports an error may still have happened, so its snapshot is looked up afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from lake.errors import LakeError
+from lake.manifest import connection as connections
+from lake.manifest.chain import digest_of, document
+from lake.manifest.connection import Link, explained, roll_back, transaction
+from lake.manifest.log import CommitLog, canonical, line_of
+from lake.manifest.record import Parent, Recording, refuse_unbalanced
+from lake.manifest.rows import RunRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from sqlite_utils import Database
+
+    from lake.config import Config
+    from lake.manifest.rows import Change, RunStatus
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80
+_ID_CHARACTERS = 26
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Writer:
+    """The manifest opened to write; a context manager, short-lived, one in a process at a time."""
+
+    def __init__(self, config: Config, *, wait_s: float | None = None) -> None:
+        """Open the lake's manifest.
+
+        Args:
+            config: The lake.
+            wait_s: Seconds to wait for another writer; the configuration's unless given.
+
+        Raises:
+            LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE.
+        """
+        from lake.manifest.query import Manifest
+
+        # An older manifest is migrated, and a newer one refused, by the reader's way in.
+        Manifest.open(config).close()
+        self._config = config
+        self._path = config.manifest
+        self._wait_s = config.wait_s if wait_s is None else wait_s
+        self._link = Link(lambda: connections.open_writer(self._path, self._wait_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    # ---- runs
+
+    def start_run(self, kind: str, command: str) -> str:
+        """Record that a run began, and that runs whose process is gone were interrupted; return its id."""
+        run = new_run(kind, command)
+        with explained(self._path), self._link.held() as connection, transaction(connection):
+            _mark_interrupted(connection, run)
+            _insert_run(connection, run)
+        return run.id
+
+    def end_run(self, run_id: str, status: RunStatus, error: dict[str, Any] | None = None) -> None:
+        """Record how a run ended, with the error it ended with.
+
+        Raises:
+            LakeError: UNKNOWN_RUN when it never began.
+        """
+        with explained(self._path), self._link.held() as connection, transaction(connection):
+            _end_run(connection, run_id, status, error)
+
+    # ---- snapshots
+
+    def commit(self, change: Change) -> int:
+        """Make the change the next snapshot; once this returns, it is on disk.
+
+        After any other exception than those named here by class, the outcome may be unknown: unlink nothing.
+
+        Returns:
+            The new snapshot's number.
+
+        Raises:
+            Conflict: Another writer changed one of the partitions first; nothing was written.
+            AlreadyIngested: The same ingest became current meanwhile; nothing was written.
+            LakeError: SYMBOL_CASE, LOCKED, DISK_FULL, STORAGE, MANIFEST_DAMAGED.
+        """
+        refuse_unbalanced(change)
+        with explained(self._path), self._link.held() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                snapshot, digest = self._write(connection, change)
+            except BaseException:
+                roll_back(connection)
+                raise
+            self._finish(connection, digest)
+        return snapshot
+
+    def _write(self, connection: sqlite3.Connection, change: Change) -> tuple[int, str]:
+        """Write the rows and the log's line; return the snapshot's number and hash."""
+        parent = _parent(connection)
+        if change.run is not None:
+            _insert_run(connection, change.run)
+        recording = Recording(_database(connection), change, parent)
+        # Microseconds, as clocks print them, so that the time a user copies back finds the same snapshot.
+        now_ns = time.time_ns() // 1000 * 1000
+        recording.write(max(now_ns, parent.at_ns + 1000))
+        if change.run is not None or change.ends_run:
+            _end_run(connection, change.run_id, "ok", None)
+        connection.execute("UPDATE runs SET snapshot = ? WHERE id = ?", (recording.snapshot, change.run_id))
+        body = canonical(document(connection, recording.snapshot))
+        digest = digest_of(body)
+        log = CommitLog(self._config.log)
+        try:
+            data = log.marks(parent.log_end, parent.id, parent.hash) + line_of(body, digest)
+            connection.execute(
+                "UPDATE snapshots SET hash = ?, log_end = ? WHERE id = ?",
+                (digest, log.size + len(data), recording.snapshot),
+            )
+            log.append(data)
+        finally:
+            log.close()
+        return recording.snapshot, digest
+
+    def _finish(self, connection: sqlite3.Connection, digest: str) -> None:
+        deadline = time.monotonic() + self._wait_s
+        while True:
+            try:
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if connections.is_busy(error) and connection.in_transaction:
+                    # Readers held on; the transaction is whole and can be tried again.
+                    if time.monotonic() < deadline:
+                        continue
+                    roll_back(connection)
+                    raise
+                if not self._happened(digest):
+                    raise
+            return
+
+    def _happened(self, digest: str) -> bool:
+        """Look up, on a fresh connection, whether a commit of unknown outcome took place."""
+        try:
+            self._link.reopen()
+            with self._link.held() as connection:
+                if connection.execute("SELECT 1 FROM snapshots WHERE hash = ?", (digest,)).fetchone() is None:
+                    return False
+                # One more transaction, synced: the end of the journal of the failed one is on disk with it.
+                with transaction(connection):
+                    connection.execute("UPDATE snapshots SET hash = hash WHERE hash = ?", (digest,))
+                return True
+        except sqlite3.Error as error:
+            message = f"the commit's outcome is unknown: {error}"
+            why = "The disk failed while the commit was written; it may or may not have taken place."
+            raise LakeError(
+                "STORAGE", message, where=str(self._path), why=why, fix=["check the disk", "run it again: it is safe"]
+            ) from error
+
+    def mark_verified(self, file_ids: Iterable[int], at_ns: int) -> None:
+        """Record when files were last found to be as stored."""
+        with explained(self._path), self._link.held() as connection, transaction(connection):
+            connection.executemany(
+                "UPDATE files SET verified_at_ns = ? WHERE id = ?", ((at_ns, file_id) for file_id in file_ids)
+            )
+
+
+def new_run(kind: str, command: str) -> RunRecord:
+    """Return a run that begins now in this process, not yet written; ids sort by time."""
+    now_ns = time.time_ns()
+    number = now_ns // 10**6 << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    letters = (_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_ID_CHARACTERS)))
+    boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+    return RunRecord("".join(letters), kind, command, now_ns, os.getpid(), socket.gethostname(), boot_id)
+
+
+def _database(connection: sqlite3.Connection) -> Database:
+    from sqlite_utils import Database
+
+    return Database(connection, execute_plugins=False)
+
+
+def _parent(connection: sqlite3.Connection) -> Parent:
+    row = connection.execute("SELECT id, hash, at_ns, log_end FROM snapshots ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        row = (0, connection.execute("SELECT id FROM lake").fetchone()[0], 0, 0)
+    return Parent(*row)
+
+
+def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> None:
+    _database(connection).table("runs").insert(
+        {
+            "id": run.id,
+            "kind": run.kind,
+            "status": "running",
+            "started_ns": run.started_ns,
+            "pid": run.pid,
+            "host": run.host,
+            "boot_id": run.boot_id,
+            "command": run.command,
+        }
+    )
+
+
+def _end_run(connection: sqlite3.Connection, run_id: str, status: RunStatus, error: dict[str, Any] | None) -> None:
+    cursor = connection.execute(
+        "UPDATE runs SET status = ?, ended_ns = ?, error = ? WHERE id = ?",
+        (status, time.time_ns(), None if error is None else json.dumps(error, ensure_ascii=False), run_id),
+    )
+    if cursor.rowcount == 0:
+        raise LakeError("UNKNOWN_RUN", f"there is no run {run_id}")
+
+
+def _mark_interrupted(connection: sqlite3.Connection, now: RunRecord) -> None:
+    """A run of this machine that is still running although its process is gone was killed."""
+    running = connection.execute(
+        "SELECT id, pid, boot_id FROM runs WHERE status = 'running' AND host = ?", (now.host,)
+    ).fetchall()
+    gone = [
+        (run_id,) for run_id, pid, boot_id in running if boot_id != now.boot_id or not Path(f"/proc/{pid}").exists()
+    ]
+    connection.executemany("UPDATE runs SET status = 'interrupted' WHERE id = ?", gone)
