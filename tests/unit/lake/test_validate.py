@@ -1,0 +1,216 @@
+"""Splitting batches: what is accepted, what is rejected and why, and what is a bug of the caller's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lake import validate
+from lake.errors import LakeError
+from lake.validate import Rejected, check_sample, split
+from schemas.arrow import arrow_schema
+from schemas.bars import BARS
+from schemas.orderbook import BOOK_L2
+from schemas.ticks import QUOTES, TRADES
+
+if TYPE_CHECKING:
+    from schemas.columns import Schema
+
+MINUTE_US = 60_000_000
+NAN, INF = float("nan"), float("inf")
+BAR: dict[str, Any] = {"ts": 0, "open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0, "volume": 1.0}
+TRADE: dict[str, Any] = {"ts": 1, "price": 1.0, "size": 1.0, "side": "buy"}
+LEVEL: dict[str, Any] = {"ts": 1, "side": "bid", "price": 1.0, "size": 0.0, "is_snapshot": False}
+
+
+def rows_of(schema: Schema, *rows: dict[str, Any], identity: bool = False) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(list(rows), schema=arrow_schema(schema, identity=identity))
+
+
+def minutes(count: int, **columns: float | None) -> pa.RecordBatch:
+    return rows_of(BARS, *[BAR | {"ts": index * MINUTE_US} | columns for index in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "detail"),
+    [
+        ({"ts": None}, "bad_timestamp", "ts is missing"),
+        ({"close": None}, "missing_value", "close is missing"),
+        ({"high": NAN}, "bad_number", "high is nan"),
+        ({"vwap": -INF}, "bad_number", "vwap is -inf"),
+        ({"low": 0.0}, "non_positive_price", "low is 0.0"),
+        ({"low": -0.25}, "non_positive_price", "low is -0.25"),
+        ({"high": 1.5}, "ohlc_inconsistent", "high 1.5 is below close 2.0"),
+        ({"low": 1.5}, "ohlc_inconsistent", "low 1.5 is above open 1.0"),
+        ({"volume": -1.0}, "negative_volume", "volume is -1.0"),
+        ({"ts": MINUTE_US + 1}, "off_grid", "ts 1970-01-01 00:01:00.000001+00:00 is not a multiple of 60 s"),
+        ({"ts": None, "open": NAN, "low": -1.0}, "bad_timestamp", "ts is missing"),
+        ({"open": NAN, "close": None}, "bad_number", "open is nan"),
+        ({"low": -1.0, "volume": -1.0, "ts": 1}, "non_positive_price", "low is -1.0"),
+    ],
+)
+def test_a_bar_is_rejected_for_the_strongest_reason(change: dict[str, Any], reason: str, detail: str) -> None:
+    accepted, rejected = split(rows_of(BARS, BAR, BAR | change, BAR), BARS, grid_us=MINUTE_US)
+    assert rejected == [Rejected(1, reason, detail)]
+    assert accepted == rows_of(BARS, BAR, BAR)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"volume": None},
+        {"volume": 0.0},
+        {"volume": -0.0},
+        {"low": 5e-324},
+        {"high": 1e308},
+        {"ts": -MINUTE_US},
+        dict.fromkeys(("open", "high", "low", "close"), 1.0),
+    ],
+)
+def test_a_bar_at_the_edge_of_a_rule_is_accepted(change: dict[str, Any]) -> None:
+    batch = rows_of(BARS, BAR | change)
+    assert split(batch, BARS, grid_us=MINUTE_US) == (batch, [])
+
+
+@pytest.mark.parametrize(
+    ("schema", "row", "reason", "detail"),
+    [
+        (TRADES, TRADE | {"price": 0.0}, "non_positive_price", "price is 0.0"),
+        (TRADES, TRADE | {"size": -1.0}, "negative_volume", "size is -1.0"),
+        (TRADES, TRADE | {"side": "BUY"}, "bad_value", "side is 'BUY', expected buy or sell"),
+        (QUOTES, {"ts": 1, "bid": 1.0, "ask": None}, "missing_value", "ask is missing"),
+        (BOOK_L2, LEVEL | {"side": "buy"}, "bad_value", "side is 'buy', expected bid or ask"),
+        (BOOK_L2, LEVEL | {"is_snapshot": None}, "missing_value", "is_snapshot is missing"),
+    ],
+)
+def test_other_schemas(schema: Schema, row: dict[str, Any], reason: str, detail: str) -> None:
+    accepted, rejected = split(rows_of(schema, row), schema, grid_us=None)
+    assert (accepted.num_rows, rejected) == (0, [Rejected(0, reason, detail)])
+
+
+@pytest.mark.parametrize(
+    ("schema", "row"),
+    [
+        (QUOTES, {"ts": 1, "bid": 2.0, "ask": 1.0}),  # crossed: counted, not rejected
+        (QUOTES, {"ts": 1, "bid": 1.0, "ask": 1.0}),  # locked
+        (TRADES, TRADE | {"side": None}),
+        (BOOK_L2, LEVEL),  # size 0 deletes the level
+    ],
+)
+def test_what_other_schemas_accept(schema: Schema, row: dict[str, Any]) -> None:
+    batch = rows_of(schema, row)
+    assert split(batch, schema, grid_us=None) == (batch, [])
+
+
+def test_the_instrument_can_waive_positive_prices_and_nothing_else() -> None:
+    oil = BAR | {"open": -37.63, "low": -40.32}
+    batch = rows_of(BARS, oil)
+    assert split(batch, BARS, grid_us=None, waive=True) == (batch, [])
+    _, rejected = split(rows_of(BARS, oil | {"volume": -1.0}), BARS, grid_us=None, waive=True)
+    assert [row.reason for row in rejected] == ["negative_volume"]
+
+
+def test_from_a_day_up_any_label_goes() -> None:
+    batch = rows_of(BARS, BAR | {"ts": 1})
+    assert split(batch, BARS, grid_us=None)[1] == []
+
+
+def test_a_clean_batch_comes_back_itself() -> None:
+    batch = minutes(100).slice(7, 50)
+    assert split(batch, BARS, grid_us=MINUTE_US)[0] is batch
+
+
+def test_an_empty_batch_is_clean() -> None:
+    batch = minutes(3).slice(3)
+    assert split(batch, BARS, grid_us=MINUTE_US) == (batch, [])
+
+
+def test_indices_count_from_the_start_of_a_slice() -> None:
+    rows = [BAR | {"close": NAN} if index == 5 else BAR for index in range(8)]
+    _, rejected = split(rows_of(BARS, *rows).slice(4, 3), BARS, grid_us=None)
+    assert [row.index for row in rejected] == [1]
+
+
+def test_what_lies_under_a_null_is_not_looked_at() -> None:
+    batch = minutes(3)
+    hidden = pa.array(np.array([1.0, NAN, -1.0]), mask=np.array([False, True, True]))
+    columns = [hidden if name == "volume" else batch.column(name) for name in batch.schema.names]
+    batch = pa.record_batch(columns, schema=batch.schema)
+    assert split(batch, BARS, grid_us=MINUTE_US)[0] is batch
+
+
+def test_a_dictionary_may_hold_values_no_row_has() -> None:
+    batch = rows_of(TRADES, TRADE | {"side": "oops"}, TRADE).slice(1)
+    assert split(batch, TRADES, grid_us=None)[0] is batch
+
+
+def test_more_columns_are_let_through() -> None:
+    whole = BAR | {"exchange": "X", "market": "SPOT", "symbol": "Y"}
+    batch = rows_of(BARS, whole, whole | {"close": NAN}, identity=True)
+    accepted, rejected = split(batch, BARS, grid_us=MINUTE_US)
+    assert accepted.schema == batch.schema
+    assert [row.index for row in rejected] == [1]
+
+
+@pytest.mark.parametrize("change", ["missing", "retyped"])
+def test_other_columns_or_types_are_a_bug_and_not_misread(change: str) -> None:
+    batch = minutes(2)
+    place = batch.schema.get_field_index("close")
+    if change == "missing":
+        batch = batch.remove_column(place)
+    else:
+        batch = batch.set_column(place, "close", pa.array([1, 2], pa.int64()))
+    with pytest.raises(LakeError, match=r"bars\.close is (None|int64), expected double"):
+        split(batch, BARS, grid_us=MINUTE_US)
+
+
+def test_a_disagreement_with_pandera_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "_reasons_by_pandera", lambda *_args, **_kwargs: {})
+    with pytest.raises(LakeError, match="reject different rows") as caught:
+        split(minutes(2, close=NAN), BARS, grid_us=MINUTE_US)
+    assert caught.value.code == "E_UNEXPECTED"
+
+
+def test_a_sample_of_accepted_rows_passes_and_of_others_does_not() -> None:
+    check_sample(minutes(2500), BARS, grid_us=MINUTE_US, waive=False)
+    with pytest.raises(LakeError, match="negative_volume"):
+        check_sample(minutes(2500, volume=-1.0), BARS, grid_us=MINUTE_US, waive=False)
+
+
+def test_a_sample_reaches_both_ends() -> None:
+    for bad in (0, 2499):
+        rows = [BAR | {"close": NAN} if index == bad else BAR for index in range(2500)]
+        with pytest.raises(LakeError, match="bad_number"):
+            check_sample(rows_of(BARS, *rows), BARS, grid_us=None, waive=False)
+
+
+def test_threads_get_the_same_answer() -> None:
+    batches = [minutes(50, close=NAN if index % 2 else 2.0) for index in range(16)]
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda batch: len(split(batch, BARS, grid_us=MINUTE_US)[1]), batches))
+    assert counts == [0, 50] * 8
+
+
+def test_clean_batches_never_load_pandas() -> None:
+    code = """
+import sys
+import numpy as np, pyarrow as pa
+from lake.validate import split
+from schemas.arrow import arrow_schema
+from schemas.bars import BARS
+form = arrow_schema(BARS, identity=False)
+data = pa.py_buffer(np.ones(8))
+columns = [pa.Array.from_buffers(field.type, 8, [None, data]) for field in form]
+batch = pa.record_batch(columns, schema=form)
+assert split(batch, BARS, grid_us=None)[0] is batch
+assert not {"pandas", "pandera"} & set(sys.modules)
+"""
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
