@@ -1,0 +1,319 @@
+"""Parquet files: written to a staging folder while they are hashed, made durable together, and moved into place.
+
+A run stages into `<data>/_staging/<run>/`, a folder it holds a lock on; what a dead run left there is swept when the
+next one begins. Nothing becomes visible below an address before `publish`, and nothing exists before the manifest
+says so.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import itertools
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lake import layout, rows
+from lake.errors import LakeError
+from schemas.arrow import arrow_schema
+from schemas.columns import IDENTITY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from schemas.columns import Schema
+    from schemas.keys import Address, Partition
+
+ROW_GROUP = 131_072
+"""Rows a row group: what a writer holds in memory, and what a reader skips by."""
+_SYNC_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A finished file that is not yet in place: where it lies, where it shall lie, and what is in it."""
+
+    temporary: Path
+    path: str
+    address: Address
+    partition: Partition
+    rows: int
+    bytes: int
+    first_ns: int
+    last_ns: int
+    sha256: str
+    content_hash: str
+
+
+@lru_cache(maxsize=64)
+def encoding(schema: Schema) -> dict[str, Any]:
+    """Return the Parquet writer options for a schema (DESIGN: bars for size, events for size and speed)."""
+    events = rows.unit(schema) == "ns"
+    text = [c.name for c in schema.columns if c.type == "category" or c.name == "conditions"]
+    floats = [c.name for c in schema.columns if c.type == "float64"]
+    whole = [c.name for c in schema.columns if c.type in {"int64", "timestamp_us", "timestamp_ns"}]
+    ids = [c.name for c in schema.columns if c.type == "text" and c.name not in text]
+    return {
+        "compression": "zstd",
+        "compression_level": 1 if events else 3,
+        "use_dictionary": [*text, *(floats if events else ())],
+        "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED") | dict.fromkeys(ids, "DELTA_BYTE_ARRAY"),
+        "write_page_checksum": True,
+        "write_statistics": ["ts"],
+        "store_schema": False,
+    }
+
+
+class Staging:
+    """One run's staging folder, locked for as long as the run lives."""
+
+    def __init__(self, data: Path, run_id: str) -> None:
+        """Create the folder and take its lock; first sweep what dead runs left behind."""
+        base = data / layout.STAGING
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            sweep(base)
+            self.folder = base / run_id
+            self.folder.mkdir()
+            self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise storage_error(error, base) from error
+        self._numbers = itertools.count()
+
+    def path(self, suffix: str = ".parquet.tmp") -> Path:
+        """Return a path nothing lies at yet. Thread safe."""
+        return self.folder / f"{next(self._numbers):06d}{suffix}"
+
+    def close(self) -> None:
+        """Remove the folder with whatever is left in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            os.close(self._lock)
+
+
+def sweep(base: Path) -> None:
+    """Remove the staging folders whose run is dead: the kernel let go of their lock."""
+    for folder in base.iterdir():
+        try:
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue  # being made, or being removed, by its owner
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
+
+
+class _HashingFile:
+    """What the Parquet writer writes into: a new file, hashed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644), "wb", buffering=1 << 17)  # noqa: SIM115 -- closed by close()
+        self.hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self.hash.update(view)
+        self.bytes += view.nbytes
+        return self._file.write(view)
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        pass
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class FileWriter:
+    """Writes the rows of one partition, in stored order, as one Parquet file."""
+
+    def __init__(self, staging: Staging, address: Address, partition: Partition, schema: Schema, run_id: str) -> None:
+        """Prepare; the file is made by the first `write`."""
+        self._staging = staging
+        self._address, self._partition, self._schema = address, partition, schema
+        self._identity = _identity(address)
+        self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
+        self._metadata["dl.schema"] = f"{schema.name}/{schema.version}"
+        self._content = rows.ContentHash(schema)
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._sink: _HashingFile | None = None
+        self._temporary = staging.path()
+        self.rows = 0
+        self._first = self._last = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows (the schema's columns without the identity ones) behind those already written."""
+        if not table.num_rows:
+            return
+        self._held.append(table)
+        self._held_rows += table.num_rows
+        if self._held_rows >= ROW_GROUP:
+            self._flush(everything=False)
+
+    def _flush(self, *, everything: bool) -> None:
+        table = pa.concat_tables(self._held)
+        while table.num_rows >= ROW_GROUP or (everything and table.num_rows):
+            self._put(table.slice(0, ROW_GROUP))
+            table = table.slice(ROW_GROUP)
+        self._held, self._held_rows = [table], table.num_rows
+
+    def _put(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._sink = _HashingFile(self._temporary)
+            self._writer = pq.ParquetWriter(
+                pa.PythonFile(self._sink, mode="w"), arrow_schema(self._schema), **encoding(self._schema)
+            )
+            self._first = int(rows.times(table.slice(0, 1))[0])
+        columns = [*table.columns, *(column(table.num_rows) for column in self._identity)]
+        self._content.update(table)
+        full = pa.Table.from_arrays(columns, schema=arrow_schema(self._schema))
+        self._writer.write_table(full, row_group_size=ROW_GROUP)
+        self._last = int(rows.times(table.slice(table.num_rows - 1))[0])
+        self.rows += table.num_rows
+
+    def finish(self) -> StagedFile | None:
+        """Close the file and say what it is; None when no row was written."""
+        try:
+            if self._held_rows:
+                self._flush(everything=True)
+            if self._writer is None or self._sink is None:
+                return None
+            self._writer.add_key_value_metadata(self._metadata)
+            self._writer.close()
+            self._sink.close()
+        except OSError as error:
+            raise storage_error(error, self._temporary) from error
+        digest = self._sink.hash.hexdigest()
+        scale = layout.NS_PER[rows.unit(self._schema)]
+        return StagedFile(
+            temporary=self._temporary,
+            path=f"{layout.directory(self._address, self._partition)}/{layout.file_name(digest)}",
+            address=self._address,
+            partition=self._partition,
+            rows=self.rows,
+            bytes=self._sink.bytes,
+            first_ns=self._first * scale,
+            last_ns=self._last * scale,
+            sha256=digest,
+            content_hash=self._content.hexdigest(),
+        )
+
+    def abandon(self) -> None:
+        """Close and remove the file."""
+        if self._sink is not None:
+            with suppress(OSError, pa.ArrowException):
+                self._sink.close()
+            self._temporary.unlink(missing_ok=True)
+            self._writer = self._sink = None
+
+
+class _Constant:
+    """A dictionary column that says the same in every row."""
+
+    def __init__(self, value: str) -> None:
+        self._dictionary = pa.array([value], pa.string())
+
+    def __call__(self, length: int) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), self._dictionary)
+
+
+@lru_cache(maxsize=1024)
+def _identity(address: Address) -> tuple[_Constant, ...]:
+    return tuple(_Constant(getattr(address, column.name)) for column in IDENTITY)
+
+
+def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
+    """Open a stored file for reading, page checksums verified.
+
+    Raises:
+        LakeError: FILE_MISSING, FILE_DAMAGED.
+    """
+    try:
+        return pq.ParquetFile(
+            path,
+            memory_map=True,
+            pre_buffer=False,
+            page_checksum_verification=True,
+            read_dictionary=[c.name for c in schema.columns if c.type == "category"],
+        )
+    except FileNotFoundError:
+        raise LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path)) from None
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=str(path)) from error
+
+
+def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Path) -> pa.Table:
+    """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
+    try:
+        return parquet.read_row_group(group, columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
+
+
+def publish(data: Path, staged: Sequence[StagedFile]) -> None:
+    """Make staged files durable and move them into place, with every folder on the way to them.
+
+    Raises:
+        LakeError: DISK_FULL or STORAGE. Files already moved stay as orphans: nothing is in the manifest yet.
+    """
+    try:
+        with ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="sync") as pool:
+            list(pool.map(_sync, [f.temporary for f in staged]))
+            touched: set[Path] = set()
+            for file in staged:
+                target = data / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(file.temporary, target)
+                # All of them, not the new ones only: another process may have made one and not synced it yet.
+                touched.update(p for p in target.parents if p == data or data in p.parents)
+            list(pool.map(_sync, touched))
+    except OSError as error:
+        raise storage_error(error, data) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def discard(data: Path, staged: Iterable[StagedFile]) -> None:
+    """Remove files that are known not to be in the manifest, wherever they lie."""
+    for file in staged:
+        for path in (file.temporary, data / file.path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def storage_error(error: OSError, where: Path | str) -> LakeError:
+    """Translate what the file system said."""
+    code = "DISK_FULL" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "STORAGE"
+    return LakeError(code, f"could not write: {error.strerror or error}", where=str(error.filename or where))

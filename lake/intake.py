@@ -1,0 +1,350 @@
+"""What one run brings to one series: rows are cut into partitions, put in order, and staged as files.
+
+Rows that come in order of time are written as they come: a partition is closed when the next one begins, and its file
+is the final one when nothing is stored there yet. Whatever comes out of order becomes a further *run* of its
+partition, a piece that is in order in itself, and runs are merged at the end. Runs that do not fit the memory budget
+wait in staged files.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from lake import files, layout, merge, rows
+from lake.merge import Counts
+from schemas.arrow import arrow_schema
+from schemas.keys import Address, Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from lake.files import FileWriter, StagedFile, Staging
+    from lake.manifest.rows import FileRow
+    from lake.merge import OnConflict
+    from schemas.columns import Schema
+
+_IN_FLIGHT = 4
+"""Closed partitions that wait for, or are in, a worker."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Rows of one partition from one source, in stored order: in memory, or in a staged file."""
+
+    table: pa.Table | None = None
+    file: StagedFile | None = None
+    path: Path | None = None
+
+    def rows(self, schema: Schema) -> Iterator[pa.Table]:
+        """Yield the rows from the start."""
+        if self.table is not None:
+            yield self.table
+        elif self.path is not None:
+            yield from stored_rows(self.path, schema)
+
+
+def stored_rows(path: Path, schema: Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a lake file by row group, without the identity columns.
+
+    Raises:
+        LakeError: FILE_MISSING, FILE_DAMAGED.
+    """
+    wanted = arrow_schema(schema, identity=False)
+    with files.open_parquet(path, schema) as parquet:
+        for group in range(parquet.num_row_groups):
+            yield files.read_group(parquet, group, wanted.names, path).cast(wanted)
+
+
+@dataclass(slots=True)
+class Settled:
+    """One partition as it would be after the commit."""
+
+    partition: Partition
+    staged: StagedFile | None
+    """None when nothing changes."""
+    replaces: FileRow | None
+    counts: Counts
+    runs: list[Run]
+    own: Counts
+    """What was counted before the merge: rows of the source that gave way to later ones of it."""
+    proven: tuple[int, ...] = ()
+    """Stored bars of doubt that this source repeats, in nanoseconds."""
+    rewrites: bool = False
+    """Whether stored rows may have gone."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """The rows of one partition that came one after the other."""
+
+    partition: Partition
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    held: int = 0
+    bytes: int = 0
+    writer: FileWriter | None = None
+    """Open while everything so far came in order and nothing is stored there."""
+    runs: list[Run] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    last: tuple[int, int] | None = None
+    pending: Future[None] | None = None
+
+
+class Intake:
+    """Collects one source's accepted rows for one series."""
+
+    def __init__(  # noqa: PLR0913 -- a run's whole context, given once
+        self,
+        *,
+        staging: Staging,
+        data: Path,
+        address: Address,
+        schema: Schema,
+        run_id: str,
+        live: Mapping[str, FileRow],
+        on_conflict: OnConflict,
+        pool: Executor,
+        budget: int,
+    ) -> None:
+        """Prepare to take rows.
+
+        Args:
+            staging: Where files are staged.
+            data: The data root.
+            address: The series.
+            schema: Its schema.
+            run_id: The run, for the files' footers.
+            live: What the partitions hold now, by label.
+            on_conflict: Which row stays when a stored key comes with other values.
+            pool: Workers to encode and merge in.
+            budget: Bytes of rows to hold before runs go to disk.
+        """
+        self._staging, self._data, self._address, self._schema = staging, data, address, schema
+        self._run_id, self._live, self._on_conflict, self._pool = run_id, live, on_conflict, pool
+        self._budget = budget
+        self._unit = rows.unit(schema)
+        self._arrow = arrow_schema(schema, identity=False)
+        self._open: dict[int, _Part] = {}
+        self._closed: dict[Partition, list[_Part]] = {}
+        self._lazy = False
+        self._held_bytes = 0
+        self._kept_bytes = 0
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
+        self.keep_stored: Callable[[pa.Table], pa.Table] | None = None
+        """Which stored rows go into a merge; all of them unless set."""
+        self.first: int | None = None
+        self.last: int | None = None
+
+    # ---- taking rows -------------------------------------------------------------------------------------------------
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take accepted rows, in source order."""
+        if not batch.num_rows:
+            return
+        ts = rows.times(batch)
+        low, high = int(ts.min()), int(ts.max())
+        self.first = low if self.first is None else min(self.first, low)
+        self.last = high if self.last is None else max(self.last, high)
+        per_day = layout.PER_DAY[self._unit]
+        ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
+        if ends[0] == ends[1]:
+            self._put(int(ends[0]), batch)
+        else:
+            self._cut(batch, layout.partition_days(ts, per_day, self._address.grain))
+        if self._held_bytes > self._budget:
+            for part in list(self._open.values()):
+                # Many open partitions would be as many open files.
+                self._close(part) if self._lazy else self._flush(part)
+
+    def _cut(self, batch: pa.RecordBatch, days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        steps = np.diff(days)
+        cuts = np.flatnonzero(steps) + 1
+        if len(cuts) > 1 and not ((steps >= 0).all() or (steps <= 0).all()):
+            order = np.argsort(days, kind="stable")
+            batch, days = batch.take(pa.array(order)), days[order]
+            cuts = np.flatnonzero(np.diff(days)) + 1
+            self._lazy = True
+        start = 0
+        for stop in [*cuts.tolist(), len(days)]:
+            self._put(int(days[start]), batch.slice(start, stop - start))
+            start = stop
+
+    def _put(self, day: int, batch: pa.RecordBatch) -> None:
+        part = self._open.get(day)
+        if part is None:
+            partition = Partition(day, self._address.grain)
+            if partition in self._closed:
+                self._lazy = True  # the input comes back: leave partitions open from now on
+            if not self._lazy:
+                for other in list(self._open.values()):
+                    self._close(other)
+            part = self._open[day] = _Part(partition)
+        part.batches.append(batch)
+        part.held += batch.num_rows
+        part.bytes += batch.nbytes
+        self._held_bytes += batch.nbytes
+        if part.held >= files.ROW_GROUP:
+            self._flush(part)
+
+    def _flush(self, part: _Part) -> None:
+        """Write out what a part holds; it stays open."""
+        self._hand_over(part, final=False)
+
+    def _close(self, part: _Part) -> None:
+        del self._open[part.partition.day]
+        self._closed.setdefault(part.partition, []).append(part)
+        self._hand_over(part, final=True)
+
+    def _hand_over(self, part: _Part, *, final: bool) -> None:
+        if part.pending is not None:
+            part.pending.result()
+        batches, part.batches, part.held = part.batches, [], 0
+        self._held_bytes -= part.bytes
+        part.bytes = 0
+        part.pending = self._submit(lambda: self._absorb(part, batches, final=final))
+
+    def _submit(self, job: Callable[[], None]) -> Future[None]:
+        self._slots.acquire()
+        future = self._pool.submit(job)
+        future.add_done_callback(lambda _: self._slots.release())
+        return future
+
+    # ---- in a worker -------------------------------------------------------------------------------------------------
+
+    def _absorb(self, part: _Part, batches: list[pa.RecordBatch], *, final: bool) -> None:
+        """Bring rows of one part into order; write them when they continue what is written, else keep them as a run."""
+        if batches:
+            table = pa.Table.from_batches(batches, self._arrow)
+            stored = part.partition.label in self._live
+            if not stored and not part.runs and self._continues(part, table):
+                if part.writer is None:
+                    part.writer = self._writer(part.partition)
+                part.writer.write(table)
+            else:
+                self._end_file(part)
+                table, counts = merge.dedup(table, self._schema)
+                part.counts.add(counts)
+                if final and not stored and not part.runs:
+                    part.writer = self._writer(part.partition)
+                    part.writer.write(table)
+                else:
+                    part.runs.append(self._keep(table, part.partition))
+        if final:
+            self._end_file(part)
+
+    def _continues(self, part: _Part, table: pa.Table) -> bool:
+        if not merge.in_order(table, self._schema):
+            return False
+        ends = merge.ends(table, self._schema)
+        before, part.last = part.last, ends[1]
+        return before is None or merge.follows(before, ends[0], self._schema)
+
+    def _writer(self, partition: Partition) -> FileWriter:
+        return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id)
+
+    def _end_file(self, part: _Part) -> None:
+        if part.writer is not None:
+            staged = part.writer.finish()
+            part.writer = None
+            if staged is not None:
+                part.runs.append(Run(file=staged, path=staged.temporary))
+
+    def _keep(self, table: pa.Table, partition: Partition) -> Run:
+        with self._lock:
+            self._kept_bytes += table.nbytes
+            spill = self._kept_bytes > self._budget
+            if spill:
+                self._kept_bytes -= table.nbytes
+        if not spill:
+            return Run(table=table.combine_chunks())
+        writer = self._writer(partition)
+        writer.write(table)
+        staged = writer.finish()
+        return Run(path=None if staged is None else staged.temporary)
+
+    def claim(self, first_ns: int, last_ns: int) -> list[FileRow]:
+        """Have every stored partition between two times merged too, rows or none; return those left without a row.
+
+        Call it with `keep_stored` set, before `settle`.
+        """
+        emptied = []
+        mine = {d for d in self._open} | {p.day for p in self._closed}
+        for label, live in self._live.items():
+            partition = Partition.parse(label)
+            if partition.day in mine or live.last_ns < first_ns or live.first_ns > last_ns:
+                continue
+            if any(t.num_rows for t in self._survivors(live)):
+                self._closed[partition] = []
+            else:
+                emptied.append(live)
+        return emptied
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def settle(self) -> list[Settled]:
+        """Close every partition and merge what has to be merged; in order of time.
+
+        Raises:
+            LakeError: CONFLICT when stored rows would change and that was refused; STORAGE or DISK_FULL.
+        """
+        for part in list(self._open.values()):
+            self._close(part)
+        for parts in self._closed.values():
+            for part in parts:
+                if part.pending is not None:
+                    part.pending.result()
+        jobs = []
+        for partition in sorted(self._closed):
+            parts = self._closed[partition]
+            counts = Counts()
+            for part in parts:
+                counts.add(part.counts)
+            runs = [r for p in parts for r in p.runs]
+            jobs.append(self._pool.submit(self.merge, partition, runs, counts, self._live.get(partition.label)))
+        return [job.result() for job in jobs]
+
+    def merge(self, partition: Partition, runs: list[Run], counts: Counts, live: FileRow | None) -> Settled:
+        """Merge a partition's runs with what it holds; also called again when another writer was first."""
+        total = Counts()
+        total.add(counts)
+        if live is None and len(runs) == 1 and runs[0].file is not None:
+            total.new += runs[0].file.rows
+            return Settled(partition, runs[0].file, None, total, runs, counts)
+        stored: merge.Stream = tuple if live is None else lambda: self._survivors(live)
+        source: list[merge.Stream] = [functools.partial(run.rows, self._schema) for run in runs]
+        writer = self._writer(partition)
+        try:
+            found = merge.merge(stored, source, self._schema, self._on_conflict, writer.write)
+            rewrites = self.keep_stored is not None and live is not None
+            staged = writer.finish() if found.changes or rewrites else None
+        except BaseException:
+            writer.abandon()
+            raise
+        if rewrites and live is not None and staged is not None and staged.content_hash == live.content_hash:
+            staged, found, rewrites = None, Counts(identical=found.new), False
+        if staged is None:
+            writer.abandon()
+        total.add(found)
+        return Settled(partition, staged, live, total, runs, counts, _repeats(source, live), rewrites=rewrites)
+
+    def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
+        for table in stored_rows(self._data / live.path, self._schema):
+            yield table if self.keep_stored is None else self.keep_stored(table)
+
+
+def _repeats(source: list[merge.Stream], live: FileRow | None) -> tuple[int, ...]:
+    """Return the doubtful stored bars that the runs have too."""
+    if live is None or not live.unproven:
+        return ()
+    scale = layout.NS_PER["us"]
+    seen = {int(t) * scale for stream in source for table in stream() for t in rows.times(table)}
+    return tuple(t for t in live.unproven if t in seen)

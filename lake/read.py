@@ -1,0 +1,286 @@
+"""Reading: find the series, plan from the manifest, stream verified row groups."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake import files, layout, merge, rows
+from lake.errors import LakeError
+from schemas.arrow import arrow_schema
+from schemas.assets import schema_of
+from schemas.keys import Address, normalise
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow.parquet as pq
+
+    from lake.config import Config
+    from lake.manifest import Manifest
+    from lake.manifest.rows import FileRow
+    from schemas.columns import Schema
+
+BATCH_ROWS = 65_536
+
+
+class Scan:
+    """The rows of some series of one asset in a range, at one snapshot; nothing is read until asked.
+
+    The snapshot and the files are settled at construction, so that all reads of one scan see the same lake.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what a read is made of
+        self,
+        config: Config,
+        manifest: Manifest,
+        addresses: Sequence[Address],
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | str | dt.datetime | None = None,
+    ) -> None:
+        """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
+
+        Raises:
+            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT; USAGE for a column the schema lacks or several schemas.
+        """
+        schemas = {schema_of(a.key) for a in addresses}
+        if len(schemas) != 1:
+            raise LakeError("USAGE", "the series of one read must have one schema", where=", ".join(map(str, addresses)))
+        self._config = config
+        self.addresses = tuple(addresses)
+        self.declaration: Schema = schemas.pop()
+        self.start_ns, self.end_ns = start_ns, end_ns
+        self._unit = rows.unit(self.declaration)
+        whole = arrow_schema(self.declaration)
+        self.columns = tuple(columns) if columns is not None else tuple(whole.names)
+        for name in self.columns:
+            if name not in whole.names:
+                raise LakeError(
+                    "USAGE", f"there is no column {name!r}", where=self.addresses[0].key, fix=[f"one of {', '.join(whole.names)}"]
+                )
+        self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
+        self.snapshot: int = manifest.snapshot(as_of)
+        self.plan: list[FileRow] = []
+        for address in addresses:
+            series = manifest.find(address)
+            if series is None:
+                raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
+            self.plan += manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+
+    def count(self) -> int:
+        """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into."""
+        total = 0
+        for file in self.plan:
+            total += file.rows if self._covers(file) else sum(t.num_rows for t in self._pieces(file, ["ts"]))
+        return total
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in batches of at most `size`, holding one row group at a time."""
+        for file in self.plan:
+            for table in self._pieces(file, self.columns):
+                for batch in table.to_batches(max_chunksize=size):
+                    if batch.num_rows:
+                        yield batch
+
+    def to_arrow(self) -> pa.Table:
+        """Read everything into one table."""
+        tables = [t for file in self.plan for t in self._pieces(file, self.columns)]
+        return pa.concat_tables(tables) if tables else self.schema.empty_table()
+
+    def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
+        """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
+        flat = pa.schema([f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in self.schema])
+        return pa.RecordBatchReader.from_batches(flat, (b.cast(flat) for b in self.batches(size)))
+
+    def _covers(self, file: FileRow) -> bool:
+        return (self.start_ns is None or self.start_ns <= file.first_ns) and (
+            self.end_ns is None or file.last_ns < self.end_ns
+        )
+
+    def _pieces(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the file's rows within the range, a row group at a time."""
+        path = self._config.data / file.path
+        covers = self._covers(file)
+        schema = self.schema if columns is self.columns else pa.schema([arrow_schema(self.declaration).field(n) for n in columns])
+        needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
+        with files.open_parquet(path, self.declaration) as parquet:
+            for group in self._groups(parquet, covers=covers):
+                table = files.read_group(parquet, group, needed, path)
+                if not covers:
+                    table = self._trim(table)
+                yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def _groups(self, parquet: pq.ParquetFile, *, covers: bool) -> list[int]:
+        groups = list(range(parquet.num_row_groups))
+        if covers or len(groups) == 1:
+            return groups
+        index = parquet.schema_arrow.get_field_index("ts")
+        return [g for g in groups if self._may_hold(parquet.metadata.row_group(g).column(index).statistics)]
+
+    def _may_hold(self, statistics: Any) -> bool:
+        if statistics is None or not statistics.has_min_max:
+            return True
+        scale = layout.NS_PER[self._unit]
+        low, high = (int(v) * scale for v in (statistics.min_raw, statistics.max_raw))
+        return (self.end_ns is None or low < self.end_ns) and (self.start_ns is None or high >= self.start_ns)
+
+    def _trim(self, table: pa.Table) -> pa.Table:
+        ts = rows.times(table)
+        scale = layout.NS_PER[self._unit]
+        low = 0 if self.start_ns is None else int(np.searchsorted(ts, -(-self.start_ns // scale)))
+        high = len(ts) if self.end_ns is None else int(np.searchsorted(ts, -(-self.end_ns // scale)))
+        return table.slice(low, max(0, high - low))
+
+
+def resolve(  # noqa: PLR0913 -- the parts of an address
+    manifest: Manifest,
+    symbol: str,
+    *,
+    type: str,  # noqa: A002 -- the design's word
+    period: str,
+    exchange: str | None = None,
+    market: str | None = None,
+    snapshot: int | None = None,
+) -> Address:
+    """Find the one series that fits; exchange and market may be left out while they are unique.
+
+    Raises:
+        LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
+    """
+    if exchange is not None and market is not None:
+        try:
+            address = Address.of(exchange, market, symbol, type, period)
+        except ValueError as error:
+            raise LakeError("USAGE", str(error)) from error
+        if manifest.find(address) is not None:
+            return address
+        raise _unknown(manifest, symbol, address.key, exchange, market)
+    try:
+        name = normalise(symbol)
+    except ValueError as error:
+        raise LakeError("USAGE", str(error)) from error
+    found = [s.address for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)]
+    fitting = [a for a in found if a.symbol == name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        where = " and ".join(f"{a.exchange}/{a.market}" for a in fitting)
+        raise LakeError("AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"])
+    raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market)
+
+
+def _unknown(manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None) -> LakeError:
+    name = symbol.upper()
+    every = manifest.series()
+    symbols = sorted({s.address.symbol for s in every})
+    other_keys = sorted({str(s.address) for s in every if s.address.symbol == name})
+    near = difflib.get_close_matches(name, symbols, 3)
+    place = "/".join(p for p in (exchange, market) if p)
+    if other_keys:
+        hint = f"the lake has {', '.join(other_keys)}"
+    else:
+        hint = f"did you mean {', '.join(near)}?" if near else ""
+    where = " · ".join(p for p in (place, hint) if p)
+    return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=where)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Figures computed from the stored rows; decimals are exact sums of what was stored, as text."""
+
+    rows: int
+    first_ns: int | None
+    last_ns: int | None
+    sum_volume: str | None
+    """None where the asset has no volume, or no row has one."""
+    min_low: str | None
+    max_high: str | None
+    exact_duplicate_rows: int | None
+    """Rows that repeat another in everything; None where rows have a key."""
+
+
+def stats(scan: Scan) -> Stats:
+    """Read a scan through and return its figures; `scan` must have all columns."""
+    schema = scan.declaration
+    scale = layout.NS_PER[rows.unit(schema)]
+    total = _ExactSum()
+    count, first, last, repeats = 0, None, None, 0
+    low, high = None, None
+    carried: pa.Table | None = None
+    keyed = bool(schema.key)
+    for batch in scan.batches():
+        table = pa.Table.from_batches([batch])
+        ts = rows.times(table)
+        count += len(ts)
+        first = int(ts[0]) if first is None else min(first, int(ts[0]))
+        last = int(ts[-1]) if last is None else max(last, int(ts[-1]))
+        if schema.volume:
+            total.add(table.column(schema.volume))
+        if schema.low:
+            lows, highs = pc.min(table.column(schema.low)).as_py(), pc.max(table.column(schema.high)).as_py()
+            low = lows if low is None else min(low, lows)
+            high = highs if high is None else max(high, highs)
+        if schema.key == ("trade_id",):
+            keyed = keyed and table.column("trade_id").null_count == 0
+        if schema.key != ("ts",):
+            whole = table if carried is None else pa.concat_tables([carried, table])
+            cut = int(np.searchsorted(rows.times(whole), int(ts[-1])))
+            repeats += merge.repeated(whole.slice(0, cut))
+            carried = whole.slice(cut)
+    if carried is not None:
+        repeats += merge.repeated(carried)
+    return Stats(
+        rows=count,
+        first_ns=None if first is None else first * scale,
+        last_ns=None if last is None else last * scale,
+        sum_volume=total.text(),
+        min_low=None if low is None else _decimal_text(low),
+        max_high=None if high is None else _decimal_text(high),
+        exact_duplicate_rows=None if keyed else repeats,
+    )
+
+
+class _ExactSum:
+    """Adds doubles as the decimals they print as, without rounding."""
+
+    _SCALE = 20
+    _EXACT = Context(prec=200)
+
+    def __init__(self) -> None:
+        self._sum: Decimal | None = None
+
+    def add(self, column: pa.ChunkedArray) -> None:
+        column = column.drop_null()
+        if not len(column):
+            return
+        text = column.cast(pa.string())
+        try:
+            part = pc.sum(text.cast(pa.decimal256(76, self._SCALE))).as_py()
+        except pa.ArrowInvalid:  # more decimals than the scale has
+            part = functools.reduce(self._EXACT.add, map(Decimal, text.to_pylist()))
+        self._sum = part if self._sum is None else self._EXACT.add(self._sum, part)
+
+    def text(self) -> str | None:
+        if self._sum is None:
+            return None
+        return _plain(self._sum)
+
+
+def _decimal_text(value: float) -> str:
+    return _plain(Decimal(repr(value)))
+
+
+def _plain(number: Decimal) -> str:
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,217 @@
+"""Facts about rows of Arrow data: order, equality, and a hash of content that does not depend on how files are cut.
+
+The content hash of some rows is made of two sums modulo 2**64: of a 64-bit hash a row, and of its square. So it is the
+hash of a multiset, and hashes of disjoint pieces add up to the hash of the whole. Where rows have ids, a row's rank among those of equal ts is
+hashed with it: then the order is part of the content too. Columns without a value add nothing, so a schema that gains
+a nullable column keeps its hashes. It finds differences; it is no defence against somebody who builds collisions,
+which is what the files' SHA-256 is for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from schemas.columns import Schema
+
+_CACHE_ROWS = 16_384
+"""Rows hashed at a time, so that intermediate arrays stay in the processor's cache."""
+
+
+def times(data: pa.RecordBatch | pa.Table, column: str = "ts") -> NDArray[np.int64]:
+    """Return a time column as int64 in its own unit; a view where it lies in one piece."""
+    values = data.column(column)
+    if isinstance(values, pa.ChunkedArray):
+        values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+    return values.view(pa.int64()).to_numpy(zero_copy_only=not values.null_count)  # type: ignore[no-any-return]  # pyarrow is untyped
+
+
+def unit(schema: Schema) -> str:
+    """Return the unit of the schema's ts: `us` or `ns`."""
+    return schema.column("ts").type.removeprefix("timestamp_")
+
+
+def is_sorted(ts: NDArray[np.int64], *, strictly: bool = False) -> bool:
+    """Whether times never go back, or, strictly, always go on."""
+    ahead, behind = ts[1:], ts[:-1]
+    return bool((ahead > behind).all() if strictly else (ahead >= behind).all())
+
+
+def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
+    """Return ids as integers when every one is a plain decimal of at most 18 digits without a leading zero, else None."""
+    if ids.null_count or not len(ids):
+        return None
+    try:
+        numbers = ids.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    values: NDArray[np.int64] = numbers.to_numpy()
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high >= 10**18:
+        return None
+    lengths = pc.binary_length(ids).to_numpy()
+    if len(str(low)) == len(str(high)):
+        return values if bool((lengths == len(str(low))).all()) else None
+    digits = np.searchsorted(_POWERS, values, side="right") + 1
+    return values if bool((lengths == digits).all()) else None
+
+
+_POWERS = np.array([10**k for k in range(1, 19)], dtype=np.int64)
+
+
+class ContentHash:
+    """Adds up the hashes of rows that come in order; `hexdigest` may be asked for at any time."""
+
+    def __init__(self, schema: Schema) -> None:
+        """Start with no rows of `schema`."""
+        self._ranked = schema.key == ("trade_id",)
+        self._sum = self._squares = 0
+        self._last: int | None = None
+        self._rank = 0
+
+    def update(self, rows: pa.RecordBatch | pa.Table) -> None:
+        """Add rows; where they have ids they must come in stored order."""
+        ranked = self._ranked and rows.column("trade_id").null_count < rows.num_rows
+        for start in range(0, rows.num_rows, _CACHE_ROWS):
+            piece = rows.slice(start, _CACHE_ROWS)
+            hashes = row_hashes(piece, self._ranks(piece) if ranked else None)
+            self._sum += int(hashes.sum(dtype=np.uint64))
+            hashes *= hashes
+            self._squares += int(hashes.sum(dtype=np.uint64))
+
+    def _ranks(self, rows: pa.RecordBatch | pa.Table) -> NDArray[np.uint64]:
+        ts = times(rows)
+        index = np.arange(len(ts), dtype=np.int64)
+        starts = np.empty(len(ts), dtype=bool)
+        starts[0] = True
+        np.not_equal(ts[1:], ts[:-1], out=starts[1:])
+        ranks = index - np.maximum.accumulate(np.where(starts, index, 0))
+        if self._last == ts[0]:
+            first_group = len(ts) if starts.sum() == 1 else int(np.flatnonzero(starts)[1])
+            ranks[:first_group] += self._rank
+        self._last, self._rank = int(ts[-1]), int(ranks[-1]) + 1
+        return ranks.astype(np.uint64)
+
+    def hexdigest(self) -> str:
+        """Return the hash as text: `rows128:` and 32 hexadecimal digits."""
+        return f"rows128:{self._sum % 2**64:016x}{self._squares % 2**64:016x}"
+
+
+def row_hashes(rows: pa.RecordBatch | pa.Table, ranks: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
+    """Return a 64-bit hash a row, over all columns but the identity ones."""
+    sums = np.zeros(rows.num_rows, np.uint64)
+    for name in rows.schema.names:
+        if name not in _CONSTANT:
+            _add_column(sums, name, rows.column(name))
+    if ranks is not None:
+        present = pc.is_valid(rows.column("trade_id")).to_numpy(zero_copy_only=False)
+        _add_words(sums, "#rank", 0, ranks, None if present.all() else present)
+    return _finish(sums)
+
+
+_CONSTANT = frozenset({"exchange", "market", "symbol"})
+
+
+def _finish(h: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    # The 64-bit finalizer of MurmurHash3.
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xFF51AFD7ED558CCD)
+    h ^= h >> np.uint64(33)
+    h *= np.uint64(0xC4CEB9FE1A85EC53)
+    h ^= h >> np.uint64(33)
+    return h
+
+
+@lru_cache(maxsize=4096)
+def _constants(name: str, word: int) -> tuple[np.uint64, np.uint64]:
+    digest = hashlib.sha256(f"{name}\0{word}".encode()).digest()
+    return np.uint64(int.from_bytes(digest[:8], "little") | 1), np.uint64(int.from_bytes(digest[8:16], "little") | 1)
+
+
+def _add_words(
+    sums: NDArray[np.uint64], name: str, word: int, values: NDArray[np.uint64], present: NDArray[np.bool_] | None
+) -> None:
+    # Folding the high half in first: round doubles have no low bits for the multiplication to spread.
+    factor, offset = _constants(name, word)
+    mixed = values >> np.uint64(32)
+    mixed ^= values
+    mixed *= factor
+    mixed += offset
+    if present is not None:
+        mixed *= present
+    sums += mixed
+
+
+def _add_column(sums: NDArray[np.uint64], name: str, column: pa.Array | pa.ChunkedArray) -> None:
+    if column.null_count == len(column):
+        return
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if isinstance(column, pa.ChunkedArray):  # an empty or dictionary column may stay chunked
+        column = pa.concat_arrays(column.chunks)
+    present = None if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_dictionary(column.type):
+        codes = column.indices.fill_null(0).to_numpy() if column.null_count else column.indices.to_numpy()
+        words = np.array([_constants(v, 0)[0] for v in column.dictionary.to_pylist()] or [0], dtype=np.uint64)
+        _add_words(sums, name, 0, words[codes], present)
+        return
+    if pa.types.is_string(column.type):
+        _add_text(sums, name, column, present)
+        return
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    if column.null_count:
+        column = column.fill_null(0) if not pa.types.is_timestamp(column.type) else column.view(pa.int64()).fill_null(0)
+    if pa.types.is_timestamp(column.type):
+        column = column.view(pa.int64())
+    values = column.to_numpy()
+    if values.dtype == np.float64:
+        values = values + 0.0  # -0.0 and 0.0 are one value
+    elif values.dtype != np.int64:
+        values = values.astype(np.int64)
+    _add_words(sums, name, 0, values.view(np.uint64), present)
+
+
+def _add_text(
+    sums: NDArray[np.uint64], name: str, column: Any, present: NDArray[np.bool_] | None
+) -> None:
+    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
+    start, stop = int(offsets[0]), int(offsets[-1])
+    data = np.zeros(stop - start + 8, np.uint8)
+    if stop > start:
+        data[:-8] = np.frombuffer(column.buffers()[2], np.uint8)[start:stop]
+    at_byte = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
+    begin = offsets[:-1].astype(np.int64) - start
+    length = np.diff(offsets).astype(np.int64)
+    _add_words(sums, name + "#length", 0, length.view(np.uint64), present)
+    for word in range(-(-int(length.max(initial=0)) // 8)):
+        left = np.clip(length - 8 * word, 0, 8)
+        values = at_byte[np.minimum(begin + 8 * word, len(at_byte) - 1)] & _MASKS[left]
+        _add_words(sums, name, word, values, present)
+
+
+_MASKS = np.array([(1 << (8 * k)) - 1 for k in range(9)], dtype=np.uint64)
+
+
+def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_]:
+    """Compare two tables of equal length row by row over `columns`; two nulls are equal."""
+    same = np.ones(a.num_rows, dtype=bool)
+    for name in columns:
+        x, y = a.column(name), b.column(name)
+        if x.null_count == len(x) and y.null_count == len(y):
+            continue
+        if pa.types.is_dictionary(x.type):
+            x, y = x.cast(pa.string()), y.cast(pa.string())
+        equal = pc.fill_null(pc.equal(x, y), fill_value=False)
+        if x.null_count or y.null_count:
+            equal = pc.or_(equal, pc.and_(pc.is_null(x), pc.is_null(y)))
+        same &= equal.to_numpy(zero_copy_only=False) if isinstance(equal, pa.Array) else equal.combine_chunks().to_numpy(zero_copy_only=False)
+    return same
