@@ -1,0 +1,251 @@
+"""The careful way through a block: every cell looked at, bad records told apart with line, text and reason."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from lake.sources import times
+from lake.sources.model import MAX_RAW, Batch, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lake.sources.recipe import Recipe
+    from lake.sources.times import TimeColumn
+    from schemas.columns import Schema
+
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_INT64 = 1 << 63
+_MAX_DIGITS = 400
+"""Longer numbers are no market data, and slow to convert."""
+PRICES = frozenset({"open", "high", "low", "close", "price", "bid", "ask", "vwap", "spread"})
+
+
+class Bad(Exception):  # noqa: N818 -- a verdict on a row, not an error of the program
+    """A record cannot be converted: reason and detail."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What came through: per target column the values, and each row's line and text."""
+
+    values: dict[str, list[Any]]
+    lines: list[tuple[int, bytes]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
+    records: int = 0
+
+
+def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401
+    """Convert the block `data`, whose first line has the number `first_line`, record by record."""
+    targets = [column.target for column in recipe.times] + list(recipe.fields)
+    kept = _Kept({target: [] for target in targets})
+    convert = Converter(recipe, schema)
+    for line, raw in _records(data, first_line):
+        kept.records += 1
+        try:
+            cells = split(raw, recipe)
+            reason = convert.skip(cells)
+            if reason:
+                kept.skipped[reason] = kept.skipped.get(reason, 0) + 1
+                continue
+            row = convert.row(cells)
+        except Bad as bad:
+            kept.rejects.append(Reject(bad.reason, line, text_of(raw), bad.detail))
+            continue
+        for target, value in row.items():
+            kept.values[target].append(value)
+        kept.lines.append((line, raw))
+    count = len(kept.lines)
+    arrays = [
+        pa.array(kept.values[f.name], type=f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow
+    ]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
+
+    def locate(row: int) -> tuple[int, str]:
+        line, raw = kept.lines[row]
+        return line, text_of(raw)
+
+    return Batch(rows, kept.records, kept.rejects, kept.skipped, locate)
+
+
+def text_of(raw: bytes) -> str:
+    """Return a record's text as it can be shown and stored."""
+    return raw[: 4 * MAX_RAW].decode("utf-8", "backslashreplace")[:MAX_RAW]
+
+
+def _records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, text) of each line that is not empty; a lone carriage return ends a line too."""
+    for part in data.split(b"\n"):
+        for piece in part.split(b"\r") if b"\r" in part else (part,):
+            if piece:
+                yield line, piece
+        line += 1
+
+
+def split(raw: bytes, recipe: Recipe) -> list[str]:
+    """Return the cells of one record; Bad when their number or their quotes are wrong."""
+    if b"\0" in raw:
+        raise Bad("bad_value", "a NUL byte")
+    text = raw.decode("utf-8", "surrogateescape")
+    if '"' in text:
+        try:
+            cells = next(csv.reader([text], delimiter=recipe.delimiter, strict=True))
+        except csv.Error as error:
+            detail = "a quoted cell does not end on its line" if "unexpected end" in str(error) else str(error)
+            raise Bad("wrong_field_count", detail) from error
+    else:
+        cells = text.split(recipe.delimiter)
+    if len(cells) != recipe.width:
+        raise Bad("wrong_field_count", f"{len(cells)} cells where {recipe.width} are expected")
+    return cells
+
+
+class Converter:
+    """Converts the cells of one record, strongest reason first."""
+
+    def __init__(self, recipe: Recipe, schema: Schema) -> None:
+        self._recipe = recipe
+        self._is_us = schema.column("ts").type == "timestamp_us"
+        self._fields = [
+            (target, position, schema.column(target).type, schema.column(target).nullable)
+            for target, position in recipe.fields.items()
+        ]
+
+    def skip(self, cells: list[str]) -> str | None:
+        """Return the reason why the vendor means this record as no data, if it does."""
+        for skip in self._recipe.skips:
+            if cells[skip.column] in skip.values:
+                return skip.reason
+        return None
+
+    def row(self, cells: list[str]) -> dict[str, Any]:
+        """Return target column → value (times as integers of the column's unit); Bad when one cannot be had."""
+        row: dict[str, Any] = {column.target: self._time(column, cells) for column in self._recipe.times}
+        failures: dict[str, Bad] = {}
+        for target, position, kind, nullable in self._fields:
+            try:
+                row[target] = self._value(target, cells[position], kind, nullable=nullable)
+            except Bad as bad:
+                failures.setdefault(bad.reason, bad)
+        for constant in self._recipe.constants:
+            if cells[constant.column] != constant.value:
+                detail = f"{constant.what} {shown(cells[constant.column])} in a file of {constant.value}"
+                failures.setdefault("bad_value", Bad("bad_value", detail))
+        for reason in ("bad_number", "missing_value", "bad_value"):
+            if reason in failures:
+                raise failures[reason]
+        return row
+
+    def _time(self, column: TimeColumn, cells: list[str]) -> int | None:
+        parts = [cells[position].strip() for position in column.columns]
+        if column.target != "ts" and not any(parts):
+            return None
+        ns = time_of(column, parts)
+        if column.target == "ts":
+            ns -= self._recipe.shift_ns
+            if self._is_us:
+                ns, rest = divmod(ns, 1000)
+                if rest:
+                    raise Bad("bad_timestamp", f"{shown(' '.join(parts))} is finer than a microsecond")
+        return ns
+
+    def _value(self, target: str, cell: str, kind: str, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
+        if kind in {"float64", "int64"} or target == "side":
+            cell = cell.strip()
+        if cell == "":
+            if nullable:
+                return None
+            raise Bad("missing_value", f"{target} is empty")
+        if target == "side":
+            if cell not in self._recipe.sides:
+                raise Bad("bad_value", f"side {shown(cell)} is none of {', '.join(self._recipe.sides)}")
+            return self._recipe.sides[cell]
+        if kind == "float64":
+            return number(target, cell, self._recipe.price_scale if target in PRICES else 1)
+        if kind == "int64":
+            return integer(target, cell)
+        if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
+            raise Bad("bad_value", f"{target} is not UTF-8")
+        return cell
+
+
+def shown(cell: str) -> str:
+    """Return a cell's text for a message."""
+    text = cell[:60].encode("utf-8", "backslashreplace").decode()
+    return repr(text) + ("…" if len(cell) > 60 else "")  # noqa: PLR2004 -- enough to see
+
+
+def number(target: str, cell: str, scale: int = 1) -> float:
+    """Return a plain decimal or exponent number, divided by `scale` and rounded once; Bad when it is none."""
+    if not NUMBER.fullmatch(cell) or len(cell) > _MAX_DIGITS:
+        raise Bad("bad_number", f"{target} {shown(cell)}")
+    value = float(cell) if scale == 1 else float(Decimal(cell) / scale)
+    if not isfinite(value):
+        raise Bad("bad_number", f"{target} {shown(cell)} is too large")
+    return value
+
+
+def integer(target: str, cell: str) -> int:
+    """Return a whole number that fits 64 bits, however it is written (795, 795.0); Bad when it is none."""
+    value = _decimal(cell)
+    if value is None or value.adjusted() > 19 or value != int(value) or not -_INT64 <= int(value) < _INT64:  # noqa: PLR2004
+        raise Bad("bad_number", f"{target} {shown(cell)} is not a whole number")
+    return int(value)
+
+
+def _decimal(cell: str) -> Decimal | None:
+    return Decimal(cell) if NUMBER.fullmatch(cell) and len(cell) <= _MAX_DIGITS else None
+
+
+def time_of(column: TimeColumn, parts: list[str]) -> int:
+    """Return one time in ns; Bad bad_timestamp when the cells hold none, or one outside the file's unit."""
+    shown_parts = shown(" ".join(parts))
+    if column.kind == "text":
+        return _text_time(column, parts, shown_parts)
+    value = _decimal(parts[0])
+    if value is None or value.adjusted() > 19:  # noqa: PLR2004 -- digits of an int64
+        raise Bad("bad_timestamp", f"{shown_parts} is not a number")
+    ns = value * times.UNIT_NS[column.unit]
+    if ns != int(ns):
+        raise Bad("bad_timestamp", f"{shown_parts} is finer than a nanosecond")
+    if column.kind == "day":
+        if not 0 <= ns < times.DAY_NS:
+            raise Bad("bad_timestamp", f"{shown_parts} is not a time of day")
+        return local_time(int(ns) + column.day_ns, column.zone, shown_parts)
+    low, high, floor = times.bounds(column.unit)
+    if not low <= value < high + 1:
+        raise Bad("bad_timestamp", f"{shown_parts} {column.unit} is outside the years 1800 to 2199")
+    if abs(value) < floor or (column.unit == "s" and abs(value) >= 10**11):
+        raise Bad("bad_timestamp", f"{shown_parts} is not in {column.unit}, as this file's times are")
+    return int(ns)
+
+
+def _text_time(column: TimeColumn, parts: list[str], said: str) -> int:
+    form = column.text
+    value = times.parse_one(" ".join(parts), form) if form is not None else None
+    if form is None or value is None:
+        raise Bad("bad_timestamp", f"{said} is not written as {form}")
+    if form.aware or column.labels or not form.clock:
+        return value
+    return local_time(value, column.zone, said)
+
+
+def local_time(local_ns: int, zone: str, said: str) -> int:
+    """Return UTC of a wall-clock time; Bad when the zone's clock shows it twice or never."""
+    offset = times.offset_at(zone, local_ns)
+    if offset is None:
+        raise Bad("bad_timestamp", f"{said} happens twice or never in {zone}")
+    return local_ns - offset

@@ -1,0 +1,276 @@
+"""From a path to a plan: which dialect, which columns, units, zone and period, and what spoke for each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from lake.errors import LakeError
+from lake.sources import times
+from lake.sources.containers import verify_checksum
+from lake.sources.dialects import DIALECTS
+from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
+from lake.sources.generic import draft_by_names
+from lake.sources.model import Plan
+from lake.sources.relations import holds
+from lake.sources.resolve import Draft, recipe_of
+from lake.sources.sniff import look
+from lake.sources.text import TextBlock, TextParser
+from schemas.bars import BARS
+from schemas.periods import Period, from_step
+from schemas.ticks import QUOTES, TRADES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lake.sources.dialects import Dialect, Place
+    from lake.sources.model import Batch, SourceOptions
+    from lake.sources.recipe import Recipe
+    from lake.sources.sniff import Head
+    from schemas.columns import Schema
+
+SCHEMAS: dict[str, Schema] = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
+_TWO_HOURS_NS = 7200 * 10**9
+_DAY_S = 86_400
+_VARIANTS = {"markpriceklines": "mark", "indexpriceklines": "index", "premiumindexklines": "premium"}
+
+
+def detect(path: Path, options: SourceOptions) -> Plan:
+    """Look at the head of a source and say how it will be read.
+
+    Raises:
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE, SOURCE_CHECKSUM, FORMAT_UNKNOWN,
+            FORMAT_MISMATCH, AMBIGUOUS, COLUMN_MISSING, TIME_FORMAT, PERIOD, or USAGE for options that mean nothing.
+    """
+    _check_options(options)
+    if not path.is_file():
+        raise LakeError("SOURCE_NOT_FOUND", f"{path} is not a file", where=str(path))
+    checksum = verify_checksum(path)
+    head = look(path)
+    try:
+        if head.kind != "text":
+            from lake.sources.columnar import draft_columnar, first_rows
+
+            draft, recipe = draft_columnar(head, options)
+            batch = first_rows(path, recipe, SCHEMAS[draft.asset])
+        else:
+            draft = _draft(head, options)
+            recipe = recipe_of(draft, head)
+            parser = TextParser(recipe, SCHEMAS[draft.asset])
+            batch = parser.parse(TextBlock(head.data, head.skip_lines + 1))
+        return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+    except LakeError as error:
+        error.where = error.where or str(path)
+        raise
+
+
+def _check_options(options: SourceOptions) -> None:
+    if options.tz is not None:
+        try:
+            times.zone(options.tz)
+        except ValueError as error:
+            raise LakeError("USAGE", str(error), fix=["--tz Europe/Berlin"]) from error
+    if options.format is not None and options.format not in {*DIALECTS, "csv", "parquet", "arrow"}:
+        raise LakeError(
+            "USAGE",
+            f"there is no format {options.format!r}",
+            fix=[f"one of: csv, parquet, arrow, {', '.join(DIALECTS)}"],
+        )
+
+
+def _draft(head: Head, options: SourceOptions) -> Draft:
+    """Choose how a text source is read."""
+    if options.format in {"parquet", "arrow"}:
+        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
+    if options.format in DIALECTS:
+        try:
+            return _from_fit(head, options, fit_of(head, DIALECTS[options.format]))
+        except Unfit as reason:
+            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {reason}") from reason
+    if options.format is None and not options.columns:
+        found = fits(head)
+        if options.market and len({fit.dialect.market for fit in found}) > 1:
+            found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
+        if len(found) > 1:
+            names = [fit.dialect.name for fit in found]
+            raise LakeError(
+                "AMBIGUOUS", f"{head.path.name} may be {' or '.join(names)}", fix=[f"--format {name}" for name in names]
+            )
+        if found:
+            return _from_fit(head, options, found[0])
+    if head.header is None and not options.columns:
+        near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
+        message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
+        raise LakeError("FORMAT_UNKNOWN", message)
+    return draft_by_names(head.header or (), head.rows, head.width, options)
+
+
+def _near(dialect: Dialect, head: Head) -> bool:
+    if dialect.container == "zip" and head.container != "zip":
+        return False
+    least = len(dialect.columns) - dialect.optional
+    return bool(dialect.columns) and least <= head.width <= len(dialect.columns)
+
+
+def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
+    dialect = fit.dialect
+    draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
+    draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
+    if dialect.caution:
+        draft.warnings.append(dialect.caution)
+    if dialect.places:
+        place = _place(head, options, fit)
+        draft.zone, draft.price_scale = options.tz or place.zone, place.price_scale
+        draft.groups["market"] = place.market
+        draft.evidence.append(f"{fit.groups['place']}: times of {draft.zone}, prices divided by {place.price_scale}")
+    if dialect.time == "day":
+        draft.day_ns = _day(head, fit)
+    if fit.shape_only and dialect.doubt and not options.market:
+        draft.warnings.append(dialect.doubt)
+    elif dialect.doubt and "/spot/" not in head.path.as_posix() and not options.market and head.header is None:
+        _doubt_old(head, draft)
+    return draft
+
+
+def _doubt_old(head: Head, draft: Draft) -> None:
+    """Warn about files of before the vendor's futures files had headers."""
+    date = draft.groups.get("date", "")
+    if draft.dialect and date and date < "2022-09":
+        draft.warnings.append(draft.dialect.doubt)
+
+
+def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
+    said = (fit.groups.get("place") or "").replace("_", "/")
+    fit.groups["place"] = said
+    places = fit.dialect.places
+    place = places.get(said) or places.get(said.split("/", maxsplit=1)[0] + "/*")
+    if place is None or (place.zone is None and options.tz is None):
+        known = ", ".join(name for name, known in places.items() if known.zone)
+        raise LakeError(
+            "AMBIGUOUS",
+            f"{head.path.name} does not say what zone its times are in: asset class and market are {said or 'not named'}",
+            why=f"The zone and the price scale follow from class and market; known are {known}.",
+            fix=["keep the vendor's folders, as in equity/usa/minute/spy/20131007_trade.zip", "--tz ZONE"],
+        )
+    return place
+
+
+def _day(head: Head, fit: Fit) -> int:
+    text = fit.groups.get("date", "")
+    try:
+        date = dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC)
+    except ValueError as error:
+        raise LakeError("TIME_FORMAT", f"the name of {head.path.name} has no date, which its times need") from error
+    return int(date.timestamp()) * 10**9
+
+
+def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> Plan:
+    if not batch.rows.num_rows:
+        first = batch.rejects[0] if batch.rejects else None
+        said = f": {first.reason}, {first.detail} in line {first.line}" if first else ""
+        raise LakeError(
+            "FORMAT_UNKNOWN", f"none of the first {batch.records} records of {head.path.name} can be read{said}"
+        )
+    dialect = draft.dialect
+    period, recipe = _period(head, options, draft, recipe, batch)
+    made = (head.member.not_before_ns, head.member.not_after_ns)
+    fetched = (options.fetched_at_ns, options.fetched_at_ns) if options.fetched_at_ns is not None else made
+    told = {c.what: c.value for c in recipe.constants}
+    clock = recipe.times[0]
+    kind = draft.asset.split("/", maxsplit=1)[0]
+    name = dialect.name if dialect else {"text": "csv"}.get(recipe.kind, recipe.kind)
+    market = draft.groups.get("market") or (dialect.market if dialect else None)
+    exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
+    return Plan(
+        path=head.path,
+        name=head.path.name,
+        nbytes=head.nbytes,
+        dialect=name,
+        schema=SCHEMAS[draft.asset],
+        type=kind,
+        period=period,
+        market=options.market or market,
+        symbol=options.symbol or told.get("symbol") or draft.groups.get("symbol"),
+        exchange=options.exchange or (exchange.upper() if exchange else None),
+        time_zone="UTC" if clock.labels else clock.zone,
+        unit=str(clock.text) if clock.kind == "text" else clock.unit,
+        stamp=dialect.stamp if dialect else "open",
+        evidence=tuple(draft.evidence),
+        warnings=tuple(draft.warnings),
+        fetched_not_before_ns=fetched[0],
+        fetched_not_after_ns=fetched[1],
+        checksum="verified" if recipe.sha256 else "absent",
+        incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
+        recipe=recipe,
+    )
+
+
+def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> tuple[str, Recipe]:
+    """Return the period (`trade` or `quote` for ticks) and the recipe it completes."""
+    clock = recipe.times[0]
+    draft.evidence.append(f"times in {clock.text or clock.unit}" + (f", {clock.zone}" if clock.kind != "epoch" else ""))
+    if draft.asset != "bars":
+        return draft.asset.split("/")[1], recipe
+    ns = batch.rows.column(0).cast(pa.timestamp("us")).view(pa.int64()).to_numpy() * 1000
+    steps = np.diff(np.unique(ns))
+    step = Counter(steps.tolist()).most_common(1)[0][0] if len(steps) else None
+    told = {c.what: c.value for c in recipe.constants}.get("period") or draft.groups.get("period")
+    if told is not None and draft.dialect is not None:
+        told = draft.dialect.periods.get(told, told)
+    period = _parse(options.period or told) if options.period or told else from_step(step // 1000) if step else None
+    if period is None:
+        known = f"the bars are {step / 1e9:g} s apart" if step else "there is only one bar to tell it from"
+        raise LakeError("PERIOD", f"{head.path.name}: {known}")
+    shortest = (period.fixed_us or 28 * _DAY_S * 10**6) * 1000
+    if step is not None and step < shortest - (_TWO_HOURS_NS if period.grid_us is None else 0):
+        raise LakeError("PERIOD", f"{head.path.name}: the bars are {step / 1e9:g} s apart, which are not {period} bars")
+    draft.evidence.append(f"period {period} " + ("as asked" if options.period else "as named" if told else "from the steps"))
+    naive = clock.kind == "text" and clock.text is not None and not clock.text.aware
+    wall = naive and period.grid_us is None and not clock.labels
+    if wall and ((draft.dialect is not None and draft.dialect.labels) or _midnights(recipe, draft, head)):
+        recipe = replace(recipe, times=(replace(clock, labels=True), *recipe.times[1:]))
+        draft.evidence.append("dates of bars of a day and up are kept as 00:00 UTC")
+    if draft.dialect is not None and draft.dialect.stamp == "close" and period.fixed_us:
+        recipe = replace(recipe, shift_ns=period.fixed_us * 1000)
+    return _variant(head, draft, period, asked=bool(options.period)), recipe
+
+
+def _midnights(recipe: Recipe, draft: Draft, head: Head) -> bool:
+    """Return whether the clock of every row seen stands at midnight, so that the times are really dates."""
+    clock = recipe.times[0]
+    if clock.text is None or head.kind != "text":
+        return False
+    labelled = replace(recipe, times=(replace(clock, labels=True), *recipe.times[1:]))
+    batch = TextParser(labelled, SCHEMAS[draft.asset]).parse(TextBlock(head.data, 1))
+    us = batch.rows.column(0).view(pa.int64()).to_numpy()
+    return bool((us % (_DAY_S * 10**6) == 0).all())
+
+
+def _parse(text: str) -> Period:
+    try:
+        return Period.parse(text)
+    except ValueError as error:
+        raise LakeError("PERIOD", str(error)) from error
+
+
+def _variant(head: Head, draft: Draft, period: Period, *, asked: bool) -> str:
+    """Add what a folder says of mark, index and premium-index klines; ask when only the rows say it."""
+    if draft.dialect is None or not draft.dialect.name.startswith("binance"):
+        return str(period)
+    folders = {part.casefold() for part in head.path.parts}
+    side = next((side for folder, side in _VARIANTS.items() if folder in folders), "")
+    if side and not period.side:
+        period = replace(period, side=side)
+        draft.evidence.append(f"folder of {side} prices")
+    elif not asked and holds("no_volume", head.rows[:200]):
+        raise LakeError(
+            "AMBIGUOUS",
+            f"{head.path.name} has trades but no volume: these look like mark, index or premium-index klines",
+            fix=[f"--period {period}-{side}" for side in _VARIANTS.values()],
+        )
+    return str(period)

@@ -1,0 +1,13 @@
+"""The dialects the lake knows, by name: one table, of declarations alone."""
+
+from __future__ import annotations
+
+from lake.sources.dialects import binance, crypto, finam, lean
+from lake.sources.dialects.declare import Dialect, Place
+
+__all__ = ["DIALECTS", "Dialect", "Place"]
+
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (*binance.DIALECTS, *lean.DIALECTS, *finam.DIALECTS, *crypto.DIALECTS)
+}

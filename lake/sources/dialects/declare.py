@@ -1,0 +1,85 @@
+"""What can be declared about a vendor's files. A dialect is data: it names columns and rules, and runs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUYER_IS_MAKER: Mapping[str, str] = {"True": "sell", "true": "sell", "1": "sell", "False": "buy", "false": "buy", "0": "buy"}
+"""The maker's side is told; the aggressor is the other one."""
+
+PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a place (an asset class and its market) decides; no zone where the vendor's word for it is not known."""
+
+    zone: str | None
+    market: str
+    price_scale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one vendor writes one kind of file.
+
+    `columns` are the target columns in the vendor's order, None for what the lake does not keep; the last `optional`
+    of them may be absent. Targets are the schema's columns and `ts.date` and `ts.time` (two cells of one time),
+    `symbol` and `period` (cells that say the same in every row). `headers` are the header lines in use; `header`
+    says whether there is one. With `by_name` the columns are found by their header names instead of by position.
+
+    `file` is a pattern over the data's file name without archive suffixes, `folder` one over the whole path;
+    their groups may be symbol, period, date, exchange, market, place. `needs` lists what must match before the
+    dialect is taken on its own account (`--format` overrides): `file`, `folder`, or `folder-or-header`.
+    """
+
+    name: str
+    title: str
+    asset: Literal["bars", "ticks/trade", "ticks/quote"]
+    vendor: str
+    """The vendor's own words, and where they stand."""
+    sample: str
+    """The real file, or the test, that proves it."""
+    columns: tuple[str | None, ...] = ()
+    optional: int = 0
+    headers: tuple[tuple[str, ...], ...] = ()
+    header: Literal["never", "maybe", "always"] = "never"
+    by_name: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    delimiters: str = ","
+    encoding: str = "utf-8"
+    container: Literal["text", "zip", "arrow"] = "text"
+    """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file."""
+    file: str = ""
+    folder: str = ""
+    member: str = ""
+    needs: tuple[str, ...] = ()
+    time: Literal["epoch", "day", "text"] = "epoch"
+    """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date."""
+    clock: str = "matching engine"
+    zone: str | None = "UTC"
+    labels: bool = False
+    """Bars of a day and up carry dates: kept as 00:00 UTC whatever the zone."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    stamp: Literal["open", "close"] = "open"
+    price_scale: int = 1
+    sides: Mapping[str, str] = field(default_factory=dict)
+    ids: bool = False
+    periods: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's words for periods, where they are not ours."""
+    market: str | None = None
+    exchange: str | None = None
+    skips: tuple[tuple[str, tuple[str, ...], str], ...] = ()
+    """(column, its values, reason): records the vendor means as no data."""
+    relations: tuple[str, ...] = ()
+    """Names of value relations (lake.sources.relations) that most rows satisfy."""
+    complete: bool = False
+    """The vendor publishes only what is over, so the last bar is a whole one."""
+    caution: str = ""
+    """What the reader should know before trusting the numbers; shown with every plan."""
+    doubt: str = ""
+    """Said when nothing but the shape of the rows spoke for the dialect."""

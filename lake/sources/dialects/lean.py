@@ -1,0 +1,75 @@
+"""QuantConnect LEAN data zips: one CSV in a zip, the date only in the name, times counted from midnight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lake.sources.dialects.declare import Dialect, Place
+
+_README = "github.com/QuantConnect/Lean, Data/equity/readme.md: "
+_PLACE = r"(?P<place>(?P<class>[a-z]+)[/_](?P<exchange>[a-z0-9]+))"
+_FLAT = r"(?P<symbol>[a-z0-9.]+)[/_](?P<date>\d{8})_"
+
+_MINUTE = Dialect(
+    name="lean-minute-trade",
+    title="LEAN trade bars, second and minute",
+    asset="bars",
+    vendor=_README + '"Time: Milliseconds since midnight … Open: deci-cents … Equity data is in New York time"',
+    sample="equity_usa_minute_spy_20131007_trade.zip",
+    columns=("ts", "open", "high", "low", "close", "volume"),
+    container="zip",
+    folder=rf"(?:^|/|_){_PLACE}[/_](?P<period>second|minute)[/_]{_FLAT}trade\.zip",
+    member=r"(?P<date>\d{8})_[^/]*(?=.*(?:second|minute))(?=.*trade)[^/]*\.csv",
+    needs=("member",),
+    time="day",
+    zone=None,
+    places={
+        "equity/usa": Place("America/New_York", "EQUITY", 10_000),
+        "equity/india": Place("Asia/Kolkata", "EQUITY", 10_000),
+        "equity/*": Place(None, "EQUITY", 10_000),
+        "crypto/*": Place("UTC", "SPOT"),
+        "cryptofuture/*": Place("UTC", "FUTURES"),
+        "forex/oanda": Place("UTC", "FX"),
+        "forex/*": Place(None, "FX"),
+        "cfd/oanda": Place("UTC", "CFD"),
+        "cfd/*": Place(None, "CFD"),
+    },
+    periods={"second": "1s", "minute": "1m"},
+    complete=True,
+)
+_TICK_TRADE = replace(
+    _MINUTE,
+    name="lean-tick-trade",
+    title="LEAN trade ticks",
+    asset="ticks/trade",
+    vendor=_README + '"Tick … Time, Trade Sale, Trade Volume, Exchange, Trade Sale Condition, Suspicious"',
+    sample="equity_usa_tick_ibm_20131008_trade.zip",
+    columns=("ts", "price", "size", None, "conditions", None),
+    optional=3,
+    folder=rf"(?:^|/|_){_PLACE}[/_]tick[/_]{_FLAT}trade\.zip",
+    member=r"(?P<date>\d{8})_(?=.*tick)(?=.*trade)[^/]*\.csv",
+    periods={},
+)
+_TICK_QUOTE = replace(
+    _TICK_TRADE,
+    name="lean-tick-quote",
+    title="LEAN quote ticks: bid and ask alone",
+    asset="ticks/quote",
+    vendor='github.com/QuantConnect/Lean, Data/forex/readme.md: "Tick … Time, Bid, Ask"',
+    sample="forex_oanda_tick_eurusd_20140502_quote.zip",
+    columns=("ts", "bid", "ask"),
+    optional=0,
+    folder=rf"(?:^|/|_){_PLACE}[/_]tick[/_]{_FLAT}quote\.zip",
+    member=r"(?P<date>\d{8})_(?=.*tick)(?=.*quote)[^/]*\.csv",
+)
+_TICK_QUOTE_SIZES = replace(
+    _TICK_QUOTE,
+    name="lean-tick-quote-sizes",
+    title="LEAN quote ticks with sizes",
+    vendor='github.com/QuantConnect/Lean, Common/Util/LeanData.cs: "milliseconds, BidPrice, BidSize, AskPrice, AskSize, …"',
+    sample="tests/unit/lake/sources/test_lean.py",
+    columns=("ts", "bid", "bid_size", "ask", "ask_size", None, None, None),
+    optional=3,
+)
+
+DIALECTS = (_MINUTE, _TICK_TRADE, _TICK_QUOTE, _TICK_QUOTE_SIZES)

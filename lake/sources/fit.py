@@ -1,0 +1,169 @@
+"""How well a source fits a declared dialect: name, container, header, column count, cells, value relations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lake.sources import times
+from lake.sources.careful import NUMBER
+from lake.sources.dialects import DIALECTS
+from lake.sources.relations import RELATIONS, holds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lake.sources.dialects import Dialect
+    from lake.sources.sniff import Head
+
+_ENOUGH = 0.9
+_RELATION_ROWS = 200
+_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period", "ts.date", "ts.time"})
+
+
+@dataclass
+class Fit:
+    """A dialect that fits: what spoke for it, how strongly, and what names told."""
+
+    dialect: Dialect
+    targets: dict[str, int]
+    score: int = 0
+    groups: dict[str, str] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """What the dialect needs before it is taken without being asked for."""
+    shape_only: bool = True
+
+
+class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
+    """The source is not in this dialect; the message says why."""
+
+
+def fits(head: Head) -> list[Fit]:
+    """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
+    found = []
+    for dialect in DIALECTS.values():
+        try:
+            fit = fit_of(head, dialect)
+        except Unfit:
+            continue
+        if not fit.missing:
+            found.append(fit)
+    best = max((fit.score for fit in found), default=0)
+    return [fit for fit in found if fit.score == best]
+
+
+def fit_of(head: Head, dialect: Dialect) -> Fit:
+    """Return how the source fits the dialect; Unfit with the first reason why it does not."""
+    if dialect.container == "arrow" or head.kind != "text":
+        raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
+    if dialect.container == "zip" and head.container != "zip":
+        raise Unfit("it is no zip")
+    if head.delimiter not in dialect.delimiters:
+        raise Unfit(f"its columns are parted by {head.delimiter!r}")
+    fit = Fit(dialect, _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect))
+    if head.header is not None:
+        fit.score, fit.shape_only = 2, False
+        fit.evidence.append("header " + head.delimiter.join(head.header))
+    else:
+        fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
+    _match_names(head, dialect, fit)
+    _check_cells(head, dialect, fit)
+    for name in dialect.relations:
+        told = holds(name, head.rows[:_RELATION_ROWS])
+        if told is False:
+            raise Unfit(f"not so: {RELATIONS[name][1]}")
+        if told:
+            fit.score += 1
+            fit.evidence.append(RELATIONS[name][1])
+    return fit
+
+
+def _by_name(head: Head, dialect: Dialect) -> dict[str, int]:
+    if head.header is None:
+        raise Unfit("it has no header")
+    absent = [name for name in dialect.required if name not in head.header]
+    if absent:
+        raise Unfit(f"its header has no {', '.join(absent)}")
+    doubled = [name for name in dialect.by_name if head.header.count(name) > 1]
+    if doubled:
+        raise Unfit(f"its header has {doubled[0]} twice")
+    return {target: head.header.index(name) for name, target in dialect.by_name.items() if name in head.header}
+
+
+def _by_position(head: Head, dialect: Dialect) -> dict[str, int]:
+    width = len(dialect.columns)
+    if not width - dialect.optional <= head.width <= width:
+        raise Unfit(f"it has {head.width} columns where {width} are expected")
+    if head.header is not None:
+        said = tuple(name.casefold() for name in head.header)
+        if dialect.header == "never" or said not in {tuple(n.casefold() for n in known) for known in dialect.headers}:
+            raise Unfit("its header is not the vendor's")
+    elif dialect.header == "always":
+        raise Unfit("it has no header")
+    return {target: place for place, target in enumerate(dialect.columns[: head.width]) if target is not None}
+
+
+def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
+    stem = re.sub(r"\.(?:gz|zip)$", "", head.path.name, flags=re.IGNORECASE)
+    names = {head.path.name, stem, stem + ".csv", head.member.name.rsplit("/", 1)[-1]}
+    named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
+    folder = re.search(dialect.folder, head.path.as_posix()) if dialect.folder else None
+    member = re.fullmatch(dialect.member, head.member.name.rsplit("/", 1)[-1], re.IGNORECASE) if dialect.member else None
+    for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
+        if match:
+            fit.score += points
+            fit.shape_only = False
+            fit.evidence.append(f"{what} {match[0].strip('/')}")
+            fit.groups |= {name: text for name, text in match.groupdict().items() if text}
+    told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
+    fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told[need]]
+    if dialect.member and folder is None and member is not None:
+        fit.missing.append("the folders or the long name, which tell asset class, market and resolution")
+
+
+def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
+    rows = [row for row in head.rows if len(row) == head.width]
+    if len(rows) < _ENOUGH * len(head.rows):
+        raise Unfit("its records have different numbers of columns")
+    for target, column in fit.targets.items():
+        cells = [row[column].strip() for row in rows]
+        good = sum(_fits(cell, target, dialect) for cell in cells)
+        if good < _ENOUGH * len(cells):
+            bad = next(cell for cell in cells if not _fits(cell, target, dialect))
+            raise Unfit(f"column {column} cannot be {target}: {bad[:40]!r}")
+
+
+def _fits(cell: str, target: str, dialect: Dialect) -> bool:
+    if target in _TEXTS:
+        return target == "conditions" or bool(cell)
+    if target == "side":
+        return cell in dialect.sides or not cell
+    if target == "ts":
+        return dialect.time == "text" or _is_epoch(cell, dialect)
+    return cell == "" or NUMBER.fullmatch(cell) is not None
+
+
+def _is_epoch(cell: str, dialect: Dialect) -> bool:
+    if not NUMBER.fullmatch(cell) or len(cell) > 40:  # noqa: PLR2004 -- no time is that long
+        return False
+    value = float(cell)
+    if dialect.time == "day":
+        return 0 <= value < times.DAY_NS // 10**6
+    unit = times.unit_of(int(value))
+    least = 10**9 // 10  # 1973, so that counters and small numbers are no times
+    return value * times.UNIT_NS[unit] >= least * 10**9
+
+
+def explain(head: Head, names: Sequence[str]) -> str:
+    """Say why none of these dialects fits."""
+    said = []
+    for name in names:
+        try:
+            fit = fit_of(head, DIALECTS[name])
+        except Unfit as reason:
+            said.append(f"{name}: {reason}")
+        else:
+            said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
+    return "; ".join(said)

@@ -1,0 +1,120 @@
+"""Tables of unknown origin: what their columns mean, by name or by the caller's word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lake.errors import LakeError
+from lake.sources import names
+from lake.sources.resolve import TIME_TARGETS, Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lake.sources.model import SourceOptions
+
+_TYPES = {
+    "bars": "bars",
+    "trade": "ticks/trade",
+    "trades": "ticks/trade",
+    "ticks/trade": "ticks/trade",
+    "quote": "ticks/quote",
+    "quotes": "ticks/quote",
+    "ticks/quote": "ticks/quote",
+}
+_ALIASES = {"date": "ts.date", "time": "ts.time"}
+_OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
+
+
+def draft_by_names(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, options: SourceOptions
+) -> Draft:
+    """Return what the columns are; FORMAT_UNKNOWN, COLUMN_MISSING or AMBIGUOUS when that cannot be told."""
+    labels = list(header) or [str(number) for number in range(width)]
+    mapped = _mapped(labels, options)
+    asset = _asset(labels, mapped, options)
+    allowed = {*_OTHERS, *names.COLUMNS[asset]}
+    wrong = [target for target in mapped if target not in allowed]
+    if wrong:
+        raise LakeError("USAGE", f"{asset} has no column {wrong[0]!r}", fix=[f"one of: {', '.join(sorted(allowed))}"])
+    taken = set(mapped.values())
+    synonyms = {t: words for t, words in names.COLUMNS[asset].items() if t not in mapped}
+    if "side" in mapped or "buyer_maker" in mapped:
+        synonyms = {t: words for t, words in synonyms.items() if t not in {"side", "buyer_maker"}}
+    found = {t: c for t, c in names.find(synonyms, header).items() if c not in taken} if header else {}
+    clocks = _clocks(header, rows, mapped) if header else {}
+    constants = {t: c for t, c in names.find(names.CONSTANTS, header).items() if c not in taken} if header else {}
+    targets = constants | found | clocks | mapped
+    if "side" in targets and "buyer_maker" in targets:
+        raise LakeError("AMBIGUOUS", "there is both a side and a buyer-is-maker column", fix=["--map side=COLUMN"])
+    absent = [t for t in names.NEEDED[asset] if t not in targets]
+    absent += [] if {"ts", "ts.date"} & set(targets) else ["ts"]
+    if absent:
+        raise LakeError(
+            "COLUMN_MISSING",
+            f"no column is recognised as {', '.join(absent)} among {', '.join(labels[:20])}",
+            fix=[f"--map {t}=COLUMN" for t in absent],
+        )
+    draft = Draft(asset, targets, zone=options.tz)
+    draft.evidence = [f"{t} from column {labels[c]!r}" + (", as mapped" if t in mapped else "") for t, c in targets.items()]
+    unused = [label for place, label in enumerate(labels) if place not in targets.values() and label]
+    if unused:
+        draft.evidence.append(f"not kept: {', '.join(unused[:20])}")
+    return draft
+
+
+def _mapped(labels: Sequence[str], options: SourceOptions) -> dict[str, int]:
+    mapped = {target: names.position(column, labels) for target, column in options.columns.items()}
+    if "date" in mapped or "ts.date" in mapped:
+        mapped = {_ALIASES.get(target, target): column for target, column in mapped.items()}
+    elif "time" in mapped and "ts" not in mapped:
+        mapped["ts"] = mapped.pop("time")
+    return mapped
+
+
+def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
+    """Return the kind of table: as asked, or the only one whose needed columns are there."""
+    if options.type is not None:
+        said = f"ticks/{options.period or ''}" if options.type == "ticks" else options.type.split("/1")[0]
+        said = "bars" if said.startswith("bars") else said
+        if said == "ticks/":
+            said = "ticks"
+        if said in _TYPES:
+            return _TYPES[said]
+        if said != "ticks":
+            raise LakeError("USAGE", f"there is no type {options.type!r}", fix=["--type bars, ticks/trade or ticks/quote"])
+    plain = {names.normal(label) for label in labels}
+    share: dict[str, int] = {}
+    for asset, needed in names.NEEDED.items():
+        share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
+    whole = [asset for asset, needed in names.NEEDED.items() if share[asset] == len(needed)]
+    if "bars" in whole:
+        return "bars"
+    if len(whole) > 1:
+        raise LakeError(
+            "AMBIGUOUS", f"the columns make {' or '.join(whole)}", fix=[f"--type {asset}" for asset in whole]
+        )
+    if whole:
+        return whole[0]
+    nearest = max(share, key=lambda asset: share[asset])
+    if share[nearest] >= 2 or (share[nearest] and nearest != "bars"):  # noqa: PLR2004 -- one of four names proves nothing
+        return nearest
+    raise LakeError("FORMAT_UNKNOWN", f"the columns are not recognised: {', '.join(labels[:20])}")
+
+
+def _clocks(header: Sequence[str], rows: Sequence[Sequence[str]], mapped: dict[str, int]) -> dict[str, int]:
+    """Return the time columns that were not mapped."""
+    if {"ts", "ts.date"} & set(mapped):
+        return {}
+    taken = set(mapped.values())
+    plain = [names.normal(name) for name in header]
+    if plain.count("date") == plain.count("time") == 1:
+        date, time = plain.index("date"), plain.index("time")
+        dates = [row[date] for row in rows if len(row) == len(header)][:100]
+        if dates and not any(":" in cell for cell in dates) and all(len(cell.strip()) <= 10 for cell in dates):  # noqa: PLR2004
+            return {"ts.date": date, "ts.time": time}
+    found = {t: c for t, c in names.find(names.TIMES, header, ranked=True).items() if c not in taken and t not in mapped}
+    if found.get("ts_event") == found.get("ts"):
+        found.pop("ts_event", None)
+    return found
+

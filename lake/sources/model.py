@@ -1,0 +1,127 @@
+"""What the lake's reader of vendor files takes and gives: options, plan, batch, reject, reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from lake.sources.recipe import Recipe
+    from schemas.columns import Schema
+
+MAX_RAW = 10_000
+"""Characters of a rejected record's text that are kept."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the caller says about a source; everything left out is found in the file or refused as ambiguous.
+
+    `format` is a dialect's name. `columns` maps a target column to the source column's name or its 0-based position
+    in digits. `type` is `bars`, `ticks/trade` or `ticks/quote` (or `ticks` with `period` `trade` or `quote`). `tz` is
+    the IANA zone of times that carry none.
+    """
+
+    format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    tz: str | None = None
+    type: str | None = None
+    period: str | None = None
+    market: str | None = None
+    symbol: str | None = None
+    exchange: str | None = None
+    fetched_at_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one source will be read, and what spoke for it.
+
+    The fetch time lies in [fetched_not_before_ns, fetched_not_after_ns], each None where nothing is known. `symbol`
+    is the vendor's spelling. `recipe` is what the reader works from and nobody else's business.
+    """
+
+    path: Path
+    name: str
+    nbytes: int
+    dialect: str
+    schema: Schema
+    type: str
+    period: str
+    market: str | None
+    symbol: str | None
+    exchange: str | None
+    time_zone: str
+    unit: str
+    stamp: Literal["open", "close"]
+    evidence: tuple[str, ...]
+    warnings: tuple[str, ...]
+    fetched_not_before_ns: int | None
+    fetched_not_after_ns: int | None
+    checksum: Literal["verified", "absent"]
+    incomplete_tail: bool
+    """Bars only: the last record may be a bar that was not over when the vendor wrote it."""
+    recipe: Recipe = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One record that could not be converted: reason (as in schemas.columns.REASONS), 1-based line, its text, detail."""
+
+    reason: str
+    line: int
+    raw: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """One parsed block: `records` read = rows + rejects + skipped.
+
+    `rows` has the plan's schema without the identity columns, in file order; columns that are not nullable hold no
+    null. `locate(i)` gives the 1-based line (or record) number and the text of row `i`; it costs nothing until called.
+    """
+
+    rows: pa.RecordBatch
+    records: int
+    rejects: list[Reject]
+    skipped: dict[str, int]
+    locate: Callable[[int], tuple[int, str]]
+
+
+Block = Any
+"""An opaque piece of a source, to be given to `Reader.parse`."""
+
+
+class Reader(Protocol):
+    """Reads one source: blocks in order on one thread, parsing of blocks on any thread."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the source's blocks in order, hashing its bytes; LakeError SOURCE_UNREADABLE or SOURCE_UNSAFE."""
+        ...
+
+    def parse(self, block: Block) -> Batch:
+        """Convert one block; pure and thread safe."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the whole file's bytes, in hex; valid once `blocks` is exhausted."""
+        ...
+
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the file consumed, and its size."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...

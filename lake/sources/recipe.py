@@ -1,0 +1,58 @@
+"""The recipe of one source: the resolved positions, formats and factors a reader works from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from lake.sources.times import TimeColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A column that must say the same thing in every row, such as the symbol."""
+
+    column: int
+    value: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Records the vendor means as no data: `column` holds one of `values`; counted under `reason`."""
+
+    column: int
+    values: frozenset[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Positions are 0-based column numbers of the source.
+
+    `fields` maps target columns that are not times. `sides` maps the source's words to buy or sell. Prices are
+    divided by `price_scale`; `shift_ns` is taken from `ts` (bars stamped at their close).
+    """
+
+    kind: Literal["text", "parquet", "arrow"]
+    names: tuple[str, ...]
+    """Column names of the source, or made-up ones (`#0`, `#1`, …) where it has none."""
+    times: tuple[TimeColumn, ...]
+    fields: dict[str, int]
+    sides: dict[str, str] = field(default_factory=dict)
+    price_scale: int = 1
+    shift_ns: int = 0
+    constants: tuple[Constant, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    skip_lines: int = 0
+    """Lines before the first record: header and preamble."""
+    sha256: str | None = None
+    """What the file's .CHECKSUM states, when that was verified."""
+
+    @property
+    def width(self) -> int:
+        """How many columns a record has."""
+        return len(self.names)

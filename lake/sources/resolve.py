@@ -1,0 +1,145 @@
+"""From targets and their columns to a recipe: units and formats of times, zones, words for sides, constants."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lake.errors import LakeError
+from lake.sources import times
+from lake.sources.careful import NUMBER
+from lake.sources.names import MAKER_WORDS, SIDE_WORDS
+from lake.sources.recipe import Constant, Recipe, Skip
+from lake.sources.times import TimeColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lake.sources.dialects import Dialect
+    from lake.sources.sniff import Head
+
+_DATE_DIGITS = re.compile(r"(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d[0-5]\d)?", re.ASCII)
+TIME_TARGETS = ("ts", "ts_event", "ts_recv")
+
+
+@dataclass
+class Draft:
+    """A reading of a source in the making: target → column, and what else was learnt on the way."""
+
+    asset: str
+    targets: dict[str, int]
+    dialect: Dialect | None = None
+    groups: dict[str, str] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    zone: str | None = None
+    """What naive times are in: the caller's word first, then the dialect's; None when nobody knows."""
+    price_scale: int = 1
+    day_ns: int = 0
+
+
+def recipe_of(draft: Draft, head: Head) -> Recipe:
+    """Return the recipe of a text source; TIME_FORMAT or AMBIGUOUS when something cannot be told."""
+    rows = [row for row in head.rows if len(row) == head.width]
+    dialect = draft.dialect
+    clocks = [_time(draft, target, rows) for target in TIME_TARGETS if _columns(draft, target)]
+    fields = {
+        ("side" if target == "buyer_maker" else target): column
+        for target, column in draft.targets.items()
+        if target not in {*TIME_TARGETS, "ts.date", "ts.time", "symbol", "exchange", "period"}
+    }
+    skips: list[Skip] = []
+    for name, words, reason in dialect.skips if dialect else ():
+        skips.append(Skip(_named(head, name), frozenset(words), reason))
+    return Recipe(
+        kind="text",
+        names=tuple(f"#{i}" for i in range(head.width)),
+        times=tuple(clocks),
+        fields=fields,
+        sides=dict(sides_of(draft)),
+        price_scale=draft.price_scale,
+        constants=tuple(constants(draft, rows)),
+        skips=tuple(skips),
+        encoding=head.encoding,
+        delimiter=head.delimiter,
+        skip_lines=head.skip_lines,
+    )
+
+
+def _named(head: Head, name: str) -> int:
+    names = head.header or ()
+    return names.index(name) if name in names else int(name)
+
+
+def sides_of(draft: Draft) -> Mapping[str, str]:
+    """Return the source's words for the aggressor."""
+    if draft.dialect and draft.dialect.sides:
+        return draft.dialect.sides
+    if "buyer_maker" in draft.targets:
+        return MAKER_WORDS
+    return SIDE_WORDS if "side" in draft.targets else {}
+
+
+def constants(draft: Draft, rows: Sequence[Sequence[str]]) -> list[Constant]:
+    """Return the columns that must say the same throughout; AMBIGUOUS when they already differ in the head."""
+    found = []
+    for what in ("symbol", "exchange", "period"):
+        if what not in draft.targets:
+            continue
+        column = draft.targets[what]
+        values = Counter(row[column] for row in rows)
+        if len(values) > 1:
+            said = ", ".join(value for value, _ in values.most_common(4))
+            raise LakeError(
+                "AMBIGUOUS", f"the file holds more than one {what}: {said}", fix=[f"split the file by {what} first"]
+            )
+        found += [Constant(column, value, what) for value in values]
+    return found
+
+
+def _columns(draft: Draft, target: str) -> tuple[int, ...]:
+    if target in draft.targets:
+        return (draft.targets[target],)
+    if target == "ts" and "ts.date" in draft.targets:
+        return tuple(draft.targets[part] for part in ("ts.date", "ts.time") if part in draft.targets)
+    return ()
+
+
+def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColumn:
+    columns = _columns(draft, target)
+    cells = [" ".join(row[column].strip() for column in columns) for row in rows]
+    samples = [cell for cell in cells if cell.strip()]
+    if draft.dialect and draft.dialect.time == "day" and target == "ts":
+        fraction = any("." in sample for sample in samples)
+        zone = draft.zone or "UTC"
+        return TimeColumn(target, columns, "day", "ms", fraction=fraction, zone=zone, day_ns=draft.day_ns)
+    made = column_of(target, columns, samples)
+    if made.text is None or made.text.aware or not made.text.clock:
+        return made
+    if draft.zone is None and target == "ts":
+        draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
+    return replace(made, zone=draft.zone or "UTC")
+
+
+def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn:
+    """Tell how a time column is written from its first cells; TIME_FORMAT when it cannot be told."""
+    dates = [sample for sample in samples if _DATE_DIGITS.fullmatch(sample)]
+    if len(dates) * 2 > len(samples):
+        clocked = len(dates[0]) > 8  # noqa: PLR2004 -- digits of a date
+        form = times.TextFormat("ymd", "", gap=False, clock="compact" if clocked else "")
+        return TimeColumn(target, columns, "text", text=form)
+    numbers = [sample for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]  # noqa: PLR2004
+    if len(numbers) * 2 > len(samples):
+        units = Counter(times.unit_of(int(float(number))) for number in numbers)
+        unit = units.most_common(1)[0][0]
+        return TimeColumn(target, columns, "epoch", unit, fraction=any("." in number for number in numbers))
+    try:
+        form_found = times.format_of(samples)
+    except ValueError as error:
+        raise LakeError("TIME_FORMAT", str(error), fix=["write the dates as YYYY-MM-DD"]) from error
+    if form_found is None:
+        first = samples[0][:60] if samples else ""
+        raise LakeError("TIME_FORMAT", f"{target} is not a time that is understood: {first!r}")
+    return TimeColumn(target, columns, "text", text=form_found)

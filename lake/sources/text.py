@@ -1,0 +1,312 @@
+"""Delimited text: blocks cut at line ends, parsed whole by Arrow; a block with anything odd goes the careful way."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from lake.errors import LakeError
+from lake.sources import times
+from lake.sources.careful import PRICES, parse_carefully
+from lake.sources.containers import Source
+from lake.sources.model import MAX_RAW, Batch
+from schemas.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lake.sources.model import Plan
+    from lake.sources.recipe import Recipe
+    from lake.sources.times import TimeColumn
+    from schemas.columns import Schema
+
+MAX_LINE = 1 << 20
+"""Bytes of the longest line that is still a record."""
+SIDES = pa.array(["buy", "sell"])
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Whole lines, in UTF-8, and the 1-based number of the first."""
+
+    data: bytes
+    line: int
+
+
+class _Odd(Exception):  # noqa: N818 -- no error: the block takes the other path
+    """The block holds something the fast path does not vouch for."""
+
+
+class TextParser:
+    """Parses blocks of one source by its recipe; has no state of its own, so any thread may use it."""
+
+    def __init__(self, recipe: Recipe, schema: Schema) -> None:
+        self.recipe = recipe
+        self.schema = schema
+        self.arrow = arrow_schema(schema, identity=False)
+        self._is_us = schema.column("ts").type == "timestamp_us"
+        types = self._column_types()
+        self._integers = any(kind == pa.int64() for kind in types.values())
+        self._read = pacsv.ReadOptions(use_threads=False, column_names=list(recipe.names), block_size=1 << 30)
+        self._parse = pacsv.ParseOptions(delimiter=recipe.delimiter)
+        self._convert = pacsv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[""],
+            strings_can_be_null=True,
+            true_values=[word for word, side in recipe.sides.items() if side == "sell"],
+            false_values=[word for word, side in recipe.sides.items() if side == "buy"],
+        )
+
+    def _column_types(self) -> dict[str, Any]:
+        recipe, types = self.recipe, {}
+        names = recipe.names
+        for column in recipe.times:
+            for position in column.columns:
+                types[names[position]] = _time_type(column)
+        for target, position in recipe.fields.items():
+            kind = self.arrow.field(target).type
+            types[names[position]] = pa.bool_() if target == "side" else kind
+        for position in [*(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
+            types[names[position]] = pa.dictionary(pa.int32(), pa.string())
+        return types
+
+    def parse(self, block: TextBlock) -> Batch:
+        """Convert one block."""
+        try:
+            return self._parse_fast(block)
+        except (_Odd, pa.ArrowInvalid):
+            return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line)
+
+    def _parse_fast(self, block: TextBlock) -> Batch:
+        data = block.data
+        if b"\0" in data or (self._integers and (b"x" in data or b"X" in data)):
+            raise _Odd  # Arrow reads 0x10 as sixteen
+        table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
+        count = table.num_rows
+        if count != data.count(b"\n") + (not data.endswith(b"\n")):
+            raise _Odd
+        columns = {name: _one(table.column(name)) for name in table.column_names}
+        for constant in self.recipe.constants:
+            _check_constant(columns[self.recipe.names[constant.column]], constant.value)
+        for skip in self.recipe.skips:
+            words = columns[self.recipe.names[skip.column]].dictionary
+            if any(word in skip.values for word in words.to_pylist()):
+                raise _Odd
+        made = {column.target: self._times(column, columns) for column in self.recipe.times}
+        for target, position in self.recipe.fields.items():
+            made[target] = self._values(target, columns[self.recipe.names[position]])
+        arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
+        rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
+        return Batch(rows, count, [], {}, lambda row: (block.line + row, _line(data, row)))
+
+    def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
+        nulls = array.null_count
+        if nulls and not self.schema.column(target).nullable:
+            raise _Odd
+        if target == "side":
+            return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), SIDES)
+        if array.type != pa.float64():
+            return array
+        values = array.to_numpy(zero_copy_only=not nulls)
+        finite = np.isfinite(values)
+        if np.count_nonzero(finite) != len(values) - nulls:
+            raise _Odd
+        if self.recipe.price_scale == 1 or target not in PRICES:
+            return array
+        if nulls or (values != np.floor(values)).any():
+            raise _Odd  # dividing a rounded fraction would round twice
+        return pa.array(values / self.recipe.price_scale)
+
+    def _times(self, column: TimeColumn, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.Array
+        is_us = self._is_us and column.target == "ts"
+        parts = [columns[self.recipe.names[position]] for position in column.columns]
+        if any(part.null_count for part in parts):
+            if column.target == "ts":
+                raise _Odd
+            if parts[0].null_count == len(parts[0]):
+                return pa.nulls(len(parts[0]), self.arrow.field(column.target).type)
+            raise _Odd
+        values, factor = _counts(column, parts)
+        shift = self.recipe.shift_ns if column.target == "ts" else 0
+        return as_timestamps(values, factor, shift, is_us=is_us)
+
+
+def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_us: bool) -> Any:  # noqa: ANN401 -- pa.Array
+    """Return counts of `factor` nanoseconds, less `shift` ns, as Arrow timestamps; _Odd when µs cannot hold them."""
+    if is_us:
+        if factor % 1000 == 0:
+            values = values * (factor // 1000) if factor != 1000 else values  # noqa: PLR2004 -- ns in a µs
+        else:
+            values = values * factor
+            if (values % 1000).any():
+                raise _Odd
+            values = values // 1000
+        shift //= 1000
+    elif factor != 1:
+        values = values * factor
+    if shift:
+        values = values - shift
+    kind = pa.timestamp("us" if is_us else "ns", tz="UTC")
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _time_type(column: TimeColumn) -> Any:  # noqa: ANN401 -- pa.DataType
+    if column.kind == "text":
+        form = column.text
+        if form is not None and form.iso and len(column.columns) == 1:
+            return pa.timestamp("ns", tz="UTC" if form.aware else None)
+        return pa.string()
+    if column.fraction:
+        return pa.decimal128(38, len(str(times.UNIT_NS[column.unit])) - 1)
+    return pa.int64()
+
+
+def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any], int]:
+    """Return times as counts of the nanoseconds given second; _Odd when one is none."""
+    if column.kind == "text":
+        return _texts(column, parts), 1
+    factor = times.UNIT_NS[column.unit]
+    if column.fraction:
+        pairs = np.frombuffer(parts[0].buffers()[1], dtype=np.int64).reshape(-1, 2)[parts[0].offset :][: len(parts[0])]
+        values = np.ascontiguousarray(pairs[:, 0])
+        if (pairs[:, 1] != values >> 63).any():
+            raise _Odd
+        factor = 1
+        bad = times.bad_epochs(values // times.UNIT_NS[column.unit], column.unit) if column.kind == "epoch" else None
+    else:
+        values = parts[0].to_numpy()
+        bad = times.bad_epochs(values, column.unit) if column.kind == "epoch" else None
+    if bad is not None:
+        raise _Odd
+    if column.kind == "day":
+        if len(values) and (values.min() < 0 or int(values.max()) * factor >= times.DAY_NS):
+            raise _Odd
+        values, bad = times.to_utc(values * factor + column.day_ns, column.zone)
+        if bad is not None:
+            raise _Odd
+        factor = 1
+    return values, factor
+
+
+def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
+    form = column.text
+    if form is None:
+        raise _Odd
+    if pa.types.is_timestamp(parts[0].type):
+        values = parts[0].view(pa.int64()).to_numpy()
+        ok = times.in_years(values)
+    else:
+        texts = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
+        values, ok = times.parse_text(texts, form)
+    if not ok.all():
+        raise _Odd
+    if form.aware or column.labels or not form.clock:
+        return values
+    values, bad = times.to_utc(values, column.zone)
+    if bad is not None:
+        raise _Odd
+    return values
+
+
+def _one(column: Any) -> Any:  # noqa: ANN401 -- pa.ChunkedArray to pa.Array
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _check_constant(array: Any, value: str) -> None:  # noqa: ANN401 -- pa.DictionaryArray
+    if array.null_count or array.dictionary.to_pylist() != [value]:
+        raise _Odd
+
+
+def _line(data: bytes, row: int) -> str:
+    return data.split(b"\n", row + 1)[row].rstrip(b"\r").decode("utf-8", "backslashreplace")[:MAX_RAW]
+
+
+class TextReader:
+    """Reads a delimited text source, plain, gzip or zip."""
+
+    def __init__(self, plan: Plan, *, block_bytes: int) -> None:
+        self._plan = plan
+        self._recipe = plan.recipe
+        self._size = block_bytes
+        self._source = Source(plan.path)
+        self._parser = TextParser(plan.recipe, plan.schema)
+        self._sha256 = ""
+
+    def parse(self, block: TextBlock) -> Batch:
+        """Convert one block; any thread may call it."""
+        return self._parser.parse(block)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, in hex; valid once `blocks` is exhausted."""
+        return self._sha256
+
+    def progress(self) -> tuple[int, int]:
+        """Bytes of the file consumed, and its size."""
+        return self._source.file.consumed, self._source.file.size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def blocks(self) -> Iterator[TextBlock]:
+        """Yield the source in whole lines, hashing the file on the way."""
+        line, skip = 1, self._recipe.skip_lines
+        for data in whole_lines(self._decoded(), self._plan.path.name):
+            lines = data.count(b"\n")
+            if skip:
+                cut = 0
+                while skip and cut < len(data):
+                    cut = data.find(b"\n", cut) + 1 or len(data)
+                    skip, line, lines = skip - 1, line + 1, lines - 1
+                if cut == len(data):
+                    continue
+                yield TextBlock(data[cut:], line)
+            else:
+                yield TextBlock(data, line)
+            line += lines
+        self._sha256 = self._source.file.finish()
+        if self._recipe.sha256 not in {None, self._sha256}:
+            message = f"{self._plan.path.name} changed while it was read"
+            raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))
+
+    def _decoded(self) -> Iterator[bytes]:
+        """Yield the unpacked bytes in UTF-8 without a byte order mark."""
+        encoding = self._recipe.encoding
+        if encoding == "utf-8":
+            first = True
+            while data := self._source.read(self._size):
+                yield data.removeprefix(codecs.BOM_UTF8) if first else data
+                first = False
+            return
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            while data := self._source.read(self._size):
+                yield decoder.decode(data).encode()
+            yield decoder.decode(b"", final=True).encode()
+        except UnicodeError as error:
+            message = f"{self._plan.path.name} is not {encoding}: {error}"
+            raise LakeError("SOURCE_UNREADABLE", message, where=str(self._plan.path)) from error
+
+
+def whole_lines(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Cut chunks after their last newline; what is left at the end comes last. No line may exceed MAX_LINE."""
+    rest = b""
+    for chunk in chunks:
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield rest + chunk[:cut] if rest else chunk[:cut]
+            rest = chunk[cut:]
+        else:
+            rest += chunk
+            if len(rest) > MAX_LINE:
+                raise LakeError("SOURCE_UNREADABLE", f"{name} has a line of more than {MAX_LINE} bytes", where=name)
+    if rest:
+        yield rest
