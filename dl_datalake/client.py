@@ -1,0 +1,272 @@
+"""The Python client: `dl_datalake.open()` gives a `Lake`, its queries give lazy results.
+
+with dl_datalake.open("/srv/lake") as lake:
+    frame = lake.bars("BTCUSDT", exchange="BINANCE", period="1m", start="2024", end="2025").to_pandas()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from dl_datalake.dates import parse_as_of, parse_range
+from dl_datalake.series import Filters, find_one, is_pattern, parse_address, unknown
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from dl_datalake.assets import AssetInfo
+    from dl_datalake.dates import DateLike
+    from dl_datalake.result import Result
+    from lake.check import VerifyReport
+    from lake.config import Config
+    from lake.manifest import HistoryRow, ListRow
+    from lake.write import WriteResult
+    from schemas.keys import Address
+
+Mode = Literal["upsert", "append", "replace"]
+Level = Literal["l2", "l3"]
+Symbols = str | list[str] | tuple[str, ...]
+
+
+def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
+    root: str | Path | None = None,
+    *,
+    data_root: str | Path | None = None,
+    db_path: str | Path | None = None,
+    wait: float | None = None,
+) -> Lake:
+    """Open the lake in `root`, or the one found upwards from the current folder as git does.
+
+    Args:
+        root: The lake's folder; else DL_ROOT.
+        data_root: The data folder, if it is not `root/data`.
+        db_path: The manifest, if it is not `root/manifest.db`.
+        wait: Seconds a write waits for another process that writes.
+
+    Raises:
+        LakeError: LAKE_NOT_INITIALISED when there is none, MANIFEST_TOO_NEW when it is a newer program's.
+    """
+    from lake.config import locate
+
+    return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
+
+
+class Lake:
+    """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the manifest of the lake that `config` describes."""
+        from lake.manifest import Manifest
+
+        self.config = config
+        self._manifest = Manifest.open(config)
+
+    def __enter__(self) -> Self:
+        """Return the lake itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the lake."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.config.root}>"
+
+    def close(self) -> None:
+        """Close the manifest; results made from this lake can no longer be read."""
+        self._manifest.close()
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the newest snapshot; 0 in an empty lake."""
+        return self._manifest.snapshot()
+
+    def bars(
+        self,
+        symbol: Symbols,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        period: str = "1m",
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return bars of one symbol, or of several one after the other.
+
+        Args:
+            symbol: As the lake or its vendor spells it, in any case.
+            exchange: Needed only when several exchanges have the symbol.
+            market: Needed only when several markets have it.
+            period: `1m`, `1h`, `1d`, …; with side or adjustment `1m-bid`, `1d-split`.
+            start: First instant; text such as `2024-03` or a date object; what is naive is UTC.
+            end: The instant to stop before.
+            columns: Only these, in this order; all when None.
+            as_of: A snapshot number, or a time, to read the lake as it was.
+
+        Raises:
+            LakeError: UNKNOWN_SERIES with the nearest names, AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
+        """
+        found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
+        return self._result(found, start, end, columns, as_of)
+
+    def ticks(
+        self,
+        symbol: Symbols,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return single trades; the arguments are those of `bars`."""
+        found = self._resolve(symbol, exchange, market, "ticks/trade", as_of)
+        return self._result(found, start, end, columns, as_of)
+
+    def quotes(
+        self,
+        symbol: Symbols,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return best bids and asks; the arguments are those of `bars`."""
+        found = self._resolve(symbol, exchange, market, "ticks/quote", as_of)
+        return self._result(found, start, end, columns, as_of)
+
+    def book(
+        self,
+        symbol: Symbols,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        level: Level = "l2",
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return order-book rows: level updates (`l2`) or order events (`l3`); else the arguments of `bars`."""
+        found = self._resolve(symbol, exchange, market, f"orderbook/{level}", as_of)
+        return self._result(found, start, end, columns, as_of)
+
+    def read(
+        self,
+        address: str | Address,
+        *,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`."""
+        text = str(address)
+        found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
+        return self._result([found], start, end, columns, as_of)
+
+    def write(self, address: str | Address, data: Any, mode: Mode = "upsert", message: str = "") -> WriteResult:  # noqa: ANN401 - anything Arrow can read
+        """Store rows under an address, as one snapshot.
+
+        Args:
+            address: The series, made if it is new; its type decides the schema.
+            data: An Arrow table or stream, a pandas or Polars frame, or anything with `__arrow_c_stream__`.
+            mode: `upsert` merges by the natural key, `append` refuses rows that are there already, `replace` puts the
+                rows in place of all that the partitions they fall in hold.
+            message: Why, for the history.
+
+        Raises:
+            LakeError: SCHEMA when rows break the schema, CONFLICT, LOCKED.
+        """
+        from lake.write import write
+
+        return write(self.config, parse_address(str(address)), data, mode=mode, message=message)
+
+    def list(
+        self,
+        symbol: str | None = None,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        type: str | None = None,  # noqa: A002 - the lake's word
+        period: str | None = None,
+        as_of: int | DateLike | None = None,
+    ) -> list[ListRow]:
+        """Return what the lake holds, a row a series; each word may hold `*` and `?`."""
+        words = Filters(exchange, market, symbol, type, period).words()
+        return self._manifest.listing(**words, snapshot=self._at(as_of))
+
+    def assets(self) -> builtins.list[AssetInfo]:
+        """Return the declared datasets, each with how many series the lake holds of it."""
+        from dl_datalake.assets import asset_infos
+
+        return asset_infos(self._manifest.series())
+
+    def history(self, address: str | Address | None = None, limit: int | None = None) -> builtins.list[HistoryRow]:
+        """Return the snapshots, newest first; with an address only those that changed it."""
+        found = None if address is None else find_one(self._manifest, str(address)).address
+        return self._manifest.history(found, limit)
+
+    def verify(self, progress: Callable[[int, int, int], None] | None = None) -> VerifyReport:
+        """Hash every stored file again, and check the manifest's chain.
+
+        Args:
+            progress: Called with files done, files in all, and bytes done.
+        """
+        from lake.check import verify
+
+        return verify(self.config, progress=progress)
+
+    def _at(self, as_of: int | DateLike | None) -> int:
+        return self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))
+
+    def _resolve(
+        self, symbols: Symbols, exchange: str | None, market: str | None, key: str, as_of: int | DateLike | None
+    ) -> builtins.list[Address]:
+        from lake.read import resolve
+
+        names = [symbols] if isinstance(symbols, str) else [*symbols]
+        if not names:
+            raise LakeError("USAGE", "no symbol was given", fix=["name at least one"])
+        type_, _, period = key.partition("/")
+        at = None if as_of is None else self._at(as_of)
+        return [
+            resolve(self._manifest, name, type=type_, period=period, exchange=exchange, market=market, snapshot=at)
+            for name in names
+        ]
+
+    def _result(
+        self,
+        addresses: builtins.list[Address],
+        start: DateLike | None,
+        end: DateLike | None,
+        columns: Sequence[str] | None,
+        as_of: int | DateLike | None,
+    ) -> Result:
+        from dl_datalake.result import Result
+        from lake.read import Scan
+
+        start_ns, end_ns = parse_range(start, end)
+        at = None if as_of is None else parse_as_of(as_of)
+        try:
+            scan = Scan(
+                self.config, self._manifest, addresses, start_ns=start_ns, end_ns=end_ns, columns=columns, as_of=at
+            )
+        except LakeError as error:
+            if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
+                raise unknown(self._manifest, str(addresses[0])) from None
+            raise
+        return Result(scan)

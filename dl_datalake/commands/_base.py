@@ -1,0 +1,126 @@
+"""What every command shares: the global options, which work before and after the command's name, and the lake."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dl_datalake.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lake.config import Config
+    from lake.errors import LakeError
+    from lake.manifest import Manifest
+
+EPILOG = "Global options (--root, --json, --quiet, …) work here too: see dl --help."
+
+GLOBALS: dict[str, tuple[Any, tuple[str, ...], str]] = {
+    "root": (Path | None, ("--root",), "The lake's folder (DL_ROOT; else found upwards from here)."),
+    "data_root": (Path | None, ("--data-root",), "The data folder, if not ROOT/data (DL_DATA_ROOT)."),
+    "db_path": (Path | None, ("--db-path",), "The manifest, if not ROOT/manifest.db (DL_DB_PATH)."),
+    "wait": (float | None, ("--wait",), "Seconds to wait while another process writes (DL_WAIT)."),
+    "json": (bool, ("--json",), "Answer with one JSON document on stdout."),
+    "quiet": (bool, ("--quiet", "-q"), "No progress, no hints, no report of what was done."),
+    "verbose": (bool, ("--verbose", "-v"), "Show the traceback of an error."),
+    "no_progress": (bool, ("--no-progress",), "No progress on stderr."),
+}
+"""Name → type, words, help."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of `dl`: its output, and where the lake is."""
+
+    out: Output = field(default_factory=Output)
+    root: Path | None = None
+    data_root: Path | None = None
+    db_path: Path | None = None
+    wait: float | None = None
+    safe: str = "The lake was only read."
+    """What to tell a user who stops the command."""
+    others: list[LakeError] = field(default_factory=list)
+    """Errors to print before the one that ends the command."""
+
+    def apply(self, given: dict[str, Any]) -> None:
+        """Take over the global options that were given; those not given leave earlier ones alone."""
+        for name in ("root", "data_root", "db_path", "wait"):
+            if given[name] is not None:
+                setattr(self, name, given[name])
+        self.out.json |= given["json"]
+        self.out.quiet |= given["quiet"]
+        self.out.verbose |= given["verbose"]
+        self.out.progress &= not given["no_progress"]
+
+    def config(self, root: Path | None = None, *, must_exist: bool = True) -> Config:
+        """Return the lake's configuration; LAKE_NOT_INITIALISED when there is none and there must be."""
+        from lake.config import locate
+
+        overrides: dict[str, Any] = {} if self.wait is None else {"wait_s": self.wait}
+        found = locate(
+            root or self.root, data_root=self.data_root, db_path=self.db_path, must_exist=must_exist, **overrides
+        )
+        self.out.root = found.root
+        return found
+
+    def manifest(self) -> Manifest:
+        """Open the lake for reading; close it by `with`."""
+        from lake.manifest import Manifest
+
+        return Manifest.open(self.config())
+
+
+def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:  # noqa: ANN401 - Typer's own settings
+    """Register a function `f(session, …)` as the command `name`, with the global options added to its own."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function, eval_str=True)
+
+        def run(ctx: typer.Context, **given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+            session: Session = ctx.obj
+            session.apply({option: given.pop(option) for option in GLOBALS})
+            function(session, **given)
+
+        own_words = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in list(own.parameters.values())[1:]]
+        _describe(run, [_CONTEXT, *own_words, *_options(hidden=True)], function.__doc__)
+        app.command(name, epilog=EPILOG, **settings)(run)
+        return function
+
+    return register
+
+
+def group(app: typer.Typer, title: str, *, hidden: bool = False) -> None:
+    """Give an app the global options before its commands' names."""
+
+    def take(ctx: typer.Context, **given: Any) -> None:  # noqa: ANN401 - the global options
+        ctx.obj.apply(given)
+
+    _describe(take, [_CONTEXT, *_options(hidden=hidden)], title)
+    app.callback()(take)
+
+
+_CONTEXT = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+
+def _describe(function: Any, parameters: list[inspect.Parameter], doc: str | None) -> None:  # noqa: ANN401 - mypy knows no __signature__
+    """Give a function that takes anything the parameters Typer is to read."""
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {each.name: each.annotation for each in parameters}
+    function.__doc__ = doc
+
+
+def _options(*, hidden: bool) -> list[inspect.Parameter]:
+    """Return the global options as parameters; hidden ones work but stay out of a command's help."""
+    parameters = []
+    for name, (kind, words, text) in GLOBALS.items():
+        option = typer.Option(*words, help=text, hidden=hidden)
+        default = False if kind is bool else None
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+        )
+    return parameters

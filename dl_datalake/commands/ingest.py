@@ -1,0 +1,204 @@
+"""`dl ingest`: take vendor files into the lake, and account for every record read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dl_datalake.commands._base import Session, command
+from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
+from dl_datalake.output import clear, error_data, error_lines, plural, size
+from lake.errors import Exit, LakeError
+
+if TYPE_CHECKING:
+    from lake.ingest import FileReport, IngestReport, IngestRequest, Progress
+
+COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped")
+_ALWAYS = ("read", "new", "identical", "corrected", "quarantined")
+_SERIES_SHOWN = 3
+Text = str | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    command(app, "ingest")(ingest)
+
+
+def ingest(
+    session: Session,
+    source: Annotated[
+        list[str], typer.Option(metavar="FILE|GLOB", help="A file or a glob; give it as often as needed.")
+    ],
+    exchange: Annotated[Text, typer.Option(metavar="NAME", help="Exchange or provider, such as BINANCE.")] = None,
+    symbol: Annotated[Text, typer.Option(metavar="NAME", help="Symbol, when the file does not say it.")] = None,
+    market: Annotated[Text, typer.Option(metavar="NAME", help="Market; else the format's own, else SPOT.")] = None,
+    type_: Annotated[
+        Text, typer.Option("--type", metavar="TYPE", help="bars, ticks or orderbook; else from the data.")
+    ] = None,
+    period: Annotated[
+        Text, typer.Option(metavar="PERIOD", help="1m, 1h, 1d, trade, quote; else from the data.")
+    ] = None,
+    format_: Annotated[
+        Text, typer.Option("--format", metavar="NAME", help="The vendor's format; else found by looking.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", help="Which column is which: open=o,high=h.")
+    ] = None,
+    tz: Annotated[
+        Text, typer.Option(metavar="ZONE", help="Time zone of times that state none, such as Europe/Moscow.")
+    ] = None,
+    start: Annotated[
+        Text, typer.Option(metavar="DATE", help="Skip what is earlier: 2024-03, 2024-03-05T10:00Z, -7d.")
+    ] = None,
+    end: Annotated[Text, typer.Option(metavar="DATE", help="Skip this and what is later.")] = None,
+    on_bad: Annotated[Literal["quarantine", "fail"], typer.Option(help="What bad rows do.")] = "quarantine",
+    max_bad: Annotated[
+        Text, typer.Option(metavar="SHARE", help="Refuse a file with more: 5%, 100; else 5% and 20 rows.")
+    ] = None,
+    on_conflict: Annotated[
+        Literal["newest", "keep", "fail"], typer.Option(help="What rows that differ from stored ones do.")
+    ] = "newest",
+    fetched_at: Annotated[
+        Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
+) -> None:
+    """Take vendor files in.
+
+    The format is found by looking, every row is checked; what is new is stored, what is bad is kept aside.
+    """
+    from lake.ingest import IngestRequest
+    from lake.ingest import ingest as take_in
+
+    start_ns, end_ns = parse_range(start, end)
+    request = IngestRequest(
+        sources=tuple(source),
+        exchange=exchange,
+        symbol=symbol,
+        market=market,
+        type=type_,
+        period=period,
+        format=format_,
+        columns=parse_map(map_ or []),
+        tz=tz,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        on_bad=on_bad,
+        max_bad=max_bad,
+        on_conflict=on_conflict,
+        fetched_at_ns=None if fetched_at is None else parse_ns(fetched_at),
+        dry_run=dry_run,
+    )
+    config = session.config()
+    session.safe = "Every file that was finished is safely in the lake; of the one being read, nothing is."
+    reporter = session.out.reporter()
+    try:
+        report = take_in(config, request, progress=reporter and (lambda at: reporter(_Step(at))))
+    finally:
+        clear(reporter)
+    _answer(session, report, request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How far one source is."""
+
+    at: Progress
+
+    @property
+    def done(self) -> int:
+        return self.at.bytes_done
+
+    @property
+    def total(self) -> int:
+        return self.at.bytes_total
+
+    def __str__(self) -> str:
+        return f"{self.at.source}: {self.at.phase}, {self.at.rows:,} rows"
+
+
+def parse_map(words: list[str]) -> dict[str, str]:
+    """Return `open=o,high=h` as a mapping of our columns to the source's; USAGE when a part is not NAME=COLUMN."""
+    columns: dict[str, str] = {}
+    for part in (part for word in words for part in word.split(",")):
+        ours, sign, theirs = part.partition("=")
+        if not (sign and ours.strip() and theirs.strip()):
+            raise LakeError("USAGE", f'--map: "{part}" is not NAME=COLUMN', fix=["--map open=o,high=h"])
+        if ours.strip() in columns:
+            raise LakeError("USAGE", f'--map: "{ours.strip()}" is given twice', fix=["name each column once"])
+        columns[ours.strip()] = theirs.strip()
+    return columns
+
+
+def _answer(session: Session, report: IngestReport, request: IngestRequest) -> None:
+    if report.errors and not report.files:
+        session.others = report.errors[:-1]
+        raise report.errors[-1]
+    out = session.out
+    for file in report.files:
+        for text in file.warnings:
+            out.warn(text)
+    data: dict[str, Any] = {"snapshot": report.snapshot, "files": [file_data(file) for file in report.files]}
+    data["refused"] = [error_data(error) for error in report.errors]
+    lines = [line for file in report.files for line in _file_lines(file)]
+    out.done("ingest", data, lines)
+    for error in report.errors:
+        out.note(error_lines(error))
+    bad = [file for file in report.files if file.rows["quarantined"]]
+    if bad and not request.dry_run:
+        out.note(f"see the rejected rows: dl quarantine show {file.run}" for file in bad)
+    if bad or report.errors:
+        raise typer.Exit(Exit.PARTIAL)
+
+
+def file_data(file: FileReport) -> dict[str, Any]:
+    """Return what became of one source file, as scripts read it."""
+    return {
+        "source": file.source,
+        "sha256": f"sha256:{file.sha256}",
+        "dialect": file.dialect,
+        "addresses": file.addresses,
+        "rows": {name: file.rows.get(name, 0) for name in COUNTS},
+        "rejected": file.rejected,
+        "skipped": file.skipped,
+        "first": None if file.first_ns is None else format_ns(file.first_ns),
+        "last": None if file.last_ns is None else format_ns(file.last_ns),
+        "status": file.status,
+        "run": file.run,
+        "snapshot": file.snapshot,
+        "files_written": file.files_written,
+        "bytes_written": file.bytes_written,
+        "evidence": file.evidence,
+    }
+
+
+def _file_lines(file: FileReport) -> list[str]:
+    names = file.addresses[:_SERIES_SHOWN]
+    more = len(file.addresses) - len(names)
+    lines = [", ".join(names) + (f" and {more} more" if more else ""), f"  from {file.source} ({file.dialect})"]
+    if file.status == "unchanged":
+        return [*lines, f"  0 new rows: this file is already in the lake (snapshot {file.snapshot})"]
+    lines.append("  " + " · ".join(_counts(file)))
+    if file.first_ns is not None and file.last_ns is not None:
+        lines.append(f"  covers {format_short(file.first_ns)} → {format_short(file.last_ns)} UTC")
+    if file.status == "dry_run":
+        lines.append("  nothing written: --dry-run")
+    elif file.files_written:
+        wrote = f"{plural(file.files_written, 'file')}, {size(file.bytes_written)}"
+        lines.append(f"  wrote {wrote} · snapshot {file.snapshot} · run {file.run}")
+    else:
+        lines.append(f"  0 new rows: every row is already in the lake · snapshot {file.snapshot} · run {file.run}")
+    return lines
+
+
+def _counts(file: FileReport) -> list[str]:
+    parts = []
+    reasons = {"quarantined": file.rejected, "skipped": file.skipped}
+    for name in COUNTS:
+        count = file.rows.get(name, 0)
+        if count or name in _ALWAYS:
+            why = ", ".join(f"{reason}: {n:,}" for reason, n in reasons.get(name, {}).items())
+            parts.append(f"{name} {count:,}" + (f" ({why})" if why else ""))
+    return parts

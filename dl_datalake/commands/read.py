@@ -1,0 +1,149 @@
+"""`dl read`: the rows of one series, as a table, CSV, JSON lines, Parquet or Arrow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+
+import typer
+
+from dl_datalake.commands._base import Session, command
+from dl_datalake.output import plural, table
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from dl_datalake.result import Result
+
+TABLE_ROWS = 20
+JSON_ROWS = 1_000
+JSON_ROWS_MAX = 100_000
+Text = str | None
+Format = Literal["table", "csv", "jsonl", "parquet", "arrow"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    command(app, "read")(read)
+
+
+def read(
+    session: Session,
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="One series, such as BINANCE/SPOT/BTCUSDT/bars/1m.")
+    ],
+    start: Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")] = None,
+    end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
+    columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,close.")] = None,
+    as_of: Annotated[
+        Text, typer.Option(metavar="N|TIME", help="The lake as it was at a snapshot number, or a time.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
+    format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")] = None,
+) -> None:
+    """Print the rows of one series in stored order."""
+    from dl_datalake.client import open as open_lake
+
+    if session.out.json and (format_ or output):
+        raise LakeError("USAGE", "--json goes with neither --format nor --output", fix=["--format jsonl"])
+    form = format_ or _form_of(output)
+    if form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
+        raise LakeError("USAGE", f"{form} is not for a terminal", fix=["--output FILE", "or pipe it into a program"])
+    config = session.config()
+    with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
+        wanted = [name.strip() for name in columns.split(",")] if columns else None
+        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of)
+        if session.out.json:
+            _document(session, result, JSON_ROWS if limit is None else limit)
+        elif output:
+            if output.resolve().is_relative_to(config.data.resolve()):
+                raise LakeError("USAGE", f"{output} lies among the lake's own files", fix=["write it elsewhere"])
+            rows = _to_file(result, form, limit, output)
+            session.out.note([f"{plural(rows, 'row')} → {output}"])
+        elif form == "table":
+            session.out.text(_table(result, limit))
+        else:
+            _write(result, form, limit, session.out.stream())
+
+
+def _form_of(output: Path | None) -> Format:
+    endings: dict[str, Format] = {
+        ".csv": "csv",
+        ".jsonl": "jsonl",
+        ".parquet": "parquet",
+        ".arrow": "arrow",
+        ".txt": "table",
+    }
+    if output is None:
+        return "table"
+    if output.suffix not in endings:
+        raise LakeError("USAGE", f"the format cannot be told from {output.name}", fix=["--format csv"])
+    return endings[output.suffix]
+
+
+def _write(result: Result, form: Format, limit: int | None, sink: BinaryIO) -> int:
+    from dl_datalake import export
+
+    if form == "table":
+        sink.writelines(f"{line}\n".encode() for line in _table(result, limit))
+        return result.count() if limit is None else min(limit, result.count())
+    writers = {
+        "csv": export.write_csv,
+        "jsonl": export.write_jsonl,
+        "parquet": export.write_parquet,
+        "arrow": export.write_arrow,
+    }
+    rows = writers[form](result.schema, export.limited(result.batches(), limit), sink)
+    sink.flush()
+    return rows
+
+
+def _to_file(result: Result, form: Format, limit: int | None, output: Path) -> int:
+    """Write beside the file and rename: whoever looks sees the old file or the whole new one."""
+    staged = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        with staged.open("xb") as sink:
+            rows = _write(result, form, limit, sink)
+        staged.replace(output)
+    finally:
+        staged.unlink(missing_ok=True)
+    return rows
+
+
+def _table(result: Result, limit: int | None) -> list[str]:
+    from dl_datalake import export
+
+    names = result.schema.names
+    if limit is not None:
+        rows = [row for batch in export.limited(result.batches(), limit) for row in export.texts(batch)]
+        return table(names, rows, right=names)
+    count = result.count()
+    ends = (
+        [result.head(TABLE_ROWS)]
+        if count <= TABLE_ROWS
+        else [result.head(TABLE_ROWS // 2), result.tail(TABLE_ROWS // 2)]
+    )
+    rows = [row for end in ends for batch in end.to_batches() for row in export.texts(batch)]
+    lines = table(names, rows, right=names)
+    if count > TABLE_ROWS:
+        lines.insert(1 + TABLE_ROWS // 2, f"… {count - TABLE_ROWS:,} rows between …")
+    return lines
+
+
+def _document(session: Session, result: Result, limit: int) -> None:
+    from dl_datalake import export
+
+    if limit > JSON_ROWS_MAX:
+        raise LakeError("USAGE", f"--json holds at most {JSON_ROWS_MAX:,} rows", fix=["--format jsonl streams them"])
+    rows: list[dict[str, Any]] = []
+    for batch in export.limited(result.batches(), limit):
+        rows += export.records(result.schema, batch)
+    data = {
+        "address": str(result.address),
+        "snapshot": result.snapshot,
+        "columns": [{"name": field.name, "type": str(field.type)} for field in result.schema],
+        "rows": rows,
+        "complete": len(rows) == result.count(),
+    }
+    session.out.answer("read", data, ())

@@ -1,0 +1,1 @@
+"""The whole loop on real data, each step a check: what `dl demo` runs."""

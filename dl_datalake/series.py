@@ -1,0 +1,92 @@
+"""Find series by what a user writes: an address, or a pattern with `*` and `?` in any of its five places."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lake.errors import LakeError
+from schemas.keys import Address, decode
+
+if TYPE_CHECKING:
+    from lake.manifest import Manifest, SeriesRow
+
+_PLACES = ("exchange", "market", "symbol", "type", "period")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What to look for in each place of an address; None means anything."""
+
+    exchange: str | None = None
+    market: str | None = None
+    symbol: str | None = None
+    type: str | None = None
+    period: str | None = None
+
+    @classmethod
+    def parse(cls, pattern: str) -> Filters:
+        """Parse `BINANCE/*/BTC*/bars/1m`; USAGE when it has not five places."""
+        parts = pattern.strip("/").split("/")
+        if len(parts) != len(_PLACES):
+            raise LakeError(
+                "USAGE",
+                f'"{pattern}" is not an address',
+                why="An address is EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m.",
+                fix=["dl list"],
+            )
+        names = [decode(part) for part in parts[:3]] + parts[3:]
+        return cls(**{place: None if name == "*" else name for place, name in zip(_PLACES, names, strict=True)})
+
+    def words(self) -> dict[str, str | None]:
+        """Return the filters by name, as the manifest takes them."""
+        return {place: getattr(self, place) for place in _PLACES}
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether `text` selects by `*`, `?` or `[` instead of naming one series."""
+    return any(mark in text for mark in "*?[")
+
+
+def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> SeriesRow:
+    """Return the one series `text` names at a snapshot.
+
+    Raises:
+        LakeError: USAGE when it is no address, AMBIGUOUS when a pattern fits several series, UNKNOWN_SERIES when
+            there is none; the nearest addresses are named.
+    """
+    found = manifest.series(**Filters.parse(text).words(), snapshot=snapshot)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = [str(row.address) for row in found]
+        raise LakeError(
+            "AMBIGUOUS",
+            f'"{text}" fits {len(names)} series',
+            where=", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else ""),
+            fix=["name one of them"],
+        )
+    raise unknown(manifest, text)
+
+
+def unknown(manifest: Manifest, text: str) -> LakeError:
+    """Return the error for a series the lake does not hold, with the nearest that it does."""
+    known = [str(row.address) for row in manifest.series()]
+    near = difflib.get_close_matches(text.upper(), [name.upper() for name in known], n=3, cutoff=0.6)
+    names = [name for name in known if name.upper() in near]
+    return LakeError(
+        "UNKNOWN_SERIES",
+        f'"{text}" is not in the lake',
+        why=f"Near it: {', '.join(names)}." if names else "",
+        fix=["dl list"],
+    )
+
+
+def parse_address(text: str) -> Address:
+    """Return the address `text` spells; USAGE when it is none."""
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise LakeError("USAGE", str(error), fix=["dl list"]) from None

@@ -1,0 +1,26 @@
+"""Figures computed from the stored files, for `dl show --stats`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dl_datalake.dates import format_ns
+from lake.read import Scan, stats
+
+if TYPE_CHECKING:
+    from lake.manifest import Manifest
+    from schemas.keys import Address
+
+
+def stats_data(manifest: Manifest, address: Address, snapshot: int) -> dict[str, Any]:
+    """Return rows, ends, exact volume, extremes and repeats of one series at a snapshot, as scripts read them."""
+    found = stats(Scan(manifest.config, manifest, [address], as_of=snapshot))
+    return {
+        "rows": found.rows,
+        "first": None if found.first_ns is None else format_ns(found.first_ns),
+        "last": None if found.last_ns is None else format_ns(found.last_ns),
+        "sum_volume": found.sum_volume,
+        "min_low": found.min_low,
+        "max_high": found.max_high,
+        "exact_duplicate_rows": found.exact_duplicate_rows,
+    }
