@@ -255,6 +255,10 @@ class Manifest:
         sql = f"SELECT {_FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
         return (decode.file_row(row) for row in self._chunks(sql))
 
+    def count_files(self) -> int:
+        """Return how many files `all_files` yields, superseded ones too."""
+        return int(self._rows("SELECT count(*) FROM files")[0][0])
+
     def listing(
         self,
         *,
