@@ -77,7 +77,7 @@ def test_every_ignored_rule_has_its_reason(pyproject: dict[str, Any]) -> None:
 
 def test_every_silenced_warning_has_its_reason() -> None:
     silenced = re.compile(r"#\s*(noqa|type:\s*ignore)")
-    reasoned = re.compile(r"#\s*(noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(--?|#)\s+\S+ \S+")
+    reasoned = re.compile(r"#\s*(noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(--?|#)\s+\S.{4,}")
     bare = [
         f"{path.relative_to(REPO)}:{token.start[0]}"
         for root in (*PACKAGES, "tests")
