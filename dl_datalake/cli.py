@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-app = typer.Typer(name="dl", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-group(app, "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.")
+app = group(
+    "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
+)
 for _module in (setup, ingest, catalog, read, quarantine, verify, assets, demo):
     _module.register(app)
 

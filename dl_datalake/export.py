@@ -109,7 +109,7 @@ def _time_text(column: pa.Array) -> pa.Array:
     digits = {"s": 0, "ms": 3, "us": 6, "ns": 9}[column.type.unit]
     text = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
     ending = ("" if digits else ".") + "0" * (9 - digits) + "Z"
-    return text if digits == 9 else pc.replace_substring(text, "Z", ending)  # noqa: PLR2004 - nanoseconds are whole
+    return text if digits == 9 else pc.replace_substring(text, "Z", ending)
 
 
 def _joined(lines: pa.Array) -> memoryview:

@@ -197,7 +197,7 @@ def size(count: int) -> str:
     """Return a number of bytes for people: `1.4 MB`."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:  # noqa: PLR2004 - a thousand of one unit is one of the next
+        if value < 1000:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dl_datalake.commands._words import Command, Group
 from dl_datalake.output import Output
+from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lake.config import Config
-    from lake.errors import LakeError
     from lake.manifest import Manifest
 
 EPILOG = "Global options (--root, --json, --quiet, …) work here too: see dl --help."
@@ -75,7 +76,7 @@ class Session:
         return Manifest.open(self.config())
 
 
-def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:  # noqa: ANN401 - Typer's own settings
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function `f(session, …)` as the command `name`, with the global options added to its own."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -88,20 +89,33 @@ def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[
 
         own_words = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in list(own.parameters.values())[1:]]
         _describe(run, [_CONTEXT, *own_words, *_options(hidden=True)], function.__doc__)
-        app.command(name, epilog=EPILOG, **settings)(run)
+        app.command(name, cls=Command, epilog=EPILOG)(run)
         return function
 
     return register
 
 
-def group(app: typer.Typer, title: str, *, hidden: bool = False) -> None:
-    """Give an app the global options before its commands' names."""
+def group(title: str, *, top: bool = False) -> typer.Typer:
+    """Return an app for commands, with the global options before their names; only the top one's help shows them."""
+    app = typer.Typer(
+        name="dl" if top else None,
+        cls=Group,
+        add_completion=top,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
 
     def take(ctx: typer.Context, **given: Any) -> None:  # noqa: ANN401 - the global options
         ctx.obj.apply(given)
+        if ctx.invoked_subcommand is None:
+            if ctx.obj.out.json:
+                raise LakeError("USAGE", "no command was named", fix=[f"{ctx.command_path} --help"])
+            ctx.obj.out.text([ctx.get_help()])
+            raise typer.Exit(Exit.USAGE)
 
-    _describe(take, [_CONTEXT, *_options(hidden=hidden)], title)
-    app.callback()(take)
+    _describe(take, [_CONTEXT, *_options(hidden=not top)], title)
+    app.callback(invoke_without_command=True)(take)
+    return app
 
 
 _CONTEXT = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group's commands to the program."""
-    part = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    group(part, "Look at the declared datasets.", hidden=True)
+    part = group("Look at the declared datasets.")
     command(part, "list")(list_)
     command(part, "show")(show)
     app.add_typer(part, name="assets")

@@ -16,8 +16,7 @@ _RAW_WIDTH = 100
 
 def register(app: typer.Typer) -> None:
     """Add the group's commands to the program."""
-    part = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    group(part, "Look at rejected rows.", hidden=True)
+    part = group("Look at rejected rows.")
     command(part, "list")(list_)
     command(part, "show")(show)
     app.add_typer(part, name="quarantine")

@@ -112,22 +112,22 @@ def _to_file(result: Result, form: Format, limit: int | None, output: Path) -> i
 
 
 def _table(result: Result, limit: int | None) -> list[str]:
-    from dl_datalake import export
+    """Return rows for people: the first `limit`, else both ends; columns without a value there are only named."""
+    from dl_datalake.export import texts
 
-    names = result.schema.names
-    if limit is not None:
-        rows = [row for batch in export.limited(result.batches(), limit) for row in export.texts(batch)]
-        return table(names, rows, right=names)
     count = result.count()
-    ends = (
-        [result.head(TABLE_ROWS)]
-        if count <= TABLE_ROWS
-        else [result.head(TABLE_ROWS // 2), result.tail(TABLE_ROWS // 2)]
-    )
-    rows = [row for end in ends for batch in end.to_batches() for row in export.texts(batch)]
+    if limit is not None or count <= TABLE_ROWS:
+        parts, between = [result.head(count if limit is None else limit)], 0
+    else:
+        parts, between = [result.head(TABLE_ROWS // 2), result.tail(TABLE_ROWS // 2)], count - TABLE_ROWS
+    names = [n for n in result.schema.names if any(part[n].null_count < part.num_rows for part in parts)]
+    rows = [row for part in parts for batch in part.select(names).to_batches() for row in texts(batch)]
     lines = table(names, rows, right=names)
-    if count > TABLE_ROWS:
-        lines.insert(1 + TABLE_ROWS // 2, f"… {count - TABLE_ROWS:,} rows between …")
+    if between:
+        lines.insert(1 + TABLE_ROWS // 2, f"… {plural(between, 'row')} between …")
+    empty = [name for name in result.schema.names if name not in names]
+    if empty and rows:
+        lines.append(f"no value in {', '.join(empty)}")
     return lines
 
 
