@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from lake.errors import LakeError
 from lake.sources import times
@@ -20,7 +19,7 @@ from lake.sources.model import Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
 from lake.sources.sniff import look
-from lake.sources.text import TextBlock, TextParser
+from lake.sources.text import TextBlock, TextParser, numbers
 from schemas.bars import BARS
 from schemas.periods import Period, from_step
 from schemas.ticks import QUOTES, TRADES
@@ -62,7 +61,7 @@ def detect(path: Path, options: SourceOptions) -> Plan:
             draft = _draft(head, options)
             recipe = recipe_of(draft, head)
             parser = TextParser(recipe, SCHEMAS[draft.asset])
-            batch = parser.parse(TextBlock(head.data, head.skip_lines + 1))
+            batch = parser.parse(TextBlock.of(head.data, head.skip_lines + 1))
         return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
     except LakeError as error:
         error.where = error.where or str(path)
@@ -216,7 +215,7 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
     draft.evidence.append(f"times in {clock.text or clock.unit}" + (f", {clock.zone}" if clock.kind != "epoch" else ""))
     if draft.asset != "bars":
         return draft.asset.split("/")[1], recipe
-    ns = batch.rows.column(0).cast(pa.timestamp("us")).view(pa.int64()).to_numpy() * 1000
+    ns = numbers(batch.rows.column(0), np.int64) * 1000
     steps = np.diff(np.unique(ns))
     step = Counter(steps.tolist()).most_common(1)[0][0] if len(steps) else None
     told = {c.what: c.value for c in recipe.constants}.get("period") or draft.groups.get("period")
@@ -246,9 +245,8 @@ def _midnights(recipe: Recipe, draft: Draft, head: Head) -> bool:
     if clock.text is None or head.kind != "text":
         return False
     labelled = replace(recipe, times=(replace(clock, labels=True), *recipe.times[1:]))
-    batch = TextParser(labelled, SCHEMAS[draft.asset]).parse(TextBlock(head.data, 1))
-    us = batch.rows.column(0).view(pa.int64()).to_numpy()
-    return bool((us % (_DAY_S * 10**6) == 0).all())
+    batch = TextParser(labelled, SCHEMAS[draft.asset]).parse(TextBlock.of(head.data, 1))
+    return bool((numbers(batch.rows.column(0), np.int64) % (_DAY_S * 10**6) == 0).all())
 
 
 def _parse(text: str) -> Period:

@@ -6,6 +6,7 @@ import codecs
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from lake.errors import LakeError
@@ -57,7 +58,7 @@ class Head:
     data: bytes = b""
     """The head's whole lines after the skipped ones, in UTF-8."""
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many cells most records have; of the header when there is one."""
         if self.header is not None:

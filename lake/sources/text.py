@@ -26,17 +26,28 @@ if TYPE_CHECKING:
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
 
+_NEWLINE = 10
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is still a record."""
-SIDES = pa.array(["buy", "sell"])
+# Made of buffers: pa.array of a list would import pandas.
+SIDES = pa.Array.from_buffers(
+    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 7], dtype=np.int32)), pa.py_buffer(b"buysell")]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, in UTF-8, and the 1-based number of the first."""
+    """Whole lines, in UTF-8: their bytes, the 1-based number of the first, and how many they are."""
 
     data: bytes
     line: int
+    lines: int
+
+    @classmethod
+    def of(cls, data: bytes, line: int) -> TextBlock:
+        """Count the lines of `data`, the first of which has the number `line`."""
+        newlines = int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))
+        return cls(data, line, newlines + (not data.endswith(b"\n")))
 
 
 class _Odd(Exception):  # noqa: N818 -- no error: the block takes the other path
@@ -90,8 +101,8 @@ class TextParser:
             raise _Odd  # Arrow reads 0x10 as sixteen
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
         count = table.num_rows
-        if count != data.count(b"\n") + (not data.endswith(b"\n")):
-            raise _Odd
+        if count != block.lines:
+            raise _Odd  # empty lines, lone carriage returns, or quotes that swallowed line ends
         columns = {name: _one(table.column(name)) for name in table.column_names}
         for constant in self.recipe.constants:
             _check_constant(columns[self.recipe.names[constant.column]], constant.value)
@@ -114,15 +125,14 @@ class TextParser:
             return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), SIDES)
         if array.type != pa.float64():
             return array
-        values = array.to_numpy(zero_copy_only=not nulls)
-        finite = np.isfinite(values)
-        if np.count_nonzero(finite) != len(values) - nulls:
+        values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
+        if not np.isfinite(values).all():
             raise _Odd
         if self.recipe.price_scale == 1 or target not in PRICES:
             return array
         if nulls or (values != np.floor(values)).any():
             raise _Odd  # dividing a rounded fraction would round twice
-        return pa.array(values / self.recipe.price_scale)
+        return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
 
     def _times(self, column: TimeColumn, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.Array
         is_us = self._is_us and column.target == "ts"
@@ -181,7 +191,7 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
         factor = 1
         bad = times.bad_epochs(values // times.UNIT_NS[column.unit], column.unit) if column.kind == "epoch" else None
     else:
-        values = parts[0].to_numpy()
+        values = numbers(parts[0], np.int64)
         bad = times.bad_epochs(values, column.unit) if column.kind == "epoch" else None
     if bad is not None:
         raise _Odd
@@ -200,7 +210,7 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
     if form is None:
         raise _Odd
     if pa.types.is_timestamp(parts[0].type):
-        values = parts[0].view(pa.int64()).to_numpy()
+        values = numbers(parts[0], np.int64)
         ok = times.in_years(values)
     else:
         texts = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
@@ -213,6 +223,11 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
     if bad is not None:
         raise _Odd
     return values
+
+
+def numbers(array: Any, kind: type[np.generic]) -> np.ndarray[Any, Any]:  # noqa: ANN401 -- pa.Array
+    """Return an array of 8-byte values without nulls as numpy's, without copying (to_numpy would import pandas)."""
+    return np.frombuffer(array.buffers()[1], dtype=kind, count=len(array), offset=array.offset * 8)
 
 
 def _one(column: Any) -> Any:  # noqa: ANN401 -- pa.ChunkedArray to pa.Array
@@ -259,19 +274,15 @@ class TextReader:
     def blocks(self) -> Iterator[TextBlock]:
         """Yield the source in whole lines, hashing the file on the way."""
         line, skip = 1, self._recipe.skip_lines
-        for data in whole_lines(self._decoded(), self._plan.path.name):
-            lines = data.count(b"\n")
-            if skip:
-                cut = 0
-                while skip and cut < len(data):
-                    cut = data.find(b"\n", cut) + 1 or len(data)
-                    skip, line, lines = skip - 1, line + 1, lines - 1
-                if cut == len(data):
-                    continue
-                yield TextBlock(data[cut:], line)
-            else:
-                yield TextBlock(data, line)
-            line += lines
+        for whole in whole_lines(self._decoded(), self._plan.path.name):
+            data = whole
+            while skip and data:
+                data = data[data.find(b"\n") + 1 or len(data) :]
+                skip, line = skip - 1, line + 1
+            if data:
+                block = TextBlock.of(data, line)
+                line += block.lines
+                yield block
         self._sha256 = self._source.file.finish()
         if self._recipe.sha256 not in {None, self._sha256}:
             message = f"{self._plan.path.name} changed while it was read"

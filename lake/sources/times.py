@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -292,16 +290,15 @@ def _layout(form: TextFormat, ends: int, at: int, width: int, whole: list[int]) 
 
 def parse_text(texts: Any, form: TextFormat) -> tuple[Int64s, Bools]:  # noqa: ANN401 -- pa.StringArray
     """Read an array of texts without nulls; returns wall-clock (or, when aware, UTC) ns and which rows are times."""
-    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     ns, ok = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.bool_)
     if not form.aware and len(texts):
-        widths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+        _, offsets, characters = texts.buffers()
+        ends = np.frombuffer(offsets, dtype=np.int32, count=len(texts) + 1, offset=texts.offset * 4)
+        cells = np.frombuffer(characters or b"", dtype=np.uint8)
+        widths = np.diff(ends)
         for width in np.unique(widths):
             rows = np.flatnonzero(widths == width)
-            group = texts if len(rows) == len(texts) else texts.take(pa.array(rows))
-            start = int(np.frombuffer(group.buffers()[1], dtype=np.int32)[group.offset])
-            cells = np.frombuffer(group.buffers()[2], dtype=np.uint8)[start : start + len(rows) * int(width)]
-            read = _same_width(cells.reshape(len(rows), int(width)), form) if width else None
+            read = _same_width(cells[ends[rows][:, None] + np.arange(width)], form) if width else None
             if read:
                 ns[rows], ok[rows] = read
     for row in np.flatnonzero(~ok):
