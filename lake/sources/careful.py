@@ -185,7 +185,7 @@ class Converter:
 def shown(cell: str) -> str:
     """Return a cell's text for a message."""
     text = cell[:60].encode("utf-8", "backslashreplace").decode()
-    return repr(text) + ("…" if len(cell) > 60 else "")  # noqa: PLR2004 -- enough to see
+    return repr(text) + ("…" if len(cell) > 60 else "")
 
 
 def number(target: str, cell: str, scale: int = 1) -> float:
@@ -201,7 +201,7 @@ def number(target: str, cell: str, scale: int = 1) -> float:
 def integer(target: str, cell: str) -> int:
     """Return a whole number that fits 64 bits, however it is written (795, 795.0); Bad when it is none."""
     value = _decimal(cell)
-    if value is None or value.adjusted() > 19 or value != int(value) or not -_INT64 <= int(value) < _INT64:  # noqa: PLR2004
+    if value is None or value.adjusted() > 19 or value != int(value) or not -_INT64 <= int(value) < _INT64:
         raise Bad("bad_number", f"{target} {shown(cell)} is not a whole number")
     return int(value)
 
@@ -216,7 +216,7 @@ def time_of(column: TimeColumn, parts: list[str]) -> int:
     if column.kind == "text":
         return _text_time(column, parts, shown_parts)
     value = _decimal(parts[0])
-    if value is None or value.adjusted() > 19:  # noqa: PLR2004 -- digits of an int64
+    if value is None or value.adjusted() > 19:
         raise Bad("bad_timestamp", f"{shown_parts} is not a number")
     ns = value * times.UNIT_NS[column.unit]
     if ns != int(ns):

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import PRICES, Bad, local_time, shown
+from lake.sources.careful import PRICES, Bad, shown
 from lake.sources.dialects import DIALECTS
 from lake.sources.generic import draft_by_names
 from lake.sources.model import MAX_RAW, Batch, Reject
@@ -152,7 +152,9 @@ def _recipe(draft: Draft, head: Head, file: _File) -> Recipe:
     places = sorted(set(draft.targets.values()))
     batch = next(file.batches(places), None)
     if batch is None or not len(batch):
-        raise LakeError("FORMAT_UNKNOWN", f"{head.path.name} has columns and no rows", fix=["nothing is there to ingest"])
+        raise LakeError(
+            "FORMAT_UNKNOWN", f"{head.path.name} has columns and no rows", fix=["nothing is there to ingest"]
+        )
     batch = batch.slice(0, HEAD_ROWS)
     texts = [[("" if v is None else str(v)) for v in _python(batch.column(i))] for i in range(len(places))]
     rows = list(zip(*texts, strict=True))
@@ -227,7 +229,8 @@ class ColumnarParser:
             other = pc.fill_null(pc.not_equal(said, constant.value), True)  # noqa: FBT003 -- Arrow's signature
             _blame(verdicts, _flags(other), records.column(constant.column), "bad_value", constant.what)
         rejects = [
-            Reject(bad.reason, block.first + row, _json(records, row), bad.detail) for row, bad in sorted(verdicts.items())
+            Reject(bad.reason, block.first + row, _json(records, row), bad.detail)
+            for row, bad in sorted(verdicts.items())
         ]
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         kept = np.array([row for row in range(count) if row not in verdicts], dtype=np.int64) if verdicts else None
@@ -253,7 +256,9 @@ class ColumnarParser:
             values = values // 1000
         for row in np.flatnonzero(bad):
             said = " ".join(str(_python(array.slice(int(row), 1))[0]) for array in arrays)
-            verdicts.setdefault(int(row), Bad("bad_timestamp", f"{shown(said)} is no time in {clock.text or clock.unit}"))
+            verdicts.setdefault(
+                int(row), Bad("bad_timestamp", f"{shown(said)} is no time in {clock.text or clock.unit}")
+            )
         return pa.array(values, mask=bad | empty).cast(pa.int64()).view(kind)
 
 
@@ -309,7 +314,9 @@ def _flags(array: Any) -> Any:  # noqa: ANN401 -- pa.BooleanArray to numpy
 def _blame(verdicts: dict[int, Bad], bad: Any, array: Any, reason: str, target: str) -> None:  # noqa: ANN401
     for row in np.flatnonzero(bad):
         said = shown(str(array[int(row)].as_py()))
-        verdicts.setdefault(int(row), Bad(reason, f"{target} is empty" if reason == "missing_value" else f"{target} {said}"))
+        verdicts.setdefault(
+            int(row), Bad(reason, f"{target} is empty" if reason == "missing_value" else f"{target} {said}")
+        )
 
 
 def _convert(target: str, array: Any, schema: Schema, arrow: Any, recipe: Recipe) -> tuple[Any, Any, str]:  # noqa: ANN401
@@ -345,7 +352,9 @@ def _floats(array: Any, *, nullable: bool) -> tuple[Any, Any]:  # noqa: ANN401 -
         bad = np.zeros(len(array), dtype=np.bool_)
         for row, cell in enumerate(array.to_pylist()):
             try:
-                values.append(None if cell in {None, ""} else number("", f"{cell:f}" if isinstance(cell, Decimal) else cell))
+                values.append(
+                    None if cell in {None, ""} else number("", f"{cell:f}" if isinstance(cell, Decimal) else cell)
+                )
             except Bad:
                 values.append(None)
                 bad[row] = True

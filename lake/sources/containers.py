@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Literal, Protocol, Self
 
 from lake.errors import LakeError
 
@@ -46,7 +46,7 @@ class HashingFile:
     def read(self, size: int = -1) -> bytes:
         """Read up to `size` bytes; all when negative."""
         at = self._file.tell()
-        data = self._file.read(self.size - at if size is None or size < 0 else size) or b""
+        data = self._file.read(self.size - at if size < 0 else size) or b""
         end = at + len(data)
         if at <= self._hashed < end:
             self._digest.update(memoryview(data)[self._hashed - at :])
@@ -144,10 +144,12 @@ class Source:
             raise
         self.produced = 0
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _damaged(self, error: BaseException) -> LakeError:
@@ -170,7 +172,7 @@ class Source:
         archive = zipfile.ZipFile(_as_io(self.file))
         entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith("__MACOSX/")]
         if len(entries) != 1:
-            names = ", ".join(e.filename for e in entries[:5]) + (", …" if len(entries) > 5 else "")  # noqa: PLR2004
+            names = ", ".join(e.filename for e in entries[:5]) + (", …" if len(entries) > 5 else "")
             raise LakeError(
                 "AMBIGUOUS" if entries else "SOURCE_UNREADABLE",
                 f"{self.path.name} holds {len(entries)} files{': ' if names else ''}{names}",
@@ -212,11 +214,11 @@ def _as_io(file: HashingFile) -> IO[bytes]:
 
 
 def _made(entry: zipfile.ZipInfo) -> tuple[int | None, int | None]:
-    """Return the bounds of a member's time: exact from the UTC field 0x5455, else a day around the zoneless DOS time."""
+    """Return the bounds of a member's time: exact from the UTC field 0x5455, else around the zoneless DOS time."""
     extra = entry.extra
-    while len(extra) >= 4:  # noqa: PLR2004 -- id and length
+    while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
-        if kind == 0x5455 and size >= 5 and extra[4] & 1 and len(extra) >= 9:  # noqa: PLR2004 -- flags and a time
+        if kind == 0x5455 and size >= 5 and extra[4] & 1 and len(extra) >= 9:
             made = struct.unpack_from("<i", extra, 5)[0] * 10**9
             return made, made
         extra = extra[4 + size :]
@@ -224,21 +226,23 @@ def _made(entry: zipfile.ZipInfo) -> tuple[int | None, int | None]:
         dt.datetime(*entry.date_time)  # noqa: DTZ001 -- only to see whether it is a time
     except ValueError:
         return None, None
-    if entry.date_time[0] <= 1980:  # noqa: PLR2004 -- the DOS epoch stands for no time at all
+    if entry.date_time[0] <= 1980:
         return None, None
     made = calendar.timegm((*entry.date_time, 0, 0, 0)) * 10**9
     return made - 14 * _HOUR_NS, made + 12 * _HOUR_NS
 
 
 def verify_checksum(path: Path) -> str | None:
-    """Compare the file with the `<file>.CHECKSUM` beside it; returns its SHA-256, or None when there is no such file."""
+    """Compare the file with the `<file>.CHECKSUM` beside it; returns the SHA-256, or None when there is none."""
     beside = path.with_name(path.name + ".CHECKSUM")
     try:
         stated = beside.read_bytes()[:4096].decode("utf-8", "replace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LakeError("SOURCE_CHECKSUM", f"{beside.name} cannot be read: {error.strerror}", where=str(beside)) from error
+        raise LakeError(
+            "SOURCE_CHECKSUM", f"{beside.name} cannot be read: {error.strerror}", where=str(beside)
+        ) from error
     digest = re.match(r"\s*([0-9a-fA-F]{64})(?![0-9a-zA-Z])", stated)
     if digest is None:
         raise LakeError("SOURCE_CHECKSUM", f"{beside.name} does not start with a SHA-256", where=str(beside))
@@ -246,7 +250,9 @@ def verify_checksum(path: Path) -> str | None:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise LakeError("SOURCE_UNREADABLE", f"{path.name} cannot be read: {error.strerror}", where=str(path)) from error
+        raise LakeError(
+            "SOURCE_UNREADABLE", f"{path.name} cannot be read: {error.strerror}", where=str(path)
+        ) from error
     if found != digest[1].lower():
         message = f"{path.name} has SHA-256 {found[:12]}…, its .CHECKSUM file states {digest[1].lower()[:12]}…"
         raise LakeError("SOURCE_CHECKSUM", message, where=str(path))

@@ -14,7 +14,7 @@ from lake.sources import times
 from lake.sources.containers import verify_checksum
 from lake.sources.dialects import DIALECTS
 from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
-from lake.sources.generic import draft_by_names
+from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.model import Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
@@ -106,6 +106,10 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
         near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
         raise LakeError("FORMAT_UNKNOWN", message)
+    usual = Counter(map(len, head.rows)).most_common(1)[0][0]
+    if head.header is not None and usual != head.width:
+        message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
+        raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
     return draft_by_names(head.header or (), head.rows, head.width, options)
 
 
@@ -132,11 +136,11 @@ def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
     if fit.shape_only and dialect.doubt and not options.market:
         draft.warnings.append(dialect.doubt)
     elif dialect.doubt and "/spot/" not in head.path.as_posix() and not options.market and head.header is None:
-        _doubt_old(head, draft)
+        _doubt_old(draft)
     return draft
 
 
-def _doubt_old(head: Head, draft: Draft) -> None:
+def _doubt_old(draft: Draft) -> None:
     """Warn about files of before the vendor's futures files had headers."""
     date = draft.groups.get("date", "")
     if draft.dialect and date and date < "2022-09":
@@ -152,7 +156,7 @@ def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
         known = ", ".join(name for name, known in places.items() if known.zone)
         raise LakeError(
             "AMBIGUOUS",
-            f"{head.path.name} does not say what zone its times are in: asset class and market are {said or 'not named'}",
+            f"{head.path.name} does not say the zone of its times: asset class and market are {said or 'not named'}",
             why=f"The zone and the price scale follow from class and market; known are {known}.",
             fix=["keep the vendor's folders, as in equity/usa/minute/spy/20131007_trade.zip", "--tz ZONE"],
         )
@@ -169,6 +173,9 @@ def _day(head: Head, fit: Fit) -> int:
 
 
 def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> Plan:
+    asked = asked_asset(options) if options.type else None
+    if asked not in {None, draft.asset}:
+        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} holds {draft.asset}, not {asked}")
     if not batch.rows.num_rows:
         first = batch.rejects[0] if batch.rejects else None
         said = f": {first.reason}, {first.detail} in line {first.line}" if first else ""
@@ -221,14 +228,15 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
     told = {c.what: c.value for c in recipe.constants}.get("period") or draft.groups.get("period")
     if told is not None and draft.dialect is not None:
         told = draft.dialect.periods.get(told, told)
-    period = _parse(options.period or told) if options.period or told else from_step(step // 1000) if step else None
+    asked = options.period or (options.type or "").partition("/")[2]
+    period = _parse(asked or told or "") if asked or told else from_step(step // 1000) if step else None
     if period is None:
         known = f"the bars are {step / 1e9:g} s apart" if step else "there is only one bar to tell it from"
         raise LakeError("PERIOD", f"{head.path.name}: {known}")
     shortest = (period.fixed_us or 28 * _DAY_S * 10**6) * 1000
     if step is not None and step < shortest - (_TWO_HOURS_NS if period.grid_us is None else 0):
         raise LakeError("PERIOD", f"{head.path.name}: the bars are {step / 1e9:g} s apart, which are not {period} bars")
-    draft.evidence.append(f"period {period} " + ("as asked" if options.period else "as named" if told else "from the steps"))
+    draft.evidence.append(f"period {period} " + ("as asked" if asked else "as named" if told else "from the steps"))
     naive = clock.kind == "text" and clock.text is not None and not clock.text.aware
     wall = naive and period.grid_us is None and not clock.labels
     if wall and ((draft.dialect is not None and draft.dialect.labels) or _midnights(recipe, draft, head)):
@@ -236,7 +244,7 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
         draft.evidence.append("dates of bars of a day and up are kept as 00:00 UTC")
     if draft.dialect is not None and draft.dialect.stamp == "close" and period.fixed_us:
         recipe = replace(recipe, shift_ns=period.fixed_us * 1000)
-    return _variant(head, draft, period, asked=bool(options.period)), recipe
+    return _variant(head, draft, period, asked=bool(asked)), recipe
 
 
 def _midnights(recipe: Recipe, draft: Draft, head: Head) -> bool:

@@ -110,7 +110,9 @@ def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
     names = {head.path.name, stem, stem + ".csv", head.member.name.rsplit("/", 1)[-1]}
     named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
     folder = re.search(dialect.folder, head.path.as_posix()) if dialect.folder else None
-    member = re.fullmatch(dialect.member, head.member.name.rsplit("/", 1)[-1], re.IGNORECASE) if dialect.member else None
+    member = (
+        re.fullmatch(dialect.member, head.member.name.rsplit("/", 1)[-1], re.IGNORECASE) if dialect.member else None
+    )
     for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
@@ -146,7 +148,7 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
 
 
 def _is_epoch(cell: str, dialect: Dialect) -> bool:
-    if not NUMBER.fullmatch(cell) or len(cell) > 40:  # noqa: PLR2004 -- no time is that long
+    if not NUMBER.fullmatch(cell) or len(cell) > 40:
         return False
     value = float(cell)
     if dialect.time == "day":

@@ -26,9 +26,7 @@ _ALIASES = {"date": "ts.date", "time": "ts.time"}
 _OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
 
 
-def draft_by_names(
-    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, options: SourceOptions
-) -> Draft:
+def draft_by_names(header: Sequence[str], rows: Sequence[Sequence[str]], width: int, options: SourceOptions) -> Draft:
     """Return what the columns are; FORMAT_UNKNOWN, COLUMN_MISSING or AMBIGUOUS when that cannot be told."""
     labels = list(header) or [str(number) for number in range(width)]
     mapped = _mapped(labels, options)
@@ -56,7 +54,9 @@ def draft_by_names(
             fix=[f"--map {t}=COLUMN" for t in absent],
         )
     draft = Draft(asset, targets, zone=options.tz)
-    draft.evidence = [f"{t} from column {labels[c]!r}" + (", as mapped" if t in mapped else "") for t, c in targets.items()]
+    draft.evidence = [
+        f"{t} from column {labels[c]!r}" + (", as mapped" if t in mapped else "") for t, c in targets.items()
+    ]
     unused = [label for place, label in enumerate(labels) if place not in targets.values() and label]
     if unused:
         draft.evidence.append(f"not kept: {', '.join(unused[:20])}")
@@ -72,22 +72,31 @@ def _mapped(labels: Sequence[str], options: SourceOptions) -> dict[str, int]:
     return mapped
 
 
+def asked_asset(options: SourceOptions) -> str | None:
+    """Return the asset `--type` names, None when it leaves open which ticks; USAGE when it names none."""
+    word = (options.type or "").casefold()
+    word = "bars" if word.startswith("bars/") else word
+    if word == "ticks":
+        word = f"ticks/{options.period}" if options.period else ""
+    if word and word not in _TYPES:
+        raise LakeError(
+            "USAGE", f"there is no type {word!r} to ingest", fix=["--type bars, ticks/trade or ticks/quote"]
+        )
+    return _TYPES.get(word)
+
+
 def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
     """Return the kind of table: as asked, or the only one whose needed columns are there."""
-    if options.type is not None:
-        said = f"ticks/{options.period or ''}" if options.type == "ticks" else options.type.split("/1")[0]
-        said = "bars" if said.startswith("bars") else said
-        if said == "ticks/":
-            said = "ticks"
-        if said in _TYPES:
-            return _TYPES[said]
-        if said != "ticks":
-            raise LakeError("USAGE", f"there is no type {options.type!r}", fix=["--type bars, ticks/trade or ticks/quote"])
+    if options.type is not None and (asked := asked_asset(options)):
+        return asked
     plain = {names.normal(label) for label in labels}
     share: dict[str, int] = {}
     for asset, needed in names.NEEDED.items():
         share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
     whole = [asset for asset, needed in names.NEEDED.items() if share[asset] == len(needed)]
+    if plain & names.BOOK and not mapped:
+        said = ", ".join(label for label in labels if names.normal(label) in names.BOOK)
+        raise LakeError("FORMAT_UNKNOWN", f"{said}: these are columns of an order book, in no known format")
     if "bars" in whole:
         return "bars"
     if len(whole) > 1:
@@ -97,7 +106,7 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
     if whole:
         return whole[0]
     nearest = max(share, key=lambda asset: share[asset])
-    if share[nearest] >= 2 or (share[nearest] and nearest != "bars"):  # noqa: PLR2004 -- one of four names proves nothing
+    if share[nearest] >= 2 or (share[nearest] and nearest != "bars"):
         return nearest
     raise LakeError("FORMAT_UNKNOWN", f"the columns are not recognised: {', '.join(labels[:20])}")
 
@@ -111,10 +120,11 @@ def _clocks(header: Sequence[str], rows: Sequence[Sequence[str]], mapped: dict[s
     if plain.count("date") == plain.count("time") == 1:
         date, time = plain.index("date"), plain.index("time")
         dates = [row[date] for row in rows if len(row) == len(header)][:100]
-        if dates and not any(":" in cell for cell in dates) and all(len(cell.strip()) <= 10 for cell in dates):  # noqa: PLR2004
+        if dates and not any(":" in cell for cell in dates) and all(len(cell.strip()) <= 10 for cell in dates):
             return {"ts.date": date, "ts.time": time}
-    found = {t: c for t, c in names.find(names.TIMES, header, ranked=True).items() if c not in taken and t not in mapped}
+    found = {
+        t: c for t, c in names.find(names.TIMES, header, ranked=True).items() if c not in taken and t not in mapped
+    }
     if found.get("ts_event") == found.get("ts"):
         found.pop("ts_event", None)
     return found
-

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 MAX_RAW = 10_000
 """Characters of a rejected record's text that are kept."""
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: MappingProxyType[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One record that could not be converted: reason (as in schemas.columns.REASONS), 1-based line, its text, detail."""
+    """A record that could not be converted: reason (one of schemas.columns.REASONS), 1-based line, text, detail."""
 
     reason: str
     line: int

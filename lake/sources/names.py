@@ -32,7 +32,16 @@ _BARS: dict[str, tuple[str, ...]] = {
     "close": ("close", "c", "closeprice"),
     "volume": ("volume", "vol", "v", "basevolume", "volumebase", "baseassetvolume"),
     "quote_volume": ("quotevolume", "volumequote", "quoteassetvolume", "turnover"),
-    "trades": ("trades", "count", "tradecount", "tradescount", "numberoftrades", "numtrades", "ntrades", "transactions"),
+    "trades": (
+        "trades",
+        "count",
+        "tradecount",
+        "tradescount",
+        "numberoftrades",
+        "numtrades",
+        "ntrades",
+        "transactions",
+    ),
     "taker_buy_volume": ("takerbuyvolume", "takerbuybase", "takerbuybasevolume", "takerbuybaseassetvolume"),
     "taker_buy_quote_volume": ("takerbuyquote", "takerbuyquotevolume", "takerbuyquoteassetvolume"),
     "vwap": ("vwap", "weightedprice", "wap"),
@@ -63,6 +72,13 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym", "instrument", "instrumentname", "pair"),
     "exchange": ("exchange", "venue"),
 }
+BOOK = frozenset(
+    {
+        "isask", "isbid", "updatetype", "firstupdateid", "finalupdateid", "lastupdateid", "issnapshot", "orderid",
+        "level", "depth", "action", "pricelevel", "bids0price", "asks0price",
+    }
+)  # fmt: skip
+"""Columns that only order-book tables have: price and size there are no trades."""
 SIDE_WORDS: Mapping[str, str] = {
     word: side
     for side, words in {"buy": ("buy", "b", "bid"), "sell": ("sell", "s", "ask")}.items()
@@ -81,7 +97,9 @@ def position(name: str, names: Sequence[str]) -> int:
     """Return where the user's column is: by exact name, by name without case, or by number; COLUMN_MISSING."""
     for candidates in ([n == name for n in names], [n.casefold() == name.casefold() for n in names]):
         if sum(candidates) > 1:
-            raise LakeError("AMBIGUOUS", f"{sum(candidates)} columns are called {name!r}", fix=["give its number, from 0"])
+            raise LakeError(
+                "AMBIGUOUS", f"{sum(candidates)} columns are called {name!r}", fix=["give its number, from 0"]
+            )
         if any(candidates):
             return candidates.index(True)
     if name.isascii() and name.isdigit() and int(name) < len(names):

@@ -60,11 +60,11 @@ def _trades_contracts(row: Row) -> bool | None:
 RELATIONS: dict[str, tuple[Callable[[Row], bool | None], str]] = {
     "klines_interval": (_interval, "close times follow open times"),
     "klines_quote_volume": (_quote_volume, "quote volume / volume lies between low and high"),
-    "klines_contracts": (_klines_contracts, "contracts × 100 (or 10) / base volume lies between low and high"),
+    "klines_contracts": (_klines_contracts, "contracts * 100 (or 10) / base volume lies between low and high"),
     "no_volume": (_no_volume, "trades are counted but no volume"),
     "agg_trade_ids": (_agg_trade_ids, "first trade ids are not above last ones"),
-    "trades_quote_quantity": (_quote_quantity, "quote quantity is price × quantity"),
-    "trades_contracts": (_trades_contracts, "base quantity is contracts × 100 (or 10) / price"),
+    "trades_quote_quantity": (_quote_quantity, "quote quantity is price * quantity"),
+    "trades_contracts": (_trades_contracts, "base quantity is contracts * 100 (or 10) / price"),
 }
 
 

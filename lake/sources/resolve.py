@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from lake.sources.dialects import Dialect
     from lake.sources.sniff import Head
 
-_DATE_DIGITS = re.compile(r"(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d[0-5]\d)?", re.ASCII)
+_DATE_DIGITS = re.compile(
+    r"(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d[0-5]\d)?", re.ASCII
+)
 TIME_TARGETS = ("ts", "ts_event", "ts_recv")
 
 
@@ -127,10 +129,10 @@ def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> 
     """Tell how a time column is written from its first cells; TIME_FORMAT when it cannot be told."""
     dates = [sample for sample in samples if _DATE_DIGITS.fullmatch(sample)]
     if len(dates) * 2 > len(samples):
-        clocked = len(dates[0]) > 8  # noqa: PLR2004 -- digits of a date
+        clocked = len(dates[0]) > 8
         form = times.TextFormat("ymd", "", gap=False, clock="compact" if clocked else "")
         return TimeColumn(target, columns, "text", text=form)
-    numbers = [sample for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]  # noqa: PLR2004
+    numbers = [sample for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]
     if len(numbers) * 2 > len(samples):
         units = Counter(times.unit_of(int(float(number))) for number in numbers)
         unit = units.most_common(1)[0][0]

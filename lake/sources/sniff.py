@@ -68,14 +68,14 @@ class Head:
     def seen(self) -> str:
         """Say in a few words what the file looks like, for a refusal."""
         if self.header is not None:
-            names = ", ".join(self.header[:12]) + (", …" if len(self.header) > 12 else "")  # noqa: PLR2004
+            names = ", ".join(self.header[:12]) + (", …" if len(self.header) > 12 else "")
             return f"a header with the columns {names}"
         first = self.delimiter.join(self.rows[0])[:120] if self.rows else ""
         return f"no header, {self.width} columns parted by {self.delimiter!r}, first record {first!r}"
 
 
 def look(path: Path) -> Head:
-    """Read the head of a source; SOURCE_UNREADABLE, SOURCE_UNSAFE, AMBIGUOUS, or FORMAT_UNKNOWN for what is no table."""
+    """Read the head of a source; SOURCE_UNREADABLE, SOURCE_UNSAFE, AMBIGUOUS; FORMAT_UNKNOWN for no table."""
     with Source(path) as source:
         data = b""
         while len(data) < HEAD_BYTES and (piece := source.read(HEAD_BYTES - len(data))):

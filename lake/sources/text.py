@@ -152,7 +152,7 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
     """Return counts of `factor` nanoseconds, less `shift` ns, as Arrow timestamps; _Odd when µs cannot hold them."""
     if is_us:
         if factor % 1000 == 0:
-            values = values * (factor // 1000) if factor != 1000 else values  # noqa: PLR2004 -- ns in a µs
+            values = values * (factor // 1000) if factor != 1000 else values
         else:
             values = values * factor
             if (values % 1000).any():

@@ -169,8 +169,14 @@ def to_utc(local: Int64s, name: str) -> tuple[Int64s, Bools | None]:
     return local - offsets, bad
 
 
-_DATE = r"(?:(?P<y>\d{4})(?P<s>[-/.]?)(?P<m>\d{2})(?P=s)(?P<d>\d{2})|(?P<a>\d{1,2})(?P<t>[-/.])(?P<b>\d{1,2})(?P=t)(?P<z>\d{4}))"
-_CLOCK = r"(?:(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?|(?P<h>\d{2})(?P<n>\d{2})(?:(?P<c>\d{2})(?:\.?(?P<g>\d{1,9}))?)?)"
+_DATE = (
+    r"(?:(?P<y>\d{4})(?P<s>[-/.]?)(?P<m>\d{2})(?P=s)(?P<d>\d{2})"
+    r"|(?P<a>\d{1,2})(?P<t>[-/.])(?P<b>\d{1,2})(?P=t)(?P<z>\d{4}))"
+)
+_CLOCK = (
+    r"(?:(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
+    r"|(?P<h>\d{2})(?P<n>\d{2})(?:(?P<c>\d{2})(?:\.?(?P<g>\d{1,9}))?)?)"
+)
 _ZONE = r"(?P<zone>Z| ?UTC| ?GMT| ?[+-]\d{2}(?::?\d{2})?)"
 _TEXT = re.compile(rf"{_DATE}(?:(?P<gap>[ T]?){_CLOCK}{_ZONE}?)?", re.ASCII)
 
@@ -188,8 +194,8 @@ def format_of(samples: Sequence[str]) -> TextFormat | None:
         return None
     order: Literal["ymd", "dmy", "mdy"] = "ymd"
     if found[0]["y"] is None:
-        firsts = [int(m["a"]) > 12 for m in found if m["a"]]  # noqa: PLR2004 -- months
-        seconds = [int(m["b"]) > 12 for m in found if m["b"]]  # noqa: PLR2004
+        firsts = [int(m["a"]) > 12 for m in found if m["a"]]
+        seconds = [int(m["b"]) > 12 for m in found if m["b"]]
         if any(firsts) == any(seconds):
             raise ValueError(f"{samples[0]!r} may be day first or month first")
         order = "dmy" if any(firsts) else "mdy"
@@ -208,9 +214,9 @@ def parse_one(text: str, form: TextFormat) -> int | None:
     year, month, day = match["y"] or match["z"], match["m"] or match["b"], match["d"] or match["a"]
     if form.order == "mdy":
         month, day = day, month
-    clock = [int(match[a] or match[b] or 0) for a, b in (("H", "h"), ("M", "n"), ("S", "c"))]
+    hour, minute, second = (int(match[a] or match[b] or 0) for a, b in (("H", "h"), ("M", "n"), ("S", "c")))
     try:
-        local = dt.datetime(int(year), int(month), int(day), *clock)  # noqa: DTZ001 -- the zone is applied beside it
+        local = dt.datetime(int(year), int(month), int(day), hour, minute, second)  # noqa: DTZ001 -- the zone is applied beside it
     except ValueError:
         return None
     ns = _ns(local - _EPOCH) + int((match["f"] or match["g"] or "0").ljust(9, "0"))
@@ -238,21 +244,23 @@ def _same_width(cells: NDArray[np.uint8], form: TextFormat) -> tuple[Int64s, Boo
     fraction = max(0, width - whole[1] - colon)
     if form.clock == "" and width != ends:
         return None
-    if form.clock and width not in whole and not 1 <= fraction <= 9:  # noqa: PLR2004 -- digits of a nanosecond
+    if form.clock and width not in whole and not 1 <= fraction <= 9:
         return None
     digits = cells - np.uint8(48)
     positions, literals = _layout(form, ends, at, width if form.clock else 0, whole)
     if fraction:
         positions += list(range(width - fraction, width))
         literals += [(whole[1], ".")] if colon else []
-    ok: Bools = (digits[:, positions] <= 9).all(axis=1)  # noqa: PLR2004 -- decimal digits
+    ok: Bools = np.all(digits[:, positions] <= 9, axis=1)
     for position, characters in literals:
         ok &= np.isin(cells[:, position], np.frombuffer(characters.encode(), dtype=np.uint8))
     year, month, day = (_number(digits, *place) for place in _date_places(form))
     step = 2 + colon
-    clock = [_number(digits, at + step * i, 2) if form.clock and width >= at + step * i + 2 else 0 * year for i in range(3)]
-    ok &= (year > 0) & (month >= 1) & (month <= 12) & (day >= 1)  # noqa: PLR2004 -- months
-    ok &= (clock[0] <= 23) & (clock[1] <= 59) & (clock[2] <= 59)  # noqa: PLR2004 -- the clock
+    clock = [
+        _number(digits, at + step * i, 2) if form.clock and width >= at + step * i + 2 else 0 * year for i in range(3)
+    ]
+    ok &= (year > 0) & (month >= 1) & (month <= 12) & (day >= 1)
+    ok &= (clock[0] <= 23) & (clock[1] <= 59) & (clock[2] <= 59)
     month = np.clip(month, 1, 12)
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
@@ -273,7 +281,9 @@ def _date_places(form: TextFormat) -> list[tuple[int, int]]:
     return [places[part] for part in "ymd"]
 
 
-def _layout(form: TextFormat, ends: int, at: int, width: int, whole: list[int]) -> tuple[list[int], list[tuple[int, str]]]:
+def _layout(
+    form: TextFormat, ends: int, at: int, width: int, whole: list[int]
+) -> tuple[list[int], list[tuple[int, str]]]:
     """Return the positions of digits, and of literals with the characters each may be, up to the whole second."""
     positions = [place for start, size in _date_places(form) for place in range(start, start + size)]
     literals = [(place, form.sep) for place in range(ends) if place not in positions]
@@ -281,7 +291,7 @@ def _layout(form: TextFormat, ends: int, at: int, width: int, whole: list[int]) 
         literals.append((ends, " T"))
     step = 2 + (form.clock == ":")
     for place in range(at, min(width, whole[1])):
-        if (place - at) % step == 2:  # noqa: PLR2004 -- after two digits
+        if (place - at) % step == 2:
             literals.append((place, ":"))
         else:
             positions.append(place)

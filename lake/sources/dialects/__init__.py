@@ -8,6 +8,5 @@ from lake.sources.dialects.declare import Dialect, Place
 __all__ = ["DIALECTS", "Dialect", "Place"]
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (*binance.DIALECTS, *lean.DIALECTS, *finam.DIALECTS, *crypto.DIALECTS)
+    dialect.name: dialect for dialect in (*binance.DIALECTS, *lean.DIALECTS, *finam.DIALECTS, *crypto.DIALECTS)
 }

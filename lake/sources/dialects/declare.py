@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUYER_IS_MAKER: Mapping[str, str] = {"True": "sell", "true": "sell", "1": "sell", "False": "buy", "false": "buy", "0": "buy"}
+BUYER_IS_MAKER: Mapping[str, str] = {
+    "True": "sell",
+    "true": "sell",
+    "1": "sell",
+    "False": "buy",
+    "false": "buy",
+    "0": "buy",
+}
 """The maker's side is told; the aggressor is the other one."""
 
 PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"

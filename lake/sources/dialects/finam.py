@@ -10,7 +10,7 @@ _BARS = Dialect(
     name="finam-bars",
     title="Finam bars",
     asset="bars",
-    vendor='finam.ru export form: "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>", time Moscow, at the start of the candle',
+    vendor='finam.ru export: "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>", Moscow time, candle start',
     sample="data_sber_minutes30.csv",
     header="always",
     by_name={
@@ -39,7 +39,7 @@ _TICKS = replace(
     name="finam-ticks",
     title="Finam ticks",
     asset="ticks/trade",
-    vendor='finam.ru export form: "<TICKER>;<PER>;<DATE>;<TIME>;<LAST>;<VOL>;<ID>", time Moscow',
+    vendor='finam.ru export: "<TICKER>;<PER>;<DATE>;<TIME>;<LAST>;<VOL>;<ID>", Moscow time',
     sample="tests/unit/lake/sources/test_finam.py",
     by_name={
         "<TICKER>": "symbol",

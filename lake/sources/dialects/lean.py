@@ -1,4 +1,8 @@
-"""QuantConnect LEAN data zips: one CSV in a zip, the date only in the name, times counted from midnight."""
+"""QuantConnect LEAN data zips: one CSV in a zip, the date only in the name, times counted from midnight.
+
+Equity quote ticks (eight columns) stay out: "Each quote tick contains either bid or ask data only", and a quote of the
+lake has both.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ _MINUTE = Dialect(
     name="lean-minute-trade",
     title="LEAN trade bars, second and minute",
     asset="bars",
-    vendor=_README + '"Time: Milliseconds since midnight … Open: deci-cents … Equity data is in New York time"',
+    vendor=_README
+    + '"Time - Milliseconds since midnight in the timezone of the data format. Open - Deci-cents Open Price"',
     sample="equity_usa_minute_spy_20131007_trade.zip",
     columns=("ts", "open", "high", "low", "close", "volume"),
     container="zip",
@@ -42,7 +47,7 @@ _TICK_TRADE = replace(
     name="lean-tick-trade",
     title="LEAN trade ticks",
     asset="ticks/trade",
-    vendor=_README + '"Tick … Time, Trade Sale, Trade Volume, Exchange, Trade Sale Condition, Suspicious"',
+    vendor=_README + '"| Time | TradeSale | Trade Volume | Exchange | Trade Sale Condition | Suspicious"',
     sample="equity_usa_tick_ibm_20131008_trade.zip",
     columns=("ts", "price", "size", None, "conditions", None),
     optional=3,
@@ -55,7 +60,7 @@ _TICK_QUOTE = replace(
     name="lean-tick-quote",
     title="LEAN quote ticks: bid and ask alone",
     asset="ticks/quote",
-    vendor='github.com/QuantConnect/Lean, Data/forex/readme.md: "Tick … Time, Bid, Ask"',
+    vendor='github.com/QuantConnect/Lean, Data/forex/readme.md: "| Time | Bid Price | Ask Price |"',
     sample="forex_oanda_tick_eurusd_20140502_quote.zip",
     columns=("ts", "bid", "ask"),
     optional=0,
@@ -66,10 +71,9 @@ _TICK_QUOTE_SIZES = replace(
     _TICK_QUOTE,
     name="lean-tick-quote-sizes",
     title="LEAN quote ticks with sizes",
-    vendor='github.com/QuantConnect/Lean, Common/Util/LeanData.cs: "milliseconds, BidPrice, BidSize, AskPrice, AskSize, …"',
+    vendor='github.com/QuantConnect/Lean, Data/crypto/readme.md: "| Time | Bid Price | Bid Size | Ask Price | Ask Size |"',
     sample="tests/unit/lake/sources/test_lean.py",
-    columns=("ts", "bid", "bid_size", "ask", "ask_size", None, None, None),
-    optional=3,
+    columns=("ts", "bid", "bid_size", "ask", "ask_size"),
 )
 
 DIALECTS = (_MINUTE, _TICK_TRADE, _TICK_QUOTE, _TICK_QUOTE_SIZES)
