@@ -282,7 +282,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["assets", "list"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["history"], ["assets", "list"]], ids=" ".join)
 def test_light_command_loads_nothing_heavy(small_lake: Path, words: list[str]) -> None:
     done = run_dl(small_lake, *words)
     assert done.returncode == 0, done.stderr
