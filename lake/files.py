@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from schemas.columns import Schema
     from schemas.keys import Address, Partition
@@ -124,11 +124,11 @@ class _HashingFile:
     """What the Parquet writer writes into: a new file, hashed on the way."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644), "wb", buffering=1 << 17)  # noqa: SIM115 -- closed by close()
+        self._file = path.open("xb", buffering=1 << 17)
         self.hash = hashlib.sha256()
         self.bytes = 0
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> int:
         view = memoryview(data)
         self.hash.update(view)
         self.bytes += view.nbytes
@@ -289,7 +289,7 @@ def publish(data: Path, staged: Sequence[StagedFile]) -> None:
             for file in staged:
                 target = data / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(file.temporary, target)
+                file.temporary.rename(target)
                 # All of them, not the new ones only: another process may have made one and not synced it yet.
                 touched.update(p for p in target.parents if p == data or data in p.parents)
             list(pool.map(_sync, touched))

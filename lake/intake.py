@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,12 +23,13 @@ from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from pathlib import Path
 
     from lake.files import FileWriter, StagedFile, Staging
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
+    from lake.merge.model import Stream
     from schemas.columns import Schema
 
 _IN_FLIGHT = 4
@@ -277,7 +277,7 @@ class Intake:
         Call it with `keep_stored` set, before `settle`.
         """
         emptied = []
-        mine = {d for d in self._open} | {p.day for p in self._closed}
+        mine = set(self._open) | {p.day for p in self._closed}
         for label, live in self._live.items():
             partition = Partition.parse(label)
             if partition.day in mine or live.last_ns < first_ns or live.first_ns > last_ns:
@@ -319,8 +319,8 @@ class Intake:
         if live is None and len(runs) == 1 and runs[0].file is not None:
             total.new += runs[0].file.rows
             return Settled(partition, runs[0].file, None, total, runs, counts)
-        stored: merge.Stream = tuple if live is None else lambda: self._survivors(live)
-        source: list[merge.Stream] = [functools.partial(run.rows, self._schema) for run in runs]
+        stored: Stream = tuple if live is None else lambda: self._survivors(live)
+        source: list[Stream] = [functools.partial(run.rows, self._schema) for run in runs]
         writer = self._writer(partition)
         try:
             found = merge.merge(stored, source, self._schema, self._on_conflict, writer.write)
@@ -341,7 +341,7 @@ class Intake:
             yield table if self.keep_stored is None else self.keep_stored(table)
 
 
-def _repeats(source: list[merge.Stream], live: FileRow | None) -> tuple[int, ...]:
+def _repeats(source: list[Stream], live: FileRow | None) -> tuple[int, ...]:
     """Return the doubtful stored bars that the runs have too."""
     if live is None or not live.unproven:
         return ()

@@ -6,7 +6,7 @@ import difflib
 import functools
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ class Scan:
     The snapshot and the files are settled at construction, so that all reads of one scan see the same lake.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a read is made of
+    def __init__(
         self,
         config: Config,
         manifest: Manifest,
@@ -56,7 +56,9 @@ class Scan:
         """
         schemas = {schema_of(a.key) for a in addresses}
         if len(schemas) != 1:
-            raise LakeError("USAGE", "the series of one read must have one schema", where=", ".join(map(str, addresses)))
+            raise LakeError(
+                "USAGE", "the series of one read must have one schema", where=", ".join(map(str, addresses))
+            )
         self._config = config
         self.addresses = tuple(addresses)
         self.declaration: Schema = schemas.pop()
@@ -67,7 +69,10 @@ class Scan:
         for name in self.columns:
             if name not in whole.names:
                 raise LakeError(
-                    "USAGE", f"there is no column {name!r}", where=self.addresses[0].key, fix=[f"one of {', '.join(whole.names)}"]
+                    "USAGE",
+                    f"there is no column {name!r}",
+                    where=self.addresses[0].key,
+                    fix=[f"one of {', '.join(whole.names)}"],
                 )
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
         self.snapshot: int = manifest.snapshot(as_of)
@@ -112,7 +117,11 @@ class Scan:
         """Yield the file's rows within the range, a row group at a time."""
         path = self._config.data / file.path
         covers = self._covers(file)
-        schema = self.schema if columns is self.columns else pa.schema([arrow_schema(self.declaration).field(n) for n in columns])
+        schema = (
+            self.schema
+            if columns is self.columns
+            else pa.schema([arrow_schema(self.declaration).field(n) for n in columns])
+        )
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
         with files.open_parquet(path, self.declaration) as parquet:
             for group in self._groups(parquet, covers=covers):
@@ -128,7 +137,7 @@ class Scan:
         index = parquet.schema_arrow.get_field_index("ts")
         return [g for g in groups if self._may_hold(parquet.metadata.row_group(g).column(index).statistics)]
 
-    def _may_hold(self, statistics: Any) -> bool:
+    def _may_hold(self, statistics: pq.Statistics | None) -> bool:
         if statistics is None or not statistics.has_min_max:
             return True
         scale = layout.NS_PER[self._unit]
@@ -143,7 +152,7 @@ class Scan:
         return table.slice(low, max(0, high - low))
 
 
-def resolve(  # noqa: PLR0913 -- the parts of an address
+def resolve(
     manifest: Manifest,
     symbol: str,
     *,
@@ -170,13 +179,18 @@ def resolve(  # noqa: PLR0913 -- the parts of an address
         name = normalise(symbol)
     except ValueError as error:
         raise LakeError("USAGE", str(error)) from error
-    found = [s.address for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)]
+    found = [
+        s.address
+        for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)
+    ]
     fitting = [a for a in found if a.symbol == name]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         where = " and ".join(f"{a.exchange}/{a.market}" for a in fitting)
-        raise LakeError("AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"])
+        raise LakeError(
+            "AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"]
+        )
     raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market)
 
 
@@ -187,10 +201,8 @@ def _unknown(manifest: Manifest, symbol: str, key: str, exchange: str | None, ma
     other_keys = sorted({str(s.address) for s in every if s.address.symbol == name})
     near = difflib.get_close_matches(name, symbols, 3)
     place = "/".join(p for p in (exchange, market) if p)
-    if other_keys:
-        hint = f"the lake has {', '.join(other_keys)}"
-    else:
-        hint = f"did you mean {', '.join(near)}?" if near else ""
+    meant = f"did you mean {', '.join(near)}?" if near else ""
+    hint = f"the lake has {', '.join(other_keys)}" if other_keys else meant
     where = " · ".join(p for p in (place, hint) if p)
     return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=where)
 

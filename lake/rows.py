@@ -1,17 +1,17 @@
 """Facts about rows of Arrow data: order, equality, and a hash of content that does not depend on how files are cut.
 
 The content hash of some rows is made of two sums modulo 2**64: of a 64-bit hash a row, and of its square. So it is the
-hash of a multiset, and hashes of disjoint pieces add up to the hash of the whole. Where rows have ids, a row's rank among those of equal ts is
-hashed with it: then the order is part of the content too. Columns without a value add nothing, so a schema that gains
-a nullable column keeps its hashes. It finds differences; it is no defence against somebody who builds collisions,
-which is what the files' SHA-256 is for.
+hash of a multiset, and two pieces' sums make those of the whole. Where rows have ids, a row's rank among those of equal
+ts is hashed with it: then the order is part of the content too. Columns without a value add nothing, so a schema that
+gains a nullable column keeps its hashes. It finds differences; it is no defence against somebody who builds
+collisions, which is what the files' SHA-256 is for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,7 @@ def is_sorted(ts: NDArray[np.int64], *, strictly: bool = False) -> bool:
 
 
 def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
-    """Return ids as integers when every one is a plain decimal of at most 18 digits without a leading zero, else None."""
+    """Return ids as integers when each is a plain decimal of at most 18 digits without leading zeros, else None."""
     if ids.null_count or not len(ids):
         return None
     try:
@@ -154,35 +154,32 @@ def _add_column(sums: NDArray[np.uint64], name: str, column: pa.Array | pa.Chunk
     if column.null_count == len(column):
         return
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(column, pa.ChunkedArray):  # an empty or dictionary column may stay chunked
-        column = pa.concat_arrays(column.chunks)
+        column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.unify_dictionaries().chunks)
     present = None if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
-    if pa.types.is_dictionary(column.type):
-        codes = column.indices.fill_null(0).to_numpy() if column.null_count else column.indices.to_numpy()
-        words = np.array([_constants(v, 0)[0] for v in column.dictionary.to_pylist()] or [0], dtype=np.uint64)
-        _add_words(sums, name, 0, words[codes], present)
-        return
     if pa.types.is_string(column.type):
         _add_text(sums, name, column, present)
-        return
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.uint8())
-    if column.null_count:
-        column = column.fill_null(0) if not pa.types.is_timestamp(column.type) else column.view(pa.int64()).fill_null(0)
+    else:
+        _add_words(sums, name, 0, _words(column), present)
+
+
+def _words(column: pa.Array) -> NDArray[np.uint64]:
+    """Return the values of a column of fixed width as 64-bit words; whatever, where there is a null."""
+    if pa.types.is_dictionary(column.type):
+        codes = column.indices.fill_null(0) if column.null_count else column.indices
+        words = [_constants(value, 0)[0] for value in column.dictionary.to_pylist()]
+        chosen: NDArray[np.uint64] = np.array(words, dtype=np.uint64)[codes.to_numpy()]
+        return chosen
     if pa.types.is_timestamp(column.type):
         column = column.view(pa.int64())
-    values = column.to_numpy()
+    elif pa.types.is_boolean(column.type):
+        column = column.cast(pa.int64())
+    values: NDArray[np.float64 | np.int64] = (column.fill_null(0) if column.null_count else column).to_numpy()
     if values.dtype == np.float64:
-        values = values + 0.0  # -0.0 and 0.0 are one value
-    elif values.dtype != np.int64:
-        values = values.astype(np.int64)
-    _add_words(sums, name, 0, values.view(np.uint64), present)
+        return (values + 0.0).view(np.uint64)  # -0.0 and 0.0 are one value
+    return values.astype(np.int64, copy=False).view(np.uint64)
 
 
-def _add_text(
-    sums: NDArray[np.uint64], name: str, column: Any, present: NDArray[np.bool_] | None
-) -> None:
+def _add_text(sums: NDArray[np.uint64], name: str, column: pa.StringArray, present: NDArray[np.bool_] | None) -> None:
     offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
     start, stop = int(offsets[0]), int(offsets[-1])
     data = np.zeros(stop - start + 8, np.uint8)
@@ -213,5 +210,5 @@ def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_
         equal = pc.fill_null(pc.equal(x, y), fill_value=False)
         if x.null_count or y.null_count:
             equal = pc.or_(equal, pc.and_(pc.is_null(x), pc.is_null(y)))
-        same &= equal.to_numpy(zero_copy_only=False) if isinstance(equal, pa.Array) else equal.combine_chunks().to_numpy(zero_copy_only=False)
+        same &= equal.to_numpy()
     return same

@@ -8,9 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, rows, validate
@@ -35,6 +34,14 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 Mode = Literal["upsert", "append", "replace"]
+
+
+class Tabular(Protocol):
+    """A table of any library: Arrow, pandas, Polars, DuckDB."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the rows as an Arrow stream."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,9 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
             except Conflict as lost:
                 if time.monotonic() > deadline:
                     files.discard(config.data, published)
-                    raise LakeError("LOCKED", "other writers kept changing the same partitions", where=str(lost)) from lost
+                    raise LakeError(
+                        "LOCKED", "other writers kept changing the same partitions", where=str(lost)
+                    ) from lost
                 turn.wait(deadline)
                 outrun += _merge_again(config, delivery, {label for _, label in lost.partitions})
             except LakeError as error:
@@ -153,7 +162,7 @@ def _new_file(settled: Settled, staged: StagedFile, schema_version: int, unprove
 
 
 def _merge_again(config: Config, delivery: Delivery, labels: set[str]) -> list[StagedFile]:
-    """Merge the lost partitions with what is stored now; return the files that lost but still hold the source's rows."""
+    """Merge the lost partitions with what is stored now; return the losing files that still hold the source's rows."""
     with Manifest.open(config) as manifest:
         live = _live(manifest, delivery.address, sorted(labels))
     still_read: list[StagedFile] = []
@@ -187,7 +196,7 @@ class _Turn:
         self._path = config.data / layout.STAGING / ".turn"
         self._descriptor: int | None = None
 
-    def __enter__(self) -> _Turn:
+    def __enter__(self) -> Self:
         return self
 
     def wait(self, deadline: float) -> None:
@@ -231,7 +240,7 @@ def run(writer: Writer, kind: str, command: str) -> Iterator[str]:
         raise
 
 
-def write(config: Config, address: Address, data: Any, *, mode: Mode = "upsert", message: str = "") -> WriteResult:
+def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upsert", message: str = "") -> WriteResult:
     """Write a table into a series, all rows or none.
 
     Args:
@@ -265,7 +274,9 @@ def write(config: Config, address: Address, data: Any, *, mode: Mode = "upsert",
                     pool=pool,
                     budget=config.memory_mb * 1_000_000 // 2,
                 )
-                read = _take_in(intake, data, schema, address, waive=series is not None and series.price_may_be_negative)
+                read = _take_in(
+                    intake, data, schema, address, waive=series is not None and series.price_may_be_negative
+                )
                 removed = _prepare(intake, schema, live, mode, address)
                 delivery = Delivery(address, schema, intake, intake.settle(), removed=removed)
                 return _deliver(config, writer, delivery, run_id, read, message)
@@ -273,9 +284,7 @@ def write(config: Config, address: Address, data: Any, *, mode: Mode = "upsert",
             staging.close()
 
 
-def _deliver(  # noqa: PLR0913 -- the parts of one change
-    config: Config, writer: Writer, delivery: Delivery, run_id: str, read: int, message: str
-) -> WriteResult:
+def _deliver(config: Config, writer: Writer, delivery: Delivery, run_id: str, read: int, message: str) -> WriteResult:
     change = Change(run_id=run_id, operation="write", message=message, ends_run=True)
     change.instruments = {delivery.address: Instrument(delivery.address.symbol)}
     counts = Counts()
@@ -285,7 +294,14 @@ def _deliver(  # noqa: PLR0913 -- the parts of one change
         counts = Counts()
         for s in delivery.settled:
             counts.add(s.counts)
-        change.ledger = LedgerRecord(read=read, rows_out=read, **_numbers(counts))
+        change.ledger = LedgerRecord(
+            read=read,
+            new=counts.new,
+            identical=counts.identical,
+            corrected=counts.corrected,
+            superseded=counts.superseded,
+            rows_out=read,
+        )
 
     delivery.before_commit = complete
     complete()
@@ -302,9 +318,7 @@ def _numbers(counts: Counts) -> dict[str, int]:
     return {k: getattr(counts, k) for k in ("new", "identical", "corrected", "superseded")}
 
 
-def _prepare(
-    intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address
-) -> list[FileRow]:
+def _prepare(intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address) -> list[FileRow]:
     """Make the mode's demands; return the live files that a replacement empties."""
     if intake.first is None or intake.last is None or not live:
         return []
@@ -331,11 +345,13 @@ def _prepare(
     return intake.claim(first * scale, last * scale)
 
 
-def _take_in(intake: Intake, data: Any, schema: Schema, address: Address, *, waive: bool) -> int:
-    if hasattr(data, "index") and getattr(data.index, "name", None) == "ts":
-        data = data.reset_index()  # a pandas frame indexed by time
+def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *, waive: bool) -> int:
+    if getattr(getattr(data, "index", None), "name", None) == "ts":
+        data = data.reset_index()  # type: ignore[attr-defined]  # a pandas frame indexed by time
     if not hasattr(data, "__arrow_c_stream__"):
-        msg = f"{type(data).__name__} is not a table: expected Arrow, pandas, Polars or anything with __arrow_c_stream__"
+        msg = (
+            f"{type(data).__name__} is not a table: expected Arrow, pandas, Polars or anything with __arrow_c_stream__"
+        )
         raise LakeError("USAGE", msg, where=str(address))
     grid = Period.parse(address.period).grid_us if address.type == "bars" else None
     read = 0

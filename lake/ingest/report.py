@@ -1,0 +1,78 @@
+"""What an ingest is asked and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lake.errors import LakeError
+    from lake.merge import OnConflict
+
+
+@dataclass(frozen=True)
+class IngestRequest:
+    """What to ingest and how; see `dl ingest --help` for each."""
+
+    sources: tuple[str, ...]
+    exchange: str | None = None
+    symbol: str | None = None
+    market: str | None = None
+    type: str | None = None
+    period: str | None = None
+    format: str | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    tz: str | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    on_bad: Literal["quarantine", "fail"] = "quarantine"
+    max_bad: str | None = None
+    """`5%`, or a number of records; without it more than 5 % and more than 20 bad records refuse the file."""
+    on_conflict: OnConflict = "newest"
+    fetched_at_ns: int | None = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one source file; `rows` adds up: read is the sum of the others."""
+
+    source: str
+    sha256: str
+    dialect: str
+    addresses: list[str]
+    rows: dict[str, int]
+    rejected: dict[str, int]
+    skipped: dict[str, int]
+    first_ns: int | None
+    last_ns: int | None
+    status: Literal["committed", "unchanged", "dry_run"]
+    run: str | None
+    snapshot: int
+    files_written: int
+    bytes_written: int
+    evidence: list[str]
+    warnings: list[str]
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of all sources; `errors` are those of refused files when others went in."""
+
+    snapshot: int
+    files: list[FileReport]
+    errors: list[LakeError]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one source is."""
+
+    source: str
+    bytes_done: int
+    bytes_total: int
+    rows: int
+    phase: Literal["read", "merge", "commit"]

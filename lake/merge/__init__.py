@@ -1,0 +1,263 @@
+"""Merging rows of one source with what is stored, by natural key or by multiplicity; pure functions on Arrow tables.
+
+Bars, metrics and features have the key ts: one row a ts. Trades with an id have the key (UTC day, id). All other rows
+have multiplicity: k identical rows of one source are k events, and what is kept is the larger of the stored and the
+source's count. Rows of one ts keep the order their source gave them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from lake import rows
+from lake.errors import LakeError
+from lake.merge.ids import Drops, id_drops, id_keys, repeated_ids, same_ids
+from lake.merge.model import Counts, OnConflict, keyed_by_id
+from lake.merge.windows import windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from lake.merge.model import Stream
+    from schemas.columns import Schema
+
+__all__ = ["Counts", "OnConflict", "dedup", "ends", "follows", "in_order", "merge", "repeated", "sort_by_time"]
+
+
+def sort_by_time(table: pa.Table) -> pa.Table:
+    """Order rows by ts, those of one ts staying as they are; the same table when it is in order."""
+    ts = rows.times(table)
+    if rows.is_sorted(ts):
+        return table
+    return table.take(pa.array(np.argsort(ts, kind="stable")))
+
+
+def in_order(table: pa.Table, schema: Schema) -> bool:
+    """Whether rows can be stored as they come: ordered by ts, and visibly without a repeated key."""
+    ts = rows.times(table)
+    if schema.key == ("ts",):
+        return rows.is_sorted(ts, strictly=True)
+    if not rows.is_sorted(ts):
+        return False
+    if keyed_by_id(schema):
+        ids = table.column("trade_id")
+        if ids.null_count < len(ids):
+            numbers = rows.whole_numbers(ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids)
+            return numbers is not None and rows.is_sorted(numbers, strictly=True)
+    return True
+
+
+def ends(table: pa.Table, schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return ts and id of the first and last row; the id is -1 where there is none, or none that is a number."""
+    ts = rows.times(table)
+    if not keyed_by_id(schema):
+        return (int(ts[0]), -1), (int(ts[-1]), -1)
+    ids = table.column("trade_id")
+    first, last = (-1 if i.as_py() is None else int(i.as_py()) for i in (ids[0], ids[-1]))
+    return (int(ts[0]), first), (int(ts[-1]), last)
+
+
+def follows(before: tuple[int, int], after: tuple[int, int], schema: Schema) -> bool:
+    """Whether rows `in_order` that begin with `after` may be stored behind those that end with `before`."""
+    if schema.key == ("ts",):
+        return after[0] > before[0]
+    by_id = before[1] < after[1] if before[1] >= 0 and after[1] >= 0 else before[1] == after[1]
+    return after[0] >= before[0] and by_id
+
+
+def dedup(table: pa.Table, schema: Schema) -> tuple[pa.Table, Counts]:
+    """Order the rows of one source and drop those whose key comes again later; the last row of a key stays.
+
+    Returns:
+        The rows that stay, and the dropped ones counted: identical to the row that stays, or superseded by it.
+    """
+    if keyed_by_id(schema):
+        losers, winners = repeated_ids(table)
+    elif schema.key == ("ts",):
+        table = sort_by_time(table)
+        ts = rows.times(table)
+        last = np.append(ts[1:] != ts[:-1], True)
+        losers = np.flatnonzero(~last)
+        winners = np.flatnonzero(last)[np.searchsorted(np.flatnonzero(last), losers)]
+    else:
+        losers = winners = np.empty(0, np.int64)
+    counts = Counts()
+    if len(losers):
+        same = rows.equal_rows(table.take(pa.array(losers)), table.take(pa.array(winners)), table.column_names)
+        counts.identical, counts.superseded = int(same.sum()), int((~same).sum())
+        keep = np.ones(table.num_rows, dtype=bool)
+        keep[losers] = False
+        table = table.filter(pa.array(keep))
+    return sort_by_time(table), counts
+
+
+def merge(
+    stored: Stream,
+    source: list[Stream],
+    schema: Schema,
+    on_conflict: OnConflict,
+    emit: Callable[[pa.Table], None],
+) -> Counts:
+    """Merge one source's runs into the stored rows of a partition.
+
+    Every stream yields tables in order of ts; `source` streams are in source order, each already `dedup`ed on its own.
+    Memory: a window of each stream; for rows with ids also 8 bytes a row.
+
+    Args:
+        stored: Gives the stored rows, in stored order. May be called twice.
+        source: Give the source's rows. May be called twice.
+        schema: The rows' schema.
+        on_conflict: Which row stays where a key has another row stored.
+        emit: Is given the merged rows in stored order.
+
+    Raises:
+        LakeError: CONFLICT, when `on_conflict` is fail and a stored row would change.
+    """
+    total = Counts()
+    drops = Drops()
+    if keyed_by_id(schema):
+        drops = id_drops(stored, source, on_conflict, total)
+    seen = [0] * (1 + len(source))
+    for tables in windows([stored(), *(s() for s in source)]):
+        left = drops.apply(0, tables[0], seen)
+        right = [drops.apply(i, t, seen) for i, t in enumerate(tables[1:], 1)]
+        merged, counts = _merge_window(left, _concat(right, left), schema, on_conflict)
+        total.add(counts)
+        if on_conflict == "fail" and total.corrected:
+            raise _conflict(schema, left)
+        emit(merged)
+    return total
+
+
+def _conflict(schema: Schema, stored: pa.Table) -> LakeError:
+    first = stored.column("ts")[0].as_py() if stored.num_rows else None
+    return LakeError(
+        "CONFLICT", f"rows of {schema.name} differ from those stored", where=f"near {first}" if first else ""
+    )
+
+
+def _concat(tables: list[pa.Table], like: pa.Table) -> pa.Table:
+    some = [t for t in tables if t.num_rows]
+    if not some:
+        return tables[0].slice(0, 0) if tables else like.slice(0, 0)
+    return some[0] if len(some) == 1 else sort_by_time(pa.concat_tables(some))
+
+
+def _merge_window(
+    stored: pa.Table, source: pa.Table, schema: Schema, on_conflict: OnConflict
+) -> tuple[pa.Table, Counts]:
+    if not source.num_rows:
+        return stored, Counts()
+    if schema.key == ("ts",):
+        source, counts = dedup(source, schema)
+    else:
+        counts = Counts()
+    if not stored.num_rows:
+        counts.new += source.num_rows
+        return source, counts
+    match = _match_by_time(stored, source) if schema.key == ("ts",) else _match_events(stored, source, schema)
+    found = match >= 0
+    old = match[found]
+    same = rows.equal_rows(source.filter(pa.array(found)), stored.take(pa.array(old)), source.column_names)
+    counts.identical += int(same.sum())
+    counts.new += int((~found).sum())
+    differing = int((~same).sum())
+    if differing and keyed_by_id(schema):
+        same_ids(source.filter(pa.array(found)).filter(pa.array(~same)), stored.take(pa.array(old[~same])))
+    if on_conflict == "keep":
+        counts.superseded += differing
+    else:
+        counts.corrected += differing
+    replaced = np.empty(0, np.int64) if on_conflict == "keep" else old[~same]
+    if not differing and found.all():
+        return stored, counts
+    return _interleave(stored, source, match, replaced), counts
+
+
+def _match_by_time(stored: pa.Table, source: pa.Table) -> NDArray[np.int64]:
+    """Return for each source row the stored row of the same ts, or -1; both have one row a ts."""
+    a, b = rows.times(stored), rows.times(source)
+    at = np.searchsorted(a, b)
+    hit = at < len(a)
+    hit[hit] = a[at[hit]] == b[hit]
+    return np.where(hit, at, -1)
+
+
+def _match_events(stored: pa.Table, source: pa.Table, schema: Schema) -> NDArray[np.int64]:
+    """Return for each source row the stored row that is the same event, or -1.
+
+    Rows with an id match by id; others match their like, the k-th of them in the source the k-th that is stored.
+    """
+    keys, ts = [], []
+    for table in (stored, source):
+        key = rows.row_hashes(table)
+        if keyed_by_id(schema):
+            by_id = id_keys(table)
+            key = np.where(by_id != 0, by_id, key & ~np.uint64(1))
+        keys.append(key)
+        ts.append(rows.times(table))
+    times, key = np.concatenate(ts), np.concatenate(keys)
+    side = np.repeat(np.array([0, 1], np.int8), [stored.num_rows, source.num_rows])
+    ordinal = _ordinals(times, key, side)
+    order = np.lexsort((side, ordinal, key, times))
+    a, b = order[:-1], order[1:]
+    pair = (times[a] == times[b]) & (key[a] == key[b]) & (ordinal[a] == ordinal[b]) & (side[a] == 0) & (side[b] == 1)
+    match = np.full(source.num_rows, -1, np.int64)
+    match[b[pair] - stored.num_rows] = a[pair]
+    return match
+
+
+def _ordinals(ts: NDArray[np.int64], key: NDArray[np.uint64], side: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Number the rows that share ts, key and side, in their order."""
+    order = np.lexsort((side, key, ts))
+    t, k, s = ts[order], key[order], side[order]
+    starts = np.append(True, (t[1:] != t[:-1]) | (k[1:] != k[:-1]) | (s[1:] != s[:-1]))
+    index = np.arange(len(order))
+    ordinals = np.empty(len(order), np.int64)
+    ordinals[order] = index - np.maximum.accumulate(np.where(starts, index, 0))
+    return ordinals
+
+
+def _interleave(stored: pa.Table, source: pa.Table, match: NDArray[np.int64], replaced: NDArray[np.int64]) -> pa.Table:
+    """Put new rows among the stored ones, and corrections in the place of what they correct.
+
+    A new row goes behind the row it follows in its source, if that one is stored under the same ts; else before the
+    next such one; else behind all of its ts. So overlapping halves make the same whole in either order.
+    """
+    old_ts, new_ts = rows.times(stored), rows.times(source)
+    fresh = np.flatnonzero(match < 0)
+    groups = np.searchsorted(new_ts, new_ts)  # the first source row of each one's ts
+    index = np.arange(len(new_ts))
+    before = np.maximum.accumulate(np.where(match >= 0, index, -1))
+    has_before = before >= groups
+    after = np.minimum.accumulate(np.where(match >= 0, index, len(index))[::-1])[::-1]
+    has_after = after < np.searchsorted(new_ts, new_ts, side="right")
+    anchor = np.searchsorted(old_ts, new_ts, side="right") - 1  # the last stored row of that ts, or of the ts before
+    lean = np.ones(len(new_ts), np.int8)
+    anchor = np.where(has_before, match[np.maximum(before, 0)], anchor)
+    only_after = has_after & ~has_before
+    anchor = np.where(only_after, match[np.minimum(after, len(index) - 1)], anchor)
+    lean[only_after] = -1
+    take = np.arange(stored.num_rows)
+    if len(replaced):
+        by_old = np.full(stored.num_rows, -1, np.int64)
+        found = np.flatnonzero(match >= 0)
+        by_old[match[found]] = found
+        take[replaced] = by_old[replaced] + stored.num_rows
+    places = np.concatenate([np.arange(stored.num_rows), anchor[fresh]])
+    leans = np.concatenate([np.zeros(stored.num_rows, np.int8), lean[fresh]])
+    numbers = np.concatenate([take, fresh + stored.num_rows])
+    order = np.lexsort((np.arange(len(numbers)), leans, places))
+    return pa.concat_tables([stored, source]).take(pa.array(numbers[order]))
+
+
+def repeated(table: pa.Table) -> int:
+    """Count the rows that are exact repeats of another row of the same ts."""
+    key, ts = rows.row_hashes(table), rows.times(table)
+    order = np.lexsort((key, ts))
+    return int(((ts[order][1:] == ts[order][:-1]) & (key[order][1:] == key[order][:-1])).sum())

@@ -1,0 +1,179 @@
+"""Rows with ids: a key that may come again anywhere in its UTC day, also under another time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from lake import rows
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from lake.merge.model import Counts, OnConflict, Stream
+
+
+def id_keys(table: pa.Table) -> NDArray[np.uint64]:
+    """Return a 64-bit key for each trade id: equal ids have equal keys; rows without an id have 0."""
+    ids = table.column("trade_id")
+    if ids.null_count == len(ids):
+        return np.zeros(len(ids), np.uint64)
+    keys = rows.row_hashes(table.select(["trade_id"])) | np.uint64(1)
+    if ids.null_count:
+        keys[ids.is_null().to_numpy()] = 0
+    return keys
+
+
+def repeated_ids(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows whose id comes again later, and the last row of each one's id."""
+    keys = id_keys(table)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    again = np.flatnonzero((ordered[:-1] == ordered[1:]) & (ordered[:-1] != 0))
+    if not len(again):
+        return again, again
+    last = np.append(ordered[1:] != ordered[:-1], True)
+    ends = np.flatnonzero(last)
+    winners = order[ends[np.searchsorted(ends, again)]]
+    losers = order[again]
+    same_ids(table.take(pa.array(losers)), table.take(pa.array(winners)))
+    return losers, winners
+
+
+def same_ids(a: pa.Table, b: pa.Table) -> None:
+    """Make sure that equal keys mean equal ids: 64 bits can meet by chance."""
+    if not rows.equal_rows(a, b, ["trade_id"]).all():
+        msg = "two trade ids have the same 64-bit key"
+        raise LakeError("UNEXPECTED", msg, fix=["ingest the source in smaller pieces and report this"])
+
+
+@dataclass(slots=True)
+class Drops:
+    """Rows that leave their stream before the windows are merged: by stream, row numbers in stream order."""
+
+    of: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def apply(self, stream: int, table: pa.Table, seen: list[int]) -> pa.Table:
+        """Drop what leaves from the next table of a stream; `seen` counts the rows of each stream so far."""
+        start = seen[stream]
+        seen[stream] += table.num_rows
+        numbers = self.of.get(stream)
+        if numbers is None:
+            return table
+        here = numbers[np.searchsorted(numbers, start) : np.searchsorted(numbers, start + table.num_rows)] - start
+        if not len(here):
+            return table
+        keep = np.ones(table.num_rows, dtype=bool)
+        keep[here] = False
+        return table.filter(pa.array(keep))
+
+
+def id_drops(
+    stored: Stream,
+    source: list[Stream],
+    on_conflict: OnConflict,
+    total: Counts,
+) -> Drops:
+    """Find the rows with an id that comes again in the source, or is stored under another ts."""
+    columns = ["ts", "trade_id"]
+    streams = [_IdColumn.read(s(), columns) for s in [stored, *source]]
+    drops: dict[int, list[NDArray[np.int64]]] = {}
+    new = _IdColumn.join(streams[1:])
+    order = np.argsort(new.keys, kind="stable")
+    ordered = new.keys[order]
+    again = np.flatnonzero((ordered[:-1] == ordered[1:]) & (ordered[:-1] != 0))
+    if len(again):
+        ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        losers, winners = order[again], order[ends[np.searchsorted(ends, again)]]
+        same = _compare(source, source, losers, winners, streams[1:], streams[1:])
+        total.identical += int(same.sum())
+        total.superseded += int((~same).sum())
+        _scatter(drops, losers, streams[1:], first=1)
+        keep = np.ones(len(new.keys), dtype=bool)
+        keep[losers] = False
+        order = order[keep[order]]
+        ordered = new.keys[order]
+    old = streams[0]
+    at = np.searchsorted(ordered, old.keys)
+    hit = (at < len(ordered)) & (old.keys != 0)
+    hit[hit] = ordered[at[hit]] == old.keys[hit]
+    old_rows = np.flatnonzero(hit)
+    new_rows = order[at[old_rows]]
+    moved = old.ts[old_rows] != new.ts[new_rows]
+    if moved.any():
+        count = int(moved.sum())
+        if on_conflict == "keep":
+            total.superseded += count
+            _scatter(drops, new_rows[moved], streams[1:], first=1)
+        else:
+            total.corrected += count
+            # The window will count the row that comes in as new; it is the correction.
+            total.new -= count
+            _scatter(drops, old_rows[moved], streams[:1], first=0)
+    return Drops({k: np.sort(np.concatenate(v)) for k, v in drops.items()})
+
+
+@dataclass(slots=True)
+class _IdColumn:
+    keys: NDArray[np.uint64]
+    ts: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, stream: Iterable[pa.Table], columns: list[str]) -> _IdColumn:
+        parts = [(id_keys(t), rows.times(t)) for t in (x.select(columns) for x in stream)]
+        if not parts:
+            return cls(np.empty(0, np.uint64), np.empty(0, np.int64))
+        return cls(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+
+    @classmethod
+    def join(cls, columns: list[_IdColumn]) -> _IdColumn:
+        return cls(np.concatenate([c.keys for c in columns]), np.concatenate([c.ts for c in columns]))
+
+
+def _scatter(
+    drops: dict[int, list[NDArray[np.int64]]], numbers: NDArray[np.int64], streams: list[_IdColumn], *, first: int
+) -> None:
+    """Sort row numbers of joined streams out to their streams."""
+    start = 0
+    for i, stream in enumerate(streams, first):
+        stop = start + len(stream.keys)
+        mine = numbers[(numbers >= start) & (numbers < stop)] - start
+        if len(mine):
+            drops.setdefault(i, []).append(mine)
+        start = stop
+
+
+def _compare(
+    a: list[Stream],
+    b: list[Stream],
+    a_rows: NDArray[np.int64],
+    b_rows: NDArray[np.int64],
+    a_streams: list[_IdColumn],
+    b_streams: list[_IdColumn],
+) -> NDArray[np.bool_]:
+    """Compare rows of two joined streams by number."""
+    left, right = _pick(a, a_rows, a_streams), _pick(b, b_rows, b_streams)
+    same_ids(left, right)
+    return rows.equal_rows(left, right, left.column_names)
+
+
+def _pick(streams: list[Stream], numbers: NDArray[np.int64], columns: list[_IdColumn]) -> pa.Table:
+    wanted = np.unique(numbers)
+    found: list[pa.Table] = []
+    start = 0
+    for stream, column in zip(streams, columns, strict=True):
+        if not ((wanted >= start) & (wanted < start + len(column.keys))).any():
+            start += len(column.keys)
+            continue
+        for table in stream():
+            here = wanted[(wanted >= start) & (wanted < start + table.num_rows)] - start
+            if len(here):
+                found.append(table.take(pa.array(here)))
+            start += table.num_rows
+    return pa.concat_tables(found).take(pa.array(np.searchsorted(wanted, numbers)))
