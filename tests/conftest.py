@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REPO = Path(__file__).resolve().parent.parent
 VENDOR_DATA = Path(os.environ.get("DL_VENDOR_DATA", REPO.parent / "shared" / "data"))
@@ -35,10 +31,8 @@ def vendor_data() -> Path:
     return VENDOR_DATA
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was not tested for lack of vendor files, so that a green run is not mistaken for a full one."""
-    yield
     skipped = sum(NO_VENDOR_DATA in str(report.longrepr) for report in terminalreporter.getreports("skipped"))
     if skipped:
-        terminalreporter.write_line(f"{skipped} tests skipped: {NO_VENDOR_DATA} (DL_VENDOR_DATA)", yellow=True)
+        terminalreporter.write_sep("=", f"{skipped} tests skipped: {NO_VENDOR_DATA} (DL_VENDOR_DATA)", yellow=True)
