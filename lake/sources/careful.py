@@ -9,6 +9,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from lake.sources import times
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+# The same dictionary in every batch; made of buffers, because pa.array of a list imports pandas.
+SIDES = pa.Array.from_buffers(
+    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 7], dtype=np.int32)), pa.py_buffer(b"buysell")]
+)
 _INT64 = 1 << 63
 _MAX_DIGITS = 400
 """Longer numbers are no market data, and slow to convert."""
@@ -69,9 +74,7 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
             kept.values[target].append(value)
         kept.lines.append((line, raw))
     count = len(kept.lines)
-    arrays = [
-        pa.array(kept.values[f.name], type=f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow
-    ]
+    arrays = [_array(kept.values[f.name], f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow]
     rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
     def locate(row: int) -> tuple[int, str]:
@@ -79,6 +82,13 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
         return line, text_of(raw)
 
     return Batch(rows, kept.records, kept.rejects, kept.skipped, locate)
+
+
+def _array(values: list[Any], kind: Any) -> Any:  # noqa: ANN401 -- pa.DataType to pa.Array
+    if pa.types.is_dictionary(kind):
+        indices = [None if side is None else int(side == "sell") for side in values]
+        return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), SIDES)
+    return pa.array(values, type=kind)
 
 
 def text_of(raw: bytes) -> str:

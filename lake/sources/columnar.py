@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import json
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from lake.errors import LakeError
-from lake.sources import times
-from lake.sources.careful import PRICES, Bad, shown
+from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
 from lake.sources.dialects import DIALECTS
 from lake.sources.generic import draft_by_names
-from lake.sources.model import MAX_RAW, Batch, Reject
+from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
 from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, sides_of
 from lake.sources.times import TimeColumn
-from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lake.sources.model import Plan, SourceOptions
+    from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
     from schemas.columns import Schema
 
 BATCH_ROWS = 16_384
 HEAD_ROWS = 1000
 _MAX_CELL = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnarBlock:
-    """Some records, and the 1-based number of the first."""
-
-    records: Any
-    first: int
 
 
 class _File:
@@ -60,17 +45,15 @@ class _File:
                 self.schema = self._parquet.schema_arrow
             else:
                 self._parquet = None
-                self._reader = self._open_ipc()
-                self.schema = self._reader.schema
+                self.schema = self._open_ipc().schema
         except (pa.ArrowException, OSError) as error:
             raise self.damaged(error) from error
 
-    def _open_ipc(self) -> Any:  # noqa: ANN401 -- pyarrow has no types
-        if self._source.read(6) == b"ARROW1":
-            self._source.seek(0)
-            return ipc.open_file(self._source)
+    def _open_ipc(self, options: Any = None) -> Any:  # noqa: ANN401 -- pyarrow has no types
         self._source.seek(0)
-        return ipc.open_stream(self._source)
+        is_file = self._source.read(6) == b"ARROW1"
+        self._source.seek(0)
+        return (ipc.open_file if is_file else ipc.open_stream)(self._source, options=options)
 
     def damaged(self, error: BaseException) -> LakeError:
         """Return the error for a file that cannot be read."""
@@ -85,19 +68,20 @@ class _File:
                 for batch in self._parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
                     yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
                 return
-            for batch in self._ipc_batches():
-                picked = pa.RecordBatch.from_arrays([batch.column(place) for place in columns], names=names)
+            for batch in self._ipc_batches(columns):
+                picked = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
                 for start in range(0, len(picked), BATCH_ROWS):
                     yield picked.slice(start, BATCH_ROWS)
         except (pa.ArrowException, OSError) as error:
             raise self.damaged(error) from error
 
-    def _ipc_batches(self) -> Iterator[Any]:
-        if hasattr(self._reader, "num_record_batches"):
-            for number in range(self._reader.num_record_batches):
-                yield self._reader.get_batch(number)
+    def _ipc_batches(self, columns: list[int]) -> Iterator[Any]:
+        reader = self._open_ipc(ipc.IpcReadOptions(included_fields=columns, use_threads=False))
+        if hasattr(reader, "num_record_batches"):
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
         else:
-            yield from self._reader
+            yield from reader
 
     def close(self) -> None:
         """Close the file."""
@@ -156,7 +140,7 @@ def _recipe(draft: Draft, head: Head, file: _File) -> Recipe:
             "FORMAT_UNKNOWN", f"{head.path.name} has columns and no rows", fix=["nothing is there to ingest"]
         )
     batch = batch.slice(0, HEAD_ROWS)
-    texts = [[("" if v is None else str(v)) for v in _python(batch.column(i))] for i in range(len(places))]
+    texts = [[("" if v is None else str(v)) for v in python_values(batch.column(i))] for i in range(len(places))]
     rows = list(zip(*texts, strict=True))
     inside = {target: places.index(place) for target, place in draft.targets.items()}
     clocks = []
@@ -187,203 +171,13 @@ def _clock(draft: Draft, target: str, columns: tuple[int, ...], arrays: list[Any
         if kind.tz is None and draft.zone is None and target == "ts":
             draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
         return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else draft.zone or "UTC")
-    cells = [" ".join(str(v) for v in row if v is not None) for row in zip(*map(_python, arrays), strict=True)]
+    cells = [" ".join(str(v) for v in row if v is not None) for row in zip(*map(python_values, arrays), strict=True)]
     made = column_of(target, columns, [cell for cell in cells if cell])
     if made.text is None or made.text.aware or not made.text.clock:
         return made
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
     return replace(made, zone=draft.zone or "UTC")
-
-
-def _python(array: Any) -> list[Any]:  # noqa: ANN401 -- pa.Array
-    kind = array.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return list(array.cast(pa.string()).to_pylist())
-    return list(array.to_pylist())
-
-
-class ColumnarParser:
-    """Converts batches by a recipe; has no state of its own."""
-
-    def __init__(self, recipe: Recipe, schema: Schema) -> None:
-        self.recipe = recipe
-        self.schema = schema
-        self.arrow = arrow_schema(schema, identity=False)
-
-    def parse(self, block: ColumnarBlock) -> Batch:
-        """Convert one batch."""
-        records, count = block.records, len(block.records)
-        verdicts: dict[int, Bad] = {}
-        made: dict[str, Any] = {}
-        for clock in self.recipe.times:
-            made[clock.target] = self._times(clock, records, verdicts)
-        for reason in ("bad_number", "missing_value", "bad_value"):
-            for target, column in self.recipe.fields.items():
-                array, bad, why = _convert(target, records.column(column), self.schema, self.arrow, self.recipe)
-                made[target] = array
-                if why == reason:
-                    _blame(verdicts, bad, records.column(column), reason, target)
-        for constant in self.recipe.constants:
-            said = records.column(constant.column).cast(pa.string())
-            other = pc.fill_null(pc.not_equal(said, constant.value), True)  # noqa: FBT003 -- Arrow's signature
-            _blame(verdicts, _flags(other), records.column(constant.column), "bad_value", constant.what)
-        rejects = [
-            Reject(bad.reason, block.first + row, _json(records, row), bad.detail)
-            for row, bad in sorted(verdicts.items())
-        ]
-        arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
-        kept = np.array([row for row in range(count) if row not in verdicts], dtype=np.int64) if verdicts else None
-        if kept is not None:
-            arrays = [array.take(pa.array(kept)) for array in arrays]
-        rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
-
-        def locate(row: int) -> tuple[int, str]:
-            place = int(kept[row]) if kept is not None else row
-            return block.first + place, _json(records, place)
-
-        return Batch(rows, count, rejects, {}, locate)
-
-    def _times(self, clock: TimeColumn, records: Any, verdicts: dict[int, Bad]) -> Any:  # noqa: ANN401
-        arrays = [records.column(column) for column in clock.columns]
-        values, bad, empty = _nanoseconds(clock, arrays)
-        is_ts = clock.target == "ts"
-        if is_ts:
-            bad |= empty
-        kind = self.arrow.field(clock.target).type
-        if is_ts and kind.unit == "us":
-            bad |= values % 1000 != 0
-            values = values // 1000
-        for row in np.flatnonzero(bad):
-            said = " ".join(str(_python(array.slice(int(row), 1))[0]) for array in arrays)
-            verdicts.setdefault(
-                int(row), Bad("bad_timestamp", f"{shown(said)} is no time in {clock.text or clock.unit}")
-            )
-        return pa.array(values, mask=bad | empty).cast(pa.int64()).view(kind)
-
-
-def _nanoseconds(clock: TimeColumn, arrays: list[Any]) -> tuple[Any, Any, Any]:
-    """Return UTC ns, which rows are no times, and which are empty."""
-    count = len(arrays[0])
-    empty = np.logical_or.reduce([_flags(array.is_null()) for array in arrays])
-    if clock.kind == "stamp":
-        values, bad = _stamps(arrays[0], clock)
-        return values, bad & ~empty, empty
-    values, bad = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_)
-    if clock.kind == "epoch" and pa.types.is_integer(arrays[0].type):
-        raw = _integers(arrays[0].cast(pa.int64(), safe=False))
-        found = times.bad_epochs(raw[~empty], clock.unit)
-        if found is not None:
-            bad[np.flatnonzero(~empty)[found]] = True
-        return np.where(bad | empty, 0, raw) * times.UNIT_NS[clock.unit], bad, empty
-    from lake.sources.careful import time_of
-
-    cells = list(zip(*map(_python, arrays), strict=True))
-    for row in np.flatnonzero(~empty):
-        try:
-            values[row] = time_of(clock, [str(cell) for cell in cells[int(row)]])
-        except Bad:
-            bad[row] = True
-    return values, bad, empty
-
-
-def _stamps(array: Any, clock: TimeColumn) -> tuple[Any, Any]:  # noqa: ANN401 -- pa.Array
-    kind = array.type
-    if pa.types.is_date(kind):
-        unit, raw = times.DAY_NS, _integers(array.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()))
-    else:
-        unit, raw = times.UNIT_NS[kind.unit], _integers(array.view(pa.int64()))
-    high = (1 << 62) // unit
-    bad = (raw > high) | (raw < -high)
-    values = np.where(bad, 0, raw) * unit
-    bad |= ~times.in_years(values)
-    if clock.zone != "UTC" and not clock.labels:
-        values, twice = times.to_utc(values, clock.zone)
-        bad = bad if twice is None else bad | twice
-    return np.where(bad, 0, values), bad
-
-
-def _integers(array: Any) -> Any:  # noqa: ANN401 -- pa.Array to numpy
-    return np.frombuffer(array.fill_null(0).buffers()[1], dtype=np.int64)[array.fill_null(0).offset :][: len(array)]
-
-
-def _flags(array: Any) -> Any:  # noqa: ANN401 -- pa.BooleanArray to numpy
-    return np.array(array.to_pylist(), dtype=np.bool_) if array.true_count else np.zeros(len(array), dtype=np.bool_)
-
-
-def _blame(verdicts: dict[int, Bad], bad: Any, array: Any, reason: str, target: str) -> None:  # noqa: ANN401
-    for row in np.flatnonzero(bad):
-        said = shown(str(array[int(row)].as_py()))
-        verdicts.setdefault(
-            int(row), Bad(reason, f"{target} is empty" if reason == "missing_value" else f"{target} {said}")
-        )
-
-
-def _convert(target: str, array: Any, schema: Schema, arrow: Any, recipe: Recipe) -> tuple[Any, Any, str]:  # noqa: ANN401
-    """Return the column in the schema's type, which rows are bad, and the reason they are."""
-    column, kind = schema.column(target), arrow.field(target).type
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    try:
-        if target == "side":
-            return _sides(array, recipe)
-        if pa.types.is_floating(kind):
-            made, bad = _floats(array, nullable=column.nullable)
-            if recipe.price_scale != 1 and target in PRICES:
-                made = pc.divide(made, float(recipe.price_scale))
-            if bad.any():
-                return made, bad, "bad_number"
-        elif pa.types.is_integer(kind):
-            made = array.cast(kind)
-        else:
-            made = array.cast(pa.string())
-    except pa.ArrowException as error:
-        raise LakeError("FORMAT_UNKNOWN", f"column {target} of type {array.type} cannot be {kind}: {error}") from error
-    missing = _flags(made.is_null()) if not column.nullable and made.null_count else np.zeros(len(made), dtype=np.bool_)
-    return made, missing, "missing_value"
-
-
-def _floats(array: Any, *, nullable: bool) -> tuple[Any, Any]:  # noqa: ANN401 -- pa.Array
-    """Return float64 and which rows hold no number; NaN is how data frames write an empty cell."""
-    if pa.types.is_decimal(array.type) or pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        from lake.sources.careful import number
-
-        values: list[float | None] = []
-        bad = np.zeros(len(array), dtype=np.bool_)
-        for row, cell in enumerate(array.to_pylist()):
-            try:
-                values.append(
-                    None if cell in {None, ""} else number("", f"{cell:f}" if isinstance(cell, Decimal) else cell)
-                )
-            except Bad:
-                values.append(None)
-                bad[row] = True
-        return pa.array(values, type=pa.float64()), bad
-    if pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
-        raise pa.ArrowInvalid("not a number")
-    made = pc.if_else(pc.is_nan(wide := array.cast(pa.float64())), None, wide)
-    infinite = pc.fill_null(pc.is_inf(made), False)  # noqa: FBT003 -- Arrow's signature
-    del nullable
-    return made, _flags(infinite)
-
-
-def _sides(array: Any, recipe: Recipe) -> tuple[Any, Any, str]:  # noqa: ANN401 -- pa.Array
-    words = ["" if cell is None else str(cell) for cell in array.to_pylist()]
-    bad = np.array([bool(word) and word not in recipe.sides for word in words], dtype=np.bool_)
-    indices = [{"buy": 0, "sell": 1}.get(recipe.sides.get(word, "")) for word in words]
-    made = pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), pa.array(["buy", "sell"]))
-    return made, bad, "bad_value"
-
-
-def _json(records: Any, row: int) -> str:  # noqa: ANN401 -- pa.RecordBatch
-    cells = {name: _python(records.column(i).slice(row, 1))[0] for i, name in enumerate(records.schema.names)}
-    return json.dumps(cells, default=_text, ensure_ascii=False)[:MAX_RAW]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return value.isoformat() if isinstance(value, dt.time | dt.date) else str(value)
 
 
 def first_rows(path: Path, recipe: Recipe, schema: Schema) -> Batch:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lake.sources.model import Batch, SourceOptions
     from lake.sources.recipe import Recipe
     from lake.sources.sniff import Head
+    from lake.sources.times import TimeColumn
     from schemas.columns import Schema
 
 SCHEMAS: dict[str, Schema] = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
@@ -204,7 +205,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         symbol=options.symbol or told.get("symbol") or draft.groups.get("symbol"),
         exchange=options.exchange or (exchange.upper() if exchange else None),
         time_zone="UTC" if clock.labels else clock.zone,
-        unit=str(clock.text) if clock.kind == "text" else clock.unit,
+        unit=_unit(clock),
         stamp=dialect.stamp if dialect else "open",
         evidence=tuple(draft.evidence),
         warnings=tuple(draft.warnings),
@@ -219,7 +220,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
 def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> tuple[str, Recipe]:
     """Return the period (`trade` or `quote` for ticks) and the recipe it completes."""
     clock = recipe.times[0]
-    draft.evidence.append(f"times in {clock.text or clock.unit}" + (f", {clock.zone}" if clock.kind != "epoch" else ""))
+    draft.evidence.append(f"times in {_unit(clock)}" + (f", {clock.zone}" if clock.kind != "epoch" else ""))
     if draft.asset != "bars":
         return draft.asset.split("/")[1], recipe
     ns = numbers(batch.rows.column(0), np.int64) * 1000
@@ -245,6 +246,12 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
     if draft.dialect is not None and draft.dialect.stamp == "close" and period.fixed_us:
         recipe = replace(recipe, shift_ns=period.fixed_us * 1000)
     return _variant(head, draft, period, asked=bool(asked)), recipe
+
+
+def _unit(clock: TimeColumn) -> str:
+    if clock.kind == "stamp":
+        return "timestamps"
+    return str(clock.text) if clock.kind == "text" else clock.unit
 
 
 def _midnights(recipe: Recipe, draft: Draft, head: Head) -> bool:

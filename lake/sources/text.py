@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import PRICES, parse_carefully
+from lake.sources.careful import PRICES, SIDES, parse_carefully
 from lake.sources.containers import Source
 from lake.sources.model import MAX_RAW, Batch
 from schemas.arrow import arrow_schema
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 _NEWLINE = 10
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is still a record."""
-# Made of buffers: pa.array of a list would import pandas.
-SIDES = pa.Array.from_buffers(
-    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 7], dtype=np.int32)), pa.py_buffer(b"buysell")]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ class TextParser:
 
     def _parse_fast(self, block: TextBlock) -> Batch:
         data = block.data
-        if b"\0" in data or (self._integers and (b"x" in data or b"X" in data)):
+        if b"\0" in data or (self._integers and _maybe_hex(data)):
             raise _Odd  # Arrow reads 0x10 as sixteen
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
         count = table.num_rows
@@ -228,6 +224,11 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
 def numbers(array: Any, kind: type[np.generic]) -> np.ndarray[Any, Any]:  # noqa: ANN401 -- pa.Array
     """Return an array of 8-byte values without nulls as numpy's, without copying (to_numpy would import pandas)."""
     return np.frombuffer(array.buffers()[1], dtype=kind, count=len(array), offset=array.offset * 8)
+
+
+def _maybe_hex(data: bytes) -> bool:
+    # A lone letter is found far faster than a pair, and is mostly absent.
+    return (b"x" in data and b"0x" in data) or (b"X" in data and b"0X" in data)
 
 
 def _one(column: Any) -> Any:  # noqa: ANN401 -- pa.ChunkedArray to pa.Array
