@@ -88,7 +88,17 @@ class ContentHash:
             self._squares += int(hashes.sum(dtype=np.uint64))
 
     def _ranks(self, rows: pa.RecordBatch | pa.Table) -> NDArray[np.uint64]:
-        ts = times(rows)
+        """Number the rows with an id within their ts; 0 for the others."""
+        ids = rows.column("trade_id")
+        if not ids.null_count:
+            return self._numbers(times(rows))
+        ranks = np.zeros(rows.num_rows, np.uint64)
+        present = pc.is_valid(ids).to_numpy(zero_copy_only=False)
+        if present.any():
+            ranks[present] = self._numbers(times(rows)[present])
+        return ranks
+
+    def _numbers(self, ts: NDArray[np.int64]) -> NDArray[np.uint64]:
         index = np.arange(len(ts), dtype=np.int64)
         starts = np.empty(len(ts), dtype=bool)
         starts[0] = True
@@ -189,10 +199,13 @@ def _add_text(sums: NDArray[np.uint64], name: str, column: pa.StringArray, prese
     begin = offsets[:-1].astype(np.int64) - start
     length = np.diff(offsets).astype(np.int64)
     _add_words(sums, name + "#length", 0, length.view(np.uint64), present)
-    for word in range(-(-int(length.max(initial=0)) // 8)):
+    shortest = int(length.min())
+    for word in range(-(-int(length.max()) // 8)):
         left = np.clip(length - 8 * word, 0, 8)
         values = at_byte[np.minimum(begin + 8 * word, len(at_byte) - 1)] & _MASKS[left]
-        _add_words(sums, name, word, values, present)
+        # Only where the text has that word: its hash must not depend on the longest text beside it.
+        has_word = present if shortest > 8 * word else left > 0
+        _add_words(sums, name, word, values, has_word if present is None or has_word is None else has_word & present)
 
 
 _MASKS = np.array([(1 << (8 * k)) - 1 for k in range(9)], dtype=np.uint64)
