@@ -38,7 +38,19 @@ FILE_FACTS = (
     "run_id",
 )
 """What never changes about a file; when it was removed is in the document of the snapshot that removed it."""
-_SERIES_FACTS = ("id", "address", "vendor_symbol", "tick_size", "price_may_be_negative", "time_zone")
+_SERIES_FACTS = (
+    "id",
+    "address",
+    "exchange",
+    "market",
+    "symbol",
+    "type",
+    "period",
+    "vendor_symbol",
+    "tick_size",
+    "price_may_be_negative",
+    "time_zone",
+)
 _RUN_FACTS = ("id", "kind", "command", "started_ns", "pid", "host", "boot_id")
 _SOURCE_FACTS = ("id", "sha256", "name", "path", "bytes", "dialect", "options", "evidence", "fetched_at_ns")
 _LEDGER_FACTS = (

@@ -11,6 +11,7 @@ import errno
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ JOURNAL_MODE = "truncate"
 MIN_BUSY_S = 5.0
 CACHE_KIB = 16_384
 FORK_WAIT_S = 5.0
+BUSY_SLICE_MS = 20
 
 _PRIMARY = 0xFF
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -76,17 +78,37 @@ def roll_back_journal(path: Path) -> None:
         connection.close()
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in one transaction that holds the write lock from its start.
+def begin(connection: sqlite3.Connection, wait_s: float) -> None:
+    """Begin a transaction that holds the write lock from its start.
 
-    A deferred transaction would fail at once, without waiting, when another writer commits between its first read and
-    its first write.
+    A deferred one would fail at once, without waiting, when another writer commits between its first read and its
+    first write. The wait is cut into short ones: left alone SQLite comes to poll ten times a second, and a writer that
+    arrives later, hence polls faster, gets the lock again and again.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SLICE_MS}")
+    patiently(connection, "BEGIN IMMEDIATE", wait_s)
+
+
+def patiently(connection: sqlite3.Connection, statement: str, wait_s: float) -> None:
+    """Run a statement again while other connections are in its way; the last error is raised after `wait_s`."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+        else:
+            return
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, wait_s: float) -> Iterator[None]:
+    """Run the block in one transaction, committed at its end and undone when it raises."""
+    begin(connection, wait_s)
     try:
         yield
-        connection.execute("COMMIT")
+        patiently(connection, "COMMIT", wait_s)
     except BaseException:
         roll_back(connection)
         raise

@@ -143,7 +143,12 @@ def moment_ns(moment: str | dt.datetime) -> int:
             raise LakeError("BAD_DATE", f"{moment!r} is neither a snapshot's number nor a time") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+    return clamp((moment - _EPOCH) // dt.timedelta(microseconds=1) * 1000)
+
+
+def clamp(at_ns: int) -> int:
+    """Return the nearest time that fits 64 bits; these reach from the year 1677 to 2262."""
+    return min(max(at_ns, MIN_NS), MAX_NS)
 
 
 def text_of(at_ns: int) -> str:

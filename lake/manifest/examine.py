@@ -161,7 +161,7 @@ def _file_differences(snapshot: int, found: dict[str, Any], logged: dict[str, An
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 -- a line of a terminal
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _examine_rest(report: ChainReport, last: _Snapshot, commits: list[Entry], unreadable: list[Entry]) -> None:

@@ -29,20 +29,20 @@ def create(config: Config) -> bool:
         connection = open_writer(config.manifest, config.wait_s, create=True)
         try:
             refuse_newer(connection.execute("PRAGMA user_version").fetchone()[0], config.manifest)
-            migrate(Database(connection, execute_plugins=False))
+            migrate(Database(connection, execute_plugins=False), config.wait_s)
         finally:
             connection.close()
         sync_folder(config.manifest.parent)
     return created
 
 
-def migrate(db: Database) -> int:
+def migrate(db: Database, wait_s: float) -> int:
     """Bring the manifest to the newest version in one transaction; return how many steps that took.
 
     Raises:
         LakeError: MANIFEST_DAMAGED when the database is somebody else's.
     """
-    with transaction(db.conn):
+    with transaction(db.conn, wait_s):
         foreign = set(db.table_names()) - {MIGRATIONS.migrations_table}
         if foreign and db.conn.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise LakeError(

@@ -230,10 +230,10 @@ class Manifest:
 
     def plan(self, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int) -> list[FileRow]:
         """Return the files of [start, end) at the snapshot, oldest partition first; None leaves a side open."""
-        start = decode.MIN_NS if start_ns is None else start_ns
-        end = decode.MAX_NS if end_ns is None else end_ns
+        start = decode.MIN_NS if start_ns is None else decode.clamp(start_ns)
+        end = decode.MAX_NS if end_ns is None else decode.clamp(end_ns)
         # No partition is longer than a year, which bounds the walk through the index below as well.
-        reach = max(start - LONGEST_PARTITION_NS, decode.MIN_NS)
+        reach = decode.clamp(start - LONGEST_PARTITION_NS)
         rows = self._rows(PLAN, series=series_id, reach=reach, start=start, end=end, snapshot=snapshot)
         return [decode.file_row(row) for row in rows]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lake.errors import LakeError
 from lake.manifest import connection as connections
 from lake.manifest.chain import digest_of, document
-from lake.manifest.connection import Link, explained, roll_back, transaction
+from lake.manifest.connection import Link, begin, explained, patiently, roll_back, transaction
 from lake.manifest.log import CommitLog, canonical, line_of
 from lake.manifest.record import Parent, Recording, refuse_unbalanced
 from lake.manifest.rows import RunRecord
@@ -51,8 +51,12 @@ class Writer:
         Raises:
             LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE.
         """
+        # Its import takes a second or more: not while the write lock is held.
+        from sqlite_utils import Database
+
         from lake.manifest.query import Manifest
 
+        self._database = Database
         # An older manifest is migrated, and a newer one refused, by the reader's way in.
         Manifest.open(config).close()
         self._config = config
@@ -72,14 +76,17 @@ class Writer:
         """Close the connection."""
         self._link.close()
 
+    def _wrapped(self, connection: sqlite3.Connection) -> Database:
+        return self._database(connection, execute_plugins=False)
+
     # ---- runs
 
     def start_run(self, kind: str, command: str) -> str:
         """Record that a run began, and that runs whose process is gone were interrupted; return its id."""
         run = new_run(kind, command)
-        with explained(self._path), self._link.held() as connection, transaction(connection):
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
             _mark_interrupted(connection, run)
-            _insert_run(connection, run)
+            _insert_run(self._wrapped(connection), run)
         return run.id
 
     def end_run(self, run_id: str, status: RunStatus, error: dict[str, Any] | None = None) -> None:
@@ -88,7 +95,7 @@ class Writer:
         Raises:
             LakeError: UNKNOWN_RUN when it never began.
         """
-        with explained(self._path), self._link.held() as connection, transaction(connection):
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
             _end_run(connection, run_id, status, error)
 
     # ---- snapshots
@@ -108,7 +115,7 @@ class Writer:
         """
         refuse_unbalanced(change)
         with explained(self._path), self._link.held() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            begin(connection, self._wait_s)
             try:
                 snapshot, digest = self._write(connection, change)
             except BaseException:
@@ -119,10 +126,11 @@ class Writer:
 
     def _write(self, connection: sqlite3.Connection, change: Change) -> tuple[int, str]:
         """Write the rows and the log's line; return the snapshot's number and hash."""
+        db = self._wrapped(connection)
         parent = _parent(connection)
         if change.run is not None:
-            _insert_run(connection, change.run)
-        recording = Recording(_database(connection), change, parent)
+            _insert_run(db, change.run)
+        recording = Recording(db, change, parent)
         # Microseconds, as clocks print them, so that the time a user copies back finds the same snapshot.
         now_ns = time.time_ns() // 1000 * 1000
         recording.write(max(now_ns, parent.at_ns + 1000))
@@ -144,32 +152,23 @@ class Writer:
         return recording.snapshot, digest
 
     def _finish(self, connection: sqlite3.Connection, digest: str) -> None:
-        deadline = time.monotonic() + self._wait_s
-        while True:
-            try:
-                connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                if connections.is_busy(error) and connection.in_transaction:
-                    # Readers held on; the transaction is whole and can be tried again.
-                    if time.monotonic() < deadline:
-                        continue
-                    roll_back(connection)
-                    raise
-                if not self._happened(digest):
-                    raise
-            return
+        try:
+            patiently(connection, "COMMIT", self._wait_s)
+        except sqlite3.Error as error:
+            if connections.is_busy(error) and connection.in_transaction:
+                # Readers held on for too long; the transaction is whole, and undone by us.
+                roll_back(connection)
+                raise
+            if not self._happened(digest):
+                raise
 
     def _happened(self, digest: str) -> bool:
         """Look up, on a fresh connection, whether a commit of unknown outcome took place."""
         try:
             self._link.reopen()
-            with self._link.held() as connection:
-                if connection.execute("SELECT 1 FROM snapshots WHERE hash = ?", (digest,)).fetchone() is None:
-                    return False
-                # One more transaction, synced: the end of the journal of the failed one is on disk with it.
-                with transaction(connection):
-                    connection.execute("UPDATE snapshots SET hash = hash WHERE hash = ?", (digest,))
-                return True
+            # Written to and synced once more: the end of the failed commit's journal is on disk with it.
+            with self._link.held() as connection, transaction(connection, self._wait_s):
+                return connection.execute("UPDATE snapshots SET hash = hash WHERE hash = ?", (digest,)).rowcount == 1
         except sqlite3.Error as error:
             message = f"the commit's outcome is unknown: {error}"
             why = "The disk failed while the commit was written; it may or may not have taken place."
@@ -179,7 +178,7 @@ class Writer:
 
     def mark_verified(self, file_ids: Iterable[int], at_ns: int) -> None:
         """Record when files were last found to be as stored."""
-        with explained(self._path), self._link.held() as connection, transaction(connection):
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
             connection.executemany(
                 "UPDATE files SET verified_at_ns = ? WHERE id = ?", ((at_ns, file_id) for file_id in file_ids)
             )
@@ -194,12 +193,6 @@ def new_run(kind: str, command: str) -> RunRecord:
     return RunRecord("".join(letters), kind, command, now_ns, os.getpid(), socket.gethostname(), boot_id)
 
 
-def _database(connection: sqlite3.Connection) -> Database:
-    from sqlite_utils import Database
-
-    return Database(connection, execute_plugins=False)
-
-
 def _parent(connection: sqlite3.Connection) -> Parent:
     row = connection.execute("SELECT id, hash, at_ns, log_end FROM snapshots ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
@@ -207,8 +200,8 @@ def _parent(connection: sqlite3.Connection) -> Parent:
     return Parent(*row)
 
 
-def _insert_run(connection: sqlite3.Connection, run: RunRecord) -> None:
-    _database(connection).table("runs").insert(
+def _insert_run(db: Database, run: RunRecord) -> None:
+    db.table("runs").insert(
         {
             "id": run.id,
             "kind": run.kind,
