@@ -6,7 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,9 @@ from lake.errors import LakeError
 from lake.validate import Rejected, check_sample, split
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
+from schemas.columns import Column, Rule, Schema
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
-
-if TYPE_CHECKING:
-    from schemas.columns import Schema
 
 MINUTE_US = 60_000_000
 NAN, INF = float("nan"), float("inf")
@@ -120,6 +118,13 @@ def test_the_instrument_can_waive_positive_prices_and_nothing_else() -> None:
 def test_from_a_day_up_any_label_goes() -> None:
     batch = rows_of(BARS, BAR | {"ts": 1})
     assert split(batch, BARS, grid_us=None)[1] == []
+
+
+def test_the_grid_is_the_same_for_times_in_nanoseconds() -> None:
+    schema = Schema("paced", 1, (Column("ts", "timestamp_ns"),), rules=(Rule("on_grid", "off_grid", ("ts",)),))
+    batch = rows_of(schema, {"ts": MINUTE_US * 1000}, {"ts": MINUTE_US})
+    _, rejected = split(batch, schema, grid_us=MINUTE_US)
+    assert [(row.index, row.reason) for row in rejected] == [(1, "off_grid")]
 
 
 def test_a_clean_batch_comes_back_itself() -> None:
