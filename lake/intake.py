@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,9 @@ class Settled:
     own: Counts
     """What was counted before the merge: rows of the source that gave way to later ones of it."""
     proven: tuple[int, ...] = ()
-    """Stored bars of doubt that this source repeats, in nanoseconds."""
+    """Opens, in nanoseconds, of stored bars that were in doubt until this source repeated them."""
+    unproven: tuple[int, ...] = ()
+    """Opens of bars that may be unfinished."""
     rewrites: bool = False
     """Whether stored rows may have gone."""
 
@@ -141,6 +144,8 @@ class Intake:
         self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
         self.keep_stored: Callable[[pa.Table], pa.Table] | None = None
         """Which stored rows go into a merge; all of them unless set."""
+        self.doubt_ns: int | None = None
+        """The open of the source's last bar, when nothing shows that it was over; set before `settle`."""
         self.first: int | None = None
         self.last: int | None = None
 
@@ -288,6 +293,14 @@ class Intake:
                 emptied.append(live)
         return emptied
 
+    def close(self) -> None:
+        """Wait for the workers and let go of files that will not be finished; for a run that fails, too."""
+        for part in [*self._open.values(), *(p for parts in self._closed.values() for p in parts)]:
+            if part.pending is not None:
+                wait([part.pending])
+            if part.writer is not None:
+                part.writer.abandon()
+
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     def settle(self) -> list[Settled]:
@@ -318,7 +331,8 @@ class Intake:
         total.add(counts)
         if live is None and len(runs) == 1 and runs[0].file is not None:
             total.new += runs[0].file.rows
-            return Settled(partition, runs[0].file, None, total, runs, counts)
+            unproven = () if self._doubt(partition) is None else (self._doubt(partition),)
+            return Settled(partition, runs[0].file, None, total, runs, counts, unproven=unproven)
         stored: Stream = tuple if live is None else lambda: self._survivors(live)
         source: list[Stream] = [functools.partial(run.rows, self._schema) for run in runs]
         writer = self._writer(partition)
@@ -334,17 +348,43 @@ class Intake:
         if staged is None:
             writer.abandon()
         total.add(found)
-        return Settled(partition, staged, live, total, runs, counts, _repeats(source, live), rewrites=rewrites)
+        proven, unproven = self._doubts(partition, source, live)
+        return Settled(partition, staged, live, total, runs, counts, proven, unproven, rewrites)
 
     def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
         for table in stored_rows(self._data / live.path, self._schema):
             yield table if self.keep_stored is None else self.keep_stored(table)
 
+    def _doubt(self, partition: Partition) -> int | None:
+        doubt = self.doubt_ns
+        return doubt if doubt is not None and partition.start_ns <= doubt < partition.end_ns else None
 
-def _repeats(source: list[Stream], live: FileRow | None) -> tuple[int, ...]:
-    """Return the doubtful stored bars that the runs have too."""
-    if live is None or not live.unproven:
-        return ()
-    scale = layout.NS_PER["us"]
-    seen = {int(t) * scale for stream in source for table in stream() for t in rows.times(table)}
-    return tuple(t for t in live.unproven if t in seen)
+    def _doubts(
+        self, partition: Partition, source: list[Stream], live: FileRow | None
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Settle which bars are beyond doubt now, and which are in doubt.
+
+        A bar in doubt is proven when another source has it too: as a bar that is not its last, or with equal values.
+        """
+        doubt, before = self._doubt(partition), () if live is None else live.unproven
+        if doubt is None and not before:
+            return (), ()
+        repeated = live is not None and doubt is not None and self._equal_at(doubt, source, live)
+        scale = layout.NS_PER[self._unit]
+        seen = (
+            {int(t) * scale for stream in source for table in stream() for t in rows.times(table)} if before else set()
+        )
+        proven = tuple(t for t in before if t in seen and (t != doubt or repeated))
+        unproven = {*before, *([] if doubt is None or repeated else [doubt])} - set(proven)
+        return proven, tuple(sorted(unproven))
+
+    def _equal_at(self, ts_ns: int, source: list[Stream], live: FileRow) -> bool:
+        """Whether the source has at a time just what is stored there."""
+        ts = ts_ns // layout.NS_PER[self._unit]
+
+        def at(table: pa.Table) -> pa.Table:
+            return table.filter(pa.array(rows.times(table) == ts))
+
+        stored = pa.concat_tables([at(t) for t in self._survivors(live)])
+        new = pa.concat_tables([at(t) for stream in source for t in stream()])
+        return stored.num_rows == new.num_rows and bool(rows.equal_rows(stored, new, stored.column_names).all())

@@ -61,8 +61,6 @@ class Delivery:
     schema: Schema
     intake: Intake
     settled: list[Settled]
-    unproven_ns: int | None = None
-    """The open of a last bar that may be unfinished."""
     removed: list[FileRow] = field(default_factory=list)
     """Live files to go without a successor."""
     before_commit: Callable[[], None] = lambda: None
@@ -131,18 +129,15 @@ def _fill(change: Change, delivery: Delivery) -> None:
     change.corrected += [(address, f.partition) for f in delivery.removed]
     change.removed = [f.id for f in delivery.removed]
     for s in delivery.settled:
-        doubts = set(s.replaces.unproven if s.replaces else ()) - set(s.proven)
         for ts in s.proven:
             detail = f"the bar at {ts} was repeated by a later source"
             change.checks.append(CheckRecord(address, s.partition.label, "bar_complete", passed=True, detail=detail))
         if s.staged is None:
             continue
-        if delivery.unproven_ns is not None and s.partition.start_ns <= delivery.unproven_ns < s.partition.end_ns:
-            doubts.add(delivery.unproven_ns)
-        change.files.append(_new_file(s, s.staged, version, tuple(sorted(doubts))))
+        change.files.append(_new_file(s, s.staged, version))
 
 
-def _new_file(settled: Settled, staged: StagedFile, schema_version: int, unproven: tuple[int, ...]) -> NewFile:
+def _new_file(settled: Settled, staged: StagedFile, schema_version: int) -> NewFile:
     return NewFile(
         address=staged.address,
         partition=settled.partition.label,
@@ -156,7 +151,7 @@ def _new_file(settled: Settled, staged: StagedFile, schema_version: int, unprove
         sha256=staged.sha256,
         content_hash=staged.content_hash,
         schema_version=schema_version,
-        unproven=unproven,
+        unproven=settled.unproven,
         replaces=settled.replaces.id if settled.replaces else None,
     )
 
@@ -274,12 +269,14 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
                     pool=pool,
                     budget=config.memory_mb * 1_000_000 // 2,
                 )
-                read = _take_in(
-                    intake, data, schema, address, waive=series is not None and series.price_may_be_negative
-                )
-                removed = _prepare(intake, schema, live, mode, address)
-                delivery = Delivery(address, schema, intake, intake.settle(), removed=removed)
-                return _deliver(config, writer, delivery, run_id, read, message)
+                try:
+                    waive = series is not None and series.price_may_be_negative
+                    read = _take_in(intake, data, schema, address, waive=waive)
+                    removed = _prepare(intake, schema, live, mode, address)
+                    delivery = Delivery(address, schema, intake, intake.settle(), removed=removed)
+                    return _deliver(config, writer, delivery, run_id, read, message)
+                finally:
+                    intake.close()
         finally:
             staging.close()
 

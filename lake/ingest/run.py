@@ -136,18 +136,18 @@ class _File:
         self._refuse_other_case(series)
         staging = files.Staging(self._config.data, run_id)
         quarantine = Quarantine(staging.folder)
+        intake = Intake(
+            staging=staging,
+            data=self._config.data,
+            address=self._address,
+            schema=self._plan.schema,
+            run_id=run_id,
+            live=live,
+            on_conflict=self._request.on_conflict,
+            pool=self._pool,
+            budget=self._config.memory_mb * 1_000_000 // 2,
+        )
         try:
-            intake = Intake(
-                staging=staging,
-                data=self._config.data,
-                address=self._address,
-                schema=self._plan.schema,
-                run_id=run_id,
-                live=live,
-                on_conflict=self._request.on_conflict,
-                pool=self._pool,
-                budget=self._config.memory_mb * 1_000_000 // 2,
-            )
             reading = Reading(
                 self._plan,
                 self._options,
@@ -159,14 +159,15 @@ class _File:
             )
             digest = reading.into(intake, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
-            outcome = _Outcome(digest, reading, intake, writing.Delivery(
-                self._address, self._plan.schema, intake, intake.settle(), self._unproven(intake)
-            ))  # fmt: skip
+            intake.doubt_ns = self._unproven(intake)
+            delivery = writing.Delivery(self._address, self._plan.schema, intake, intake.settle())
+            outcome = _Outcome(digest, reading, intake, delivery)
             if writer is None:
                 return self._report(outcome, "dry_run", None)
             self._tell("commit", reading)
             return self._commit(writer, run_id, outcome, quarantine)
         finally:
+            intake.close()
             quarantine.close()
             staging.close()
 
