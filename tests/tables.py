@@ -83,17 +83,15 @@ def merged(
     """Merge one source into a partition's stored rows as the design says it, row by row; return rows and counts."""
     stored, source = clean(stored), clean(source)
     counts: Counter[str] = Counter()
-    last: dict[Hashable, int] = {}
-    dropped: set[int] = set()
+    last = {key: i for i, row in enumerate(source) if (key := _key(schema, row)) is not None}
+    kept = []
     for i, row in enumerate(source):  # inside one source the last line of a key wins
-        key = _key(schema, row)
-        if key is None:
-            continue
-        if key in last:
-            counts["identical" if source[last[key]] == row else "superseded"] += 1
-            dropped.add(last[key])
-        last[key] = i
-    source = sorted((row for i, row in enumerate(source) if i not in dropped), key=lambda row: row["ts"])
+        winner = last.get(_key(schema, row), i)
+        if winner == i:
+            kept.append(row)
+        else:
+            counts["identical" if source[winner] == row else "superseded"] += 1
+    source = sorted(kept, key=lambda row: row["ts"])
     held = {key: row for row in stored if (key := _key(schema, row)) is not None}
     for row in list(source):  # a key that is stored under another ts moves, or stays
         old = held.get(_key(schema, row)) if _key(schema, row) is not None else None

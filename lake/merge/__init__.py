@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import rows
-from lake.errors import LakeError
-from lake.merge.ids import Drops, id_drops, id_keys, repeated_ids, same_ids
+from lake.merge.ids import Drops, id_drops, id_keys, refused, repeated_ids, same_ids
 from lake.merge.model import Counts, OnConflict, keyed_by_id
 from lake.merge.windows import windows
 
@@ -128,17 +127,8 @@ def merge(
         right = [drops.apply(i, t, seen) for i, t in enumerate(tables[1:], 1)]
         merged, counts = _merge_window(left, _concat(right, left), schema, on_conflict)
         total.add(counts)
-        if on_conflict == "fail" and total.corrected:
-            raise _conflict(schema, left)
         emit(merged)
     return total
-
-
-def _conflict(schema: Schema, stored: pa.Table) -> LakeError:
-    first = stored.column("ts")[0].as_py() if stored.num_rows else None
-    return LakeError(
-        "CONFLICT", f"rows of {schema.name} differ from those stored", where=f"near {first}" if first else ""
-    )
 
 
 def _concat(tables: list[pa.Table], like: pa.Table) -> pa.Table:
@@ -169,6 +159,8 @@ def _merge_window(
     differing = int((~same).sum())
     if differing and keyed_by_id(schema):
         same_ids(source.filter(pa.array(found)).filter(pa.array(~same)), stored.take(pa.array(old[~same])))
+    if differing and on_conflict == "fail":
+        raise refused(stored.slice(int(old[~same][0]), 1))
     if on_conflict == "keep":
         counts.superseded += differing
     else:

@@ -53,6 +53,13 @@ def same_ids(a: pa.Table, b: pa.Table) -> None:
         raise LakeError("UNEXPECTED", msg, fix=["ingest the source in smaller pieces and report this"])
 
 
+def refused(stored: pa.Table) -> LakeError:
+    """Return the error for a stored row, the first of the table, that would change although that was refused."""
+    row = {name: stored.column(name)[0] for name in ("ts", "trade_id") if name in stored.column_names}
+    where = " ".join(f"{name} {value.cast(pa.string()).as_py()}" for name, value in row.items() if value.is_valid)
+    return LakeError("CONFLICT", "a row differs from the one stored under the same key", where=where)
+
+
 @dataclass(slots=True)
 class Drops:
     """Rows that leave their stream before the windows are merged: by stream, row numbers in stream order."""
@@ -80,7 +87,11 @@ def id_drops(
     on_conflict: OnConflict,
     total: Counts,
 ) -> Drops:
-    """Find the rows with an id that comes again in the source, or is stored under another ts."""
+    """Find the rows with an id that comes again in the source, or is stored under another ts.
+
+    Raises:
+        LakeError: CONFLICT, when `on_conflict` is fail and a stored row would move.
+    """
     columns = ["ts", "trade_id"]
     streams = [_IdColumn.read(s(), columns) for s in [stored, *source]]
     drops: dict[int, list[NDArray[np.int64]]] = {}
@@ -106,6 +117,8 @@ def id_drops(
     old_rows = np.flatnonzero(hit)
     new_rows = order[at[old_rows]]
     moved = old.ts[old_rows] != new.ts[new_rows]
+    if moved.any() and on_conflict == "fail":
+        raise refused(_pick([stored], old_rows[moved][:1], streams[:1]))
     if moved.any():
         count = int(moved.sum())
         if on_conflict == "keep":
@@ -133,6 +146,8 @@ class _IdColumn:
 
     @classmethod
     def join(cls, columns: list[_IdColumn]) -> _IdColumn:
+        if not columns:
+            return cls.read((), [])
         return cls(np.concatenate([c.keys for c in columns]), np.concatenate([c.ts for c in columns]))
 
 
