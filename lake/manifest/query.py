@@ -48,17 +48,17 @@ PLAN = f"""SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot 
     UNION ALL SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
         AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
     ORDER BY part_start_ns"""
-VISIBLE = f"""(SELECT {_FILES} FROM files WHERE to_snapshot IS NULL AND from_snapshot <= :snapshot
-    UNION ALL SELECT {_FILES} FROM files WHERE to_snapshot > :snapshot AND from_snapshot <= :snapshot)"""
 _HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot IS NULL
         AND from_snapshot <= :snapshot)
     OR EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot > :snapshot
         AND from_snapshot <= :snapshot))"""
-LISTING = f"""SELECT address, min(first_ns), max(last_ns), sum(rows), sum(bytes), count(*), group_concat(DISTINCT tier),
-        max(from_snapshot), CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
+LISTING = """SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes), count(*),
+        group_concat(DISTINCT tier), max(from_snapshot),
+        CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
         min(part_start_ns), max(part_end_ns), sum(part_end_ns - part_start_ns)
-    FROM series JOIN {VISIBLE} AS visible ON visible.series_id = series.id
-    WHERE %s GROUP BY series.id ORDER BY exchange, market, symbol, type, period"""
+    FROM (SELECT * FROM files WHERE series_id = :series AND to_snapshot IS NULL AND from_snapshot <= :snapshot
+        UNION ALL SELECT * FROM files
+            WHERE series_id = :series AND to_snapshot > :snapshot AND from_snapshot <= :snapshot)"""
 HISTORY = """SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
         (SELECT count(DISTINCT series_id) FROM (SELECT series_id FROM files WHERE from_snapshot = snapshots.id
             UNION ALL SELECT series_id FROM files WHERE to_snapshot = snapshots.id
@@ -75,8 +75,9 @@ HISTORY = """SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
     FROM snapshots LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
     WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""
 _OF_SERIES = """snapshots.id IN (
-    SELECT from_snapshot FROM files WHERE series_id = :series
-    UNION SELECT to_snapshot FROM files WHERE series_id = :series
+    SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NULL
+    UNION SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
+    UNION SELECT to_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
     UNION SELECT snapshot FROM ingests WHERE id IN (
         SELECT ingest_id FROM ingest_partitions WHERE series_id = :series))"""
 
@@ -272,7 +273,17 @@ class Manifest:
         """Return what each series holds at the snapshot; filters as for `series`."""
         where, parameters = decode.filters(exchange, market, symbol, type, period)
         at = self.snapshot() if snapshot is None else snapshot
-        return [decode.list_row(row) for row in self._rows(LISTING % where, snapshot=at, **parameters)]
+        chosen = f"SELECT series.id, address FROM series WHERE {where} ORDER BY exchange, market, symbol, type, period"
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            return [
+                row
+                for series, address in connection.execute(chosen, parameters).fetchall()
+                for row in connection.execute(LISTING, {"series": series, "address": address, "snapshot": at})
+            ]
+
+        # A series without files adds up to a row of nulls.
+        return [decode.list_row(row) for row in self._read(work) if row[1] is not None]
 
     # ---- provenance
 
