@@ -199,9 +199,13 @@ class Link:
                 self._connection = self._opener()
             yield self._connection
 
+    def is_ours(self) -> bool:
+        """Whether this is the process that made the link."""
+        return os.getpid() == self._pid
+
     def refuse_other_process(self) -> None:
         """Raise FORKED in any process but the one that made the link."""
-        if os.getpid() != self._pid:
+        if not self.is_ours():
             raise LakeError("FORKED", f"the lake was opened by process {self._pid} and is used in {os.getpid()}")
 
     def reopen(self) -> None:
@@ -213,7 +217,7 @@ class Link:
 
     def close(self) -> None:
         """Close for good; in a forked child this touches nothing of the parent's."""
-        if os.getpid() != self._pid:
+        if not self.is_ours():
             return
         with self._lock:
             self._closed = True

@@ -119,7 +119,9 @@ class Writer:
             try:
                 snapshot, digest = self._write(connection, change)
             except BaseException:
-                roll_back(connection)
+                # In a child that was forked in here the transaction is its parent's, who goes on with it.
+                if self._link.is_ours():
+                    roll_back(connection)
                 raise
             self._finish(connection, digest)
         return snapshot
