@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.keys import Address, Partition, decode, encode, normalise
@@ -32,21 +32,23 @@ def accepted(name: str) -> str:
         raise
 
 
-NAMES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=10).map(lambda text: f"{text}X")
+PRINTABLE = st.characters(exclude_categories=["C"])
+NAMES = st.text(PRINTABLE, min_size=1, max_size=10).map(lambda text: f"{text}X")
 
 
+@settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 @example("BTC/USDT:USDT", "BTC_USDT_USDT")
 @example("A%2FB", "A/B")
 @example("~", "%7E")
 def test_encoding_is_injective_and_undone_by_decoding(one: str, other: str) -> None:
-    assume(not any("\ud800" <= c <= "\udfff" for c in one + other))
     assert decode(encode(one)) == one
     assert (encode(one) == encode(other)) == (one == other)
     assert re.fullmatch(r"[A-Za-z0-9._%-]*", encode(one))
 
 
-@given(ANY_TEXT)
+@settings(deadline=None)
+@given(st.text(PRINTABLE, min_size=1, max_size=12))
 @example("ΐ")  # its upper case is a decomposed sequence
 @example("ŉ")
 @example(" btc ")
@@ -59,6 +61,7 @@ def test_a_name_once_accepted_stays_as_it_is_and_is_one_safe_folder(name: str) -
     assert len(component.encode()) <= 120
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, NAMES, PERIODS)
 @example("kraken", "spot", "BTC/USDT:USDT", "1m-bid")
 def test_an_address_is_read_back_from_its_text(exchange: str, market: str, symbol: str, period: str) -> None:
@@ -103,12 +106,14 @@ def test_awkward_names_stay_inside_their_folder(name: str) -> None:
     assert Address.parse(str(address)) == address
 
 
+@settings(deadline=None)
 @given(PERIODS)
 def test_a_period_is_read_back_from_its_text(text: str) -> None:
     period = Period.parse(text)
     assert Period.parse(str(period)) == period
 
 
+@settings(deadline=None)
 @given(PERIODS, PERIODS)
 @example("60m", "1h")
 @example("1440m", "1d")
@@ -119,6 +124,7 @@ def test_fixed_periods_of_one_length_have_one_name(one: str, other: str) -> None
     assert same == (str(a) == str(b))
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(["day", "month", "year"]))
 @example(dt.date(2024, 2, 29), "day")
 @example(dt.date(2023, 12, 31), "month")
