@@ -127,7 +127,8 @@ def merge(
         right = [drops.apply(i, t, seen) for i, t in enumerate(tables[1:], 1)]
         merged, counts = _merge_window(left, _concat(right, left), schema, on_conflict)
         total.add(counts)
-        emit(merged)
+        if merged.num_rows:
+            emit(merged)
     return total
 
 
