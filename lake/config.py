@@ -52,7 +52,7 @@ class Config:
         return self.data / "_log" / "commits.jsonl"
 
 
-def locate(  # noqa: PLR0913 -- one keyword a setting
+def locate(
     root: str | Path | None = None,
     *,
     data_root: str | Path | None = None,
