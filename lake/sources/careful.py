@@ -98,6 +98,8 @@ def text_of(raw: bytes) -> str:
 
 def _records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, text) of each line that is not empty; a lone carriage return ends a line too."""
+    if not data.strip(b"\r\n"):
+        return
     for part in data.split(b"\n"):
         for piece in part.split(b"\r") if b"\r" in part else (part,):
             if piece:

@@ -83,6 +83,18 @@ class _File:
         else:
             yield from reader
 
+    def first(self, columns: list[int]) -> Any:  # noqa: ANN401 -- pa.RecordBatch
+        """Return the first HEAD_ROWS records, or what there is, as one batch."""
+        found, count = [], 0
+        for batch in self.batches(columns):
+            found.append(batch.slice(0, HEAD_ROWS - count))
+            count += len(found[-1])
+            if count >= HEAD_ROWS:
+                break
+        schema = pa.schema([self.schema.field(place) for place in columns])
+        batches = pa.Table.from_batches(found, found[0].schema if found else schema).combine_chunks().to_batches()
+        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema)
+
     def close(self) -> None:
         """Close the file."""
         self._source.close()
@@ -134,12 +146,11 @@ def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, 
 def _recipe(draft: Draft, head: Head, file: _File) -> Recipe:
     """Return the recipe; its column numbers are places in the file's schema."""
     places = sorted(set(draft.targets.values()))
-    batch = next(file.batches(places), None)
-    if batch is None or not len(batch):
+    batch = file.first(places)
+    if not len(batch):
         raise LakeError(
             "FORMAT_UNKNOWN", f"{head.path.name} has columns and no rows", fix=["nothing is there to ingest"]
         )
-    batch = batch.slice(0, HEAD_ROWS)
     texts = [[("" if v is None else str(v)) for v in python_values(batch.column(i))] for i in range(len(places))]
     rows = list(zip(*texts, strict=True))
     inside = {target: places.index(place) for target, place in draft.targets.items()}
@@ -184,8 +195,8 @@ def first_rows(path: Path, recipe: Recipe, schema: Schema) -> Batch:
     """Parse the first records of a source."""
     file = _File(path, recipe.kind)
     try:
-        batch = next(file.batches([int(name) for name in recipe.names]))
-        return ColumnarParser(recipe, schema).parse(ColumnarBlock(batch.slice(0, HEAD_ROWS), 1))
+        batch = file.first([int(name) for name in recipe.names])
+        return ColumnarParser(recipe, schema).parse(ColumnarBlock(batch, 1))
     finally:
         file.close()
 

@@ -153,7 +153,7 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
     value = float(cell)
     if dialect.time == "day":
         return 0 <= value < times.DAY_NS // 10**6
-    unit = times.unit_of(int(value))
+    unit = times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9
 

@@ -41,6 +41,8 @@ class Recipe:
     times: tuple[TimeColumn, ...]
     fields: dict[str, int]
     sides: dict[str, str] = field(default_factory=dict)
+    pointed: frozenset[str] = frozenset()
+    """Targets that are counts but are written with a decimal point (795.0)."""
     price_scale: int = 1
     shift_ns: int = 0
     constants: tuple[Constant, ...] = ()

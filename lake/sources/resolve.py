@@ -61,6 +61,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         times=tuple(clocks),
         fields=fields,
         sides=dict(sides_of(draft)),
+        pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         price_scale=draft.price_scale,
         constants=tuple(constants(draft, rows)),
         skips=tuple(skips),
@@ -134,7 +135,7 @@ def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> 
         return TimeColumn(target, columns, "text", text=form)
     numbers = [sample for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]
     if len(numbers) * 2 > len(samples):
-        units = Counter(times.unit_of(int(float(number))) for number in numbers)
+        units = Counter(times.unit_of(float(number)) for number in numbers)
         unit = units.most_common(1)[0][0]
         return TimeColumn(target, columns, "epoch", unit, fraction=any("." in number for number in numbers))
     try:

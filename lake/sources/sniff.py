@@ -137,7 +137,7 @@ def _text_head(path: Path, size: int, container: Container, member: Member, data
 def _decode(path: Path, data: bytes) -> tuple[str, str]:
     encoding = next((name for mark, name in _UNICODE.items() if data.startswith(mark)), "utf-8")
     if encoding == "utf-8":
-        if data.count(b"\0") * 100 > len(data):
+        if b"\0" in data.split(b"\n", 1)[0] or data.count(b"\0") * 4 > len(data):
             raise _unknown(path, "binary, or UTF-16 without a byte order mark")
         return encoding, data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     try:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
 
 _NEWLINE = 10
+_EXACT = 1 << 53
+"""Up to here every whole number is a float64."""
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is still a record."""
 
@@ -79,7 +81,9 @@ class TextParser:
                 types[names[position]] = _time_type(column)
         for target, position in recipe.fields.items():
             kind = self.arrow.field(target).type
-            types[names[position]] = pa.bool_() if target == "side" else kind
+            types[names[position]] = (
+                pa.bool_() if target == "side" else pa.float64() if target in recipe.pointed else kind
+            )
         for position in [*(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
@@ -124,6 +128,10 @@ class TextParser:
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
         if not np.isfinite(values).all():
             raise _Odd
+        if target in self.recipe.pointed:
+            if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
+                raise _Odd
+            return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
         if self.recipe.price_scale == 1 or target not in PRICES:
             return array
         if nulls or (values != np.floor(values)).any():

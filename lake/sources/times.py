@@ -77,7 +77,7 @@ class TimeColumn:
     labels: bool = False
 
 
-def unit_of(value: int) -> Unit:
+def unit_of(value: float) -> Unit:
     """Return the unit whose magnitude an epoch has: from 1e17 ns, from 1e14 us, from 1e11 ms, else s."""
     for unit in ("ns", "us", "ms"):
         if abs(value) >= _FLOOR[unit]:

@@ -11,6 +11,9 @@ import pytest
 
 from lake.errors import LakeError
 from lake.sources import SourceOptions, detect
+from lake.sources.careful import parse_carefully
+from lake.sources.text import TextReader
+from schemas.arrow import arrow_schema
 from tests.source_files import Whole, read
 
 if TYPE_CHECKING:
@@ -113,6 +116,25 @@ def test_small_blocks_give_the_same_rows_and_lines(vendor_data: Path, file: str)
     assert pieces.sha256 == whole.sha256
     last = pieces.batches[-1]
     assert last.locate(last.rows.num_rows - 1) == whole.batches[-1].locate(whole.batches[-1].rows.num_rows - 1)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_careful_way_reads_what_the_fast_way_reads(vendor_data: Path, file: str) -> None:
+    plan = detect(vendor_data / file, SourceOptions())
+    if plan.recipe.kind != "text":
+        pytest.skip("Arrow files have one way only")
+    reader = TextReader(plan, block_bytes=200_000)
+    fast = 0
+    for block in reader.blocks():
+        careful = parse_carefully(
+            plan.recipe, plan.schema, arrow_schema(plan.schema, identity=False), block.data, block.line
+        )
+        batch = reader.parse(block)
+        same = batch.rows.equals(careful.rows)
+        assert same
+        fast += batch.locate.__module__ == "lake.sources.text"
+    reader.close()
+    assert fast, "no block took the fast way"
 
 
 @pytest.mark.parametrize("file", NOT_READ_AS_SOMETHING_ELSE)

@@ -1,0 +1,61 @@
+"""The declarations themselves: what is written in the table must be true of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lake.sources.dialects import DIALECTS, Dialect
+from lake.sources.relations import RELATIONS
+from lake.sources.times import zone
+from schemas.bars import BARS
+from schemas.periods import Period
+from schemas.ticks import QUOTES, TRADES
+from tests.conftest import REPO, VENDOR_DATA
+
+SCHEMAS = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
+EXTRA = {"ts.date", "ts.time", "symbol", "period"}
+
+
+@pytest.fixture(params=DIALECTS.values(), ids=list(DIALECTS))
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    declared: Dialect = request.param
+    return declared
+
+
+def test_every_target_is_a_column_of_the_schema(dialect: Dialect) -> None:
+    targets = {target for target in (*dialect.columns, *dialect.by_name.values()) if target}
+    assert targets <= {*SCHEMAS[dialect.asset].names, *EXTRA}
+    assert {"ts"} <= targets or {"ts.date", "ts.time"} <= targets
+
+
+def test_every_needed_column_is_there(dialect: Dialect) -> None:
+    needed = {column.name for column in SCHEMAS[dialect.asset].columns if not column.nullable}
+    needed -= {"ts", "exchange", "market", "symbol"}
+    assert needed <= {*dialect.columns, *dialect.by_name.values()}
+
+
+def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
+    assert set(dialect.relations) <= set(RELATIONS)
+    for word in dialect.periods.values():
+        Period.parse(word)
+    for name in [dialect.zone, *(place.zone for place in dialect.places.values())]:
+        if name:
+            zone(name)
+    for pattern in (dialect.file, dialect.folder, dialect.member):
+        re.compile(pattern)
+
+
+def test_headers_are_as_wide_as_the_columns(dialect: Dialect) -> None:
+    assert all(len(header) == len(dialect.columns) for header in dialect.headers)
+    assert (dialect.header == "never") == (not dialect.headers and not dialect.by_name)
+    assert dialect.optional < max(1, len(dialect.columns))
+
+
+def test_it_quotes_its_vendor_and_names_a_sample_that_exists(dialect: Dialect) -> None:
+    assert len(dialect.vendor) > 20
+    if dialect.sample.startswith("tests/"):
+        assert (REPO / dialect.sample).is_file()
+    elif VENDOR_DATA.is_dir():
+        assert list(VENDOR_DATA.rglob(dialect.sample))
