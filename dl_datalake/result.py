@@ -105,14 +105,17 @@ class Result:
 
     def tail(self, rows: int = 5) -> pa.Table:
         """Return the last rows; only the files they lie in are opened."""
+        if rows <= 0:
+            return self.schema.empty_table()
         kept = self.schema.empty_table()
         ending = copy(self._scan)
         for place in range(len(self._scan.plan) - 1, -1, -1):
             ending.plan = self._scan.plan[place : place + 1]
             last: list[pa.RecordBatch] = []
-            for batch in ending.batches(max(rows, 1)):
-                # Two batches always hold the last rows: each but the last of a row group is full.
-                last = [*last[-2:], batch]
+            for batch in ending.batches():
+                last.append(batch)
+                while sum(held.num_rows for held in last[1:]) >= rows:
+                    last.pop(0)
             found = _table(self.schema, last)
             kept = _table(self.schema, [*found.to_batches(), *kept.to_batches()])
             kept = kept.slice(max(0, kept.num_rows - rows))

@@ -193,7 +193,7 @@ def _file_data(file: FileRow) -> dict[str, object]:
         "first": format_ns(file.first_ns),
         "last": format_ns(file.last_ns),
         "sha256": f"sha256:{file.sha256}",
-        "content_hash": f"sha256:{file.content_hash}",
+        "content_hash": file.content_hash,
         "tier": file.tier,
         "snapshot": file.from_snapshot,
         "verified_at": _time(file.verified_at_ns),

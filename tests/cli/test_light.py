@@ -1,0 +1,70 @@
+"""Light commands stay light: what they import, and what that costs beside an empty Typer program."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench import process
+from tests.bench.process import clean_environment
+from tests.runs import BTCUSDT, REPO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ("pandas", "pyarrow", "numpy", "pandera", "prefect", "sqlite_utils", "pydantic", "rich", "duckdb")
+PROBE = f"""
+import sys
+from dl_datalake.cli import run
+status = run(sys.argv[1:])
+print("loaded", *[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+sys.exit(status)
+"""
+LIGHT = (
+    ("--help",),
+    ("list",),
+    ("list", "--json", "--symbol", "BTC*", "--wait", "5"),
+    ("history",),
+    ("history", BTCUSDT, "--limit", "3"),
+    ("assets", "list"),
+    ("assets", "show", "bars/1m"),
+    ("quarantine", "list"),
+    ("doctor",),
+    ("version",),
+    ("show", BTCUSDT),
+)
+BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef hello() -> None: print('hello')\napp()"
+
+
+@pytest.mark.parametrize("words", LIGHT, ids=" ".join)
+def test_light_command_imports_nothing_heavy(lake: Path, words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words],
+        cwd=REPO,
+        env=os.environ | {"DL_ROOT": str(lake)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].split() == ["loaded"]
+
+
+def cost(*command: str, root: Path) -> tuple[float, float]:
+    """Return CPU seconds, the median of five runs, and the most megabytes one of them held."""
+    environment = clean_environment(REPO) | {"DL_ROOT": str(root)}
+    runs = [process.run([sys.executable, *command], cwd=root, env=environment) for _ in range(5)]
+    return statistics.median(run.cpu_s for run in runs), max(run.rss_mib for run in runs) * 2**20 / 1e6
+
+
+def test_light_commands_cost_at_most_two_empty_programs_and_30_mb(lake: Path) -> None:
+    bare, _ = cost("-c", BARE, root=lake)
+    for words in (["--help"], ["list"]):
+        seconds, megabytes = cost("-m", "dl_datalake.cli", *words, root=lake)
+        assert seconds <= 2 * bare
+        assert megabytes <= 30
