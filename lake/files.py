@@ -14,7 +14,7 @@ import itertools
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from schemas.columns import Schema
@@ -83,11 +83,12 @@ class Staging:
         base = data / layout.STAGING
         try:
             base.mkdir(parents=True, exist_ok=True)
-            sweep(base)
-            self.folder = base / run_id
-            self.folder.mkdir()
-            self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            with _gate(base):
+                sweep(base)
+                self.folder = base / run_id
+                self.folder.mkdir()
+                self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
         except OSError as error:
             raise storage_error(error, base) from error
         self._numbers = itertools.count()
@@ -103,16 +104,30 @@ class Staging:
             os.close(self._lock)
 
 
+@contextmanager
+def _gate(base: Path) -> Iterator[None]:
+    """Let one run at a time sweep and make its folder, so that a folder without a lock is known to be dead."""
+    gate = os.open(base / ".gate", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(gate)
+
+
 def sweep(base: Path) -> None:
-    """Remove the staging folders whose run is dead: the kernel let go of their lock."""
+    """Remove the staging folders whose run is dead: it has no lock, or the kernel let go of it."""
     for folder in base.iterdir():
+        if not folder.is_dir():
+            continue
         try:
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue  # being made, or being removed, by its owner
+        except FileNotFoundError:
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             continue
         else:
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,9 +142,12 @@ class _HashingFile:
         self._file = path.open("xb", buffering=1 << 17)
         self.hash = hashlib.sha256()
         self.bytes = 0
+        self.abandoned = False
 
     def write(self, data: bytes) -> int:
         view = memoryview(data)
+        if self.abandoned:
+            return view.nbytes
         self.hash.update(view)
         self.bytes += view.nbytes
         return self._file.write(view)
@@ -168,13 +186,21 @@ class FileWriter:
         self._first = self._last = 0
 
     def write(self, table: pa.Table) -> None:
-        """Add rows (the schema's columns without the identity ones) behind those already written."""
+        """Add rows (the schema's columns without the identity ones) behind those already written.
+
+        Raises:
+            LakeError: DISK_FULL, STORAGE.
+        """
         if not table.num_rows:
             return
         self._held.append(table)
         self._held_rows += table.num_rows
-        if self._held_rows >= ROW_GROUP:
+        if self._held_rows < ROW_GROUP:
+            return
+        try:
             self._flush(everything=False)
+        except OSError as error:
+            raise storage_error(error, self._temporary) from error
 
     def _flush(self, *, everything: bool) -> None:
         table = pa.concat_tables(self._held)
@@ -226,11 +252,17 @@ class FileWriter:
 
     def abandon(self) -> None:
         """Close and remove the file."""
-        if self._sink is not None:
+        if self._sink is None:
+            return
+        self._sink.abandoned = True
+        if self._writer is not None:
             with suppress(OSError, pa.ArrowException):
-                self._sink.close()
+                self._writer.close()  # else it would try when it is collected
+        with suppress(OSError):
+            self._sink.close()
+        with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
-            self._writer = self._sink = None
+        self._writer = self._sink = None
 
 
 class _Constant:
