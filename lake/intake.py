@@ -331,8 +331,9 @@ class Intake:
         total.add(counts)
         if live is None and len(runs) == 1 and runs[0].file is not None:
             total.new += runs[0].file.rows
-            unproven = () if self._doubt(partition) is None else (self._doubt(partition),)
-            return Settled(partition, runs[0].file, None, total, runs, counts, unproven=unproven)
+            doubt = self._doubt(partition)
+            doubts = () if doubt is None else (doubt,)
+            return Settled(partition, runs[0].file, None, total, runs, counts, unproven=doubts)
         stored: Stream = tuple if live is None else lambda: self._survivors(live)
         source: list[Stream] = [functools.partial(run.rows, self._schema) for run in runs]
         writer = self._writer(partition)

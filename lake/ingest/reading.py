@@ -213,9 +213,8 @@ class Reading:
         if not parsed.rows.num_rows:
             return
         if self._sample is None:
-            sample = parsed.rows.slice(0, validate.SAMPLE_ROWS)
             self._sample = self._pool.submit(
-                validate.check_sample, sample, self._plan.schema, grid_us=self._grid, waive=self._waive
+                validate.check_sample, parsed.rows, self._plan.schema, grid_us=self._grid, waive=self._waive
             )
         self.accepted += parsed.rows.num_rows
         for piece in self._tail.pass_on(parsed.rows):

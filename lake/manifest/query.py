@@ -15,7 +15,7 @@ from lake.manifest import decode
 from lake.manifest.connection import Link, explained
 from lake.manifest.decode import FILE_COLUMNS, SERIES_COLUMNS, moment_ns
 from lake.manifest.examine import ChainReport, examine
-from lake.manifest.rows import Versions
+from lake.manifest.rows import BAR_COMPLETE, Versions
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -284,6 +284,19 @@ class Manifest:
 
         # A series without files adds up to a row of nulls.
         return [decode.list_row(row) for row in self._read(work) if row[1] is not None]
+
+    def unproven(self, series_id: int, snapshot: int) -> list[int]:
+        """Return the opens, in nanoseconds, of a series' bars that may be unfinished: no later source repeated them."""
+        sql = """SELECT partition, detail, max(snapshot) FROM checks
+            WHERE series_id = :series AND name = :name AND passed AND snapshot <= :snapshot GROUP BY partition, detail"""
+        proofs = self._rows(sql, series=series_id, name=BAR_COMPLETE, snapshot=snapshot)
+        proven = {(partition, int(detail)): at for partition, detail, at in proofs}
+        return [
+            ns
+            for file in self.plan(series_id, None, None, snapshot)
+            for ns in file.unproven
+            if proven.get((file.partition, ns), -1) <= file.from_snapshot
+        ]
 
     # ---- provenance
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from schemas.keys import Address
 
+BAR_COMPLETE = "bar_complete"
+"""Name of the check that ends the doubt about a bar; its detail is the bar's open, in nanoseconds."""
+
 RunStatus = Literal["running", "ok", "refused", "failed", "interrupted", "unchanged"]
 
 

@@ -1,14 +1,10 @@
-"""The one way in for bytes: staged partitions become a snapshot, whole or not at all. And `write` for users' tables."""
+"""Writing a user's table into a series: all rows or none."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
 
@@ -16,19 +12,16 @@ from lake import files, layout, rows, validate
 from lake.errors import LakeError
 from lake.intake import Intake
 from lake.manifest import Manifest, Writer
-from lake.manifest.rows import Change, CheckRecord, Conflict, Instrument, LedgerRecord, NewFile
+from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
+from lake.write.commit import Delivery, commit, live_files, run
 from schemas.arrow import arrow_schema
 from schemas.assets import schema_of
 from schemas.columns import IDENTITY
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from lake.config import Config
-    from lake.files import StagedFile
-    from lake.intake import Settled
     from lake.manifest.rows import FileRow
     from schemas.columns import Schema
     from schemas.keys import Address
@@ -53,188 +46,6 @@ class WriteResult:
     files_written: int
 
 
-@dataclass(slots=True)
-class Delivery:
-    """What one run wants to become part of the lake, for one series."""
-
-    address: Address
-    schema: Schema
-    intake: Intake
-    settled: list[Settled]
-    removed: list[FileRow] = field(default_factory=list)
-    """Live files to go without a successor."""
-    before_commit: Callable[[], None] = lambda: None
-    """Called when the partitions are as they will be committed; again after every lost race."""
-
-
-def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -> int:
-    """Publish the staged files and commit them in one transaction; merge again when another writer was first.
-
-    Files that lost a race are removed. After an unknown outcome nothing is: see `Writer.commit`.
-
-    Args:
-        config: The lake.
-        writer: The manifest's writer, whose run is under way.
-        change: What else the snapshot holds; its files, checks, touched and corrected are filled in here.
-        delivery: The partitions.
-
-    Returns:
-        The number of the new snapshot.
-
-    Raises:
-        LakeError: LOCKED when the race could not be won in time; DISK_FULL, STORAGE; CONFLICT from a new merge.
-        AlreadyIngested: The same ingest became current meanwhile.
-    """
-    deadline = time.monotonic() + config.wait_s
-    outrun: list[StagedFile] = []
-    with _Turn(config) as turn:
-        while True:
-            published = [s.staged for s in delivery.settled if s.staged is not None]
-            _publish(config, delivery.settled)
-            _fill(change, delivery)
-            delivery.before_commit()
-            try:
-                snapshot = writer.commit(change)
-            except Conflict as lost:
-                if time.monotonic() > deadline:
-                    files.discard(config.data, published)
-                    raise LakeError(
-                        "LOCKED", "other writers kept changing the same partitions", where=str(lost)
-                    ) from lost
-                turn.wait(deadline)
-                outrun += _merge_again(config, delivery, {label for _, label in lost.partitions})
-            except LakeError as error:
-                if error.code in _NOTHING_WRITTEN:
-                    files.discard(config.data, published)
-                raise
-            else:
-                files.discard(config.data, outrun)
-                return snapshot
-
-
-def _publish(config: Config, settled: list[Settled]) -> None:
-    waiting = [s.staged for s in settled if s.staged is not None and s.staged.temporary.exists()]
-    files.publish(config.data, waiting)
-    moved = {f.temporary: config.data / f.path for f in waiting}
-    for run in (r for s in settled for r in s.runs):
-        if run.path in moved:
-            run.path = moved[run.path]
-
-
-def _fill(change: Change, delivery: Delivery) -> None:
-    address, version = delivery.address, delivery.schema.version
-    change.files, change.checks = [], []
-    change.touched = [(address, s.partition.label) for s in delivery.settled]
-    change.corrected = [(address, s.partition.label) for s in delivery.settled if s.counts.corrected or s.rewrites]
-    change.corrected += [(address, f.partition) for f in delivery.removed]
-    change.removed = [f.id for f in delivery.removed]
-    for s in delivery.settled:
-        for ts in s.proven:
-            detail = f"the bar at {ts} was repeated by a later source"
-            change.checks.append(CheckRecord(address, s.partition.label, "bar_complete", passed=True, detail=detail))
-        if s.staged is None:
-            continue
-        change.files.append(_new_file(s, s.staged, version))
-
-
-def _new_file(settled: Settled, staged: StagedFile, schema_version: int) -> NewFile:
-    return NewFile(
-        address=staged.address,
-        partition=settled.partition.label,
-        start_ns=settled.partition.start_ns,
-        end_ns=settled.partition.end_ns,
-        path=staged.path,
-        rows=staged.rows,
-        bytes=staged.bytes,
-        first_ns=staged.first_ns,
-        last_ns=staged.last_ns,
-        sha256=staged.sha256,
-        content_hash=staged.content_hash,
-        schema_version=schema_version,
-        unproven=settled.unproven,
-        replaces=settled.replaces.id if settled.replaces else None,
-    )
-
-
-def _merge_again(config: Config, delivery: Delivery, labels: set[str]) -> list[StagedFile]:
-    """Merge the lost partitions with what is stored now; return the losing files that still hold the source's rows."""
-    with Manifest.open(config) as manifest:
-        live = _live(manifest, delivery.address, sorted(labels))
-    still_read: list[StagedFile] = []
-    for i, old in enumerate(delivery.settled):
-        label = old.partition.label
-        if label not in labels:
-            continue
-        delivery.settled[i] = delivery.intake.merge(old.partition, old.runs, old.own, live.get(label))
-        if old.staged is None:
-            continue
-        if any(run.file is old.staged for run in old.runs):
-            still_read.append(old.staged)
-        else:
-            files.discard(config.data, [old.staged])
-    return still_read
-
-
-def _live(manifest: Manifest, address: Address, labels: list[str] | None = None) -> dict[str, FileRow]:
-    series = manifest.find(address)
-    return {} if series is None else manifest.current(series.id, labels)
-
-
-_NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE"}
-"""Errors of a commit that leave no doubt."""
-
-
-class _Turn:
-    """A lock for writers that lost a race, so that they queue instead of racing each other again and again."""
-
-    def __init__(self, config: Config) -> None:
-        self._path = config.data / layout.STAGING / ".turn"
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def wait(self, deadline: float) -> None:
-        """Take the turn, unless it is held already; LakeError LOCKED when the deadline passes first."""
-        if self._descriptor is not None:
-            return
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LakeError("LOCKED", "other writers hold the lake", where=str(self._path)) from None
-                time.sleep(0.005)
-            else:
-                return
-
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-
-
-@contextmanager
-def run(writer: Writer, kind: str, command: str) -> Iterator[str]:
-    """Record a run in the manifest from its start to its end, whatever the end is; yield its id.
-
-    A run that commits is ended by its commit; any other by how the block is left.
-    """
-    run_id = writer.start_run(kind, command)
-    try:
-        yield run_id
-    except LakeError as error:
-        status: Any = "refused" if error.exit == 12 else "failed"
-        writer.end_run(run_id, status, {"code": error.code, "message": error.message, "where": error.where})
-        raise
-    except KeyboardInterrupt:
-        writer.end_run(run_id, "interrupted")
-        raise
-    except Exception as error:
-        writer.end_run(run_id, "failed", {"code": "E_UNEXPECTED", "message": repr(error)})
-        raise
-
-
 def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upsert", message: str = "") -> WriteResult:
     """Write a table into a series, all rows or none.
 
@@ -254,7 +65,7 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
-            live = _live(manifest, address)
+            live = live_files(manifest, address)
         staging = files.Staging(config.data, run_id)
         try:
             with ThreadPoolExecutor(config.threads, thread_name_prefix="write") as pool:
