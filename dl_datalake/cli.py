@@ -41,7 +41,7 @@ def main() -> NoReturn:
 def run(words: Sequence[str]) -> int:
     """Run one command and return its exit status; whatever goes wrong is printed, not raised."""
     if "_DL_COMPLETE" in os.environ:
-        app()
+        app(prog_name="dl")
     session = Session()
     # A usage error comes before the options are known.
     session.out.json = "--json" in words

@@ -73,7 +73,7 @@ def show(
         snapshot = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
         row = find_one(manifest, address, snapshot)
         files = manifest.plan(row.id, None, None, snapshot)
-        data = _show_data(row, files, snapshot)
+        data = _show_data(row, files, snapshot, manifest.unproven(row.id, snapshot))
         if stats:
             from dl_datalake.stats import stats_data
 
@@ -155,7 +155,7 @@ def _list_lines(rows: Sequence[ListRow]) -> list[str]:
     return table(head, cells, right=("rows", "files", "gaps", "size", "snapshot"))
 
 
-def _show_data(row: Any, files: Sequence[FileRow], snapshot: int) -> dict[str, Any]:  # noqa: ANN401 - a manifest row
+def _show_data(row: Any, files: Sequence[FileRow], snapshot: int, unproven: Sequence[int]) -> dict[str, Any]:  # noqa: ANN401 - a manifest row
     from schemas.assets import describe, schema_of
 
     schema = schema_of(row.address.key)
@@ -180,7 +180,7 @@ def _show_data(row: Any, files: Sequence[FileRow], snapshot: int) -> dict[str, A
             "columns": describe(schema),
         },
         "files": [_file_data(file) for file in files],
-        "unproven": [format_ns(ns) for file in files for ns in file.unproven],
+        "unproven": [format_ns(ns) for ns in unproven],
     }
 
 

@@ -71,11 +71,11 @@ def test_symbol_is_enough_where_it_is_unique(lake: Lake) -> None:
         ("2024-03-02", "2024-03-03"),
         (dt.date(2024, 3, 2), dt.date(2024, 3, 3)),
         (pd.Timestamp("2024-03-02"), pd.Timestamp("2024-03-03", tz="UTC")),
-        (dt.datetime(2024, 3, 2), dt.datetime(2024, 3, 3, 3, tzinfo=dt.timezone(dt.timedelta(hours=3)))),  # noqa: DTZ001
+        (dt.datetime(2024, 3, 2), dt.datetime(2024, 3, 3, 3, tzinfo=dt.timezone(dt.timedelta(hours=3)))),  # noqa: DTZ001 - naive is UTC here
     ],
     ids=["text", "date", "pandas", "datetime"],
 )
-def test_range_is_half_open_in_every_spelling(lake: Lake, start: Any, end: Any) -> None:  # noqa: ANN401
+def test_range_is_half_open_in_every_spelling(lake: Lake, start: Any, end: Any) -> None:  # noqa: ANN401 - any spelling of a time
     times = lake.bars("BTCUSDT", start=start, end=end).to_arrow()["ts"]
     assert (len(times), times[0].as_py(), times[-1].as_py()) == (
         1440,
@@ -93,7 +93,7 @@ def test_several_symbols_come_one_after_the_other(lake: Lake) -> None:
 
 
 def test_as_of_gives_the_lake_as_it_was(lake: Lake) -> None:
-    def first(as_of: Any) -> Any:  # noqa: ANN401
+    def first(as_of: Any) -> Any:  # noqa: ANN401 - any spelling of a time
         return lake.bars("BTCUSDT", as_of=as_of).head(1)["close"][0].as_py()
 
     assert [first(1), first(2), first(3), first(None), first("now")] == [100.0, 100.0, 500.0, 500.0, 500.0]
