@@ -323,7 +323,12 @@ class Intake:
                 counts.add(part.counts)
             runs = [r for p in parts for r in p.runs]
             jobs.append(self._pool.submit(self.merge, partition, runs, counts, self._live.get(partition.label)))
-        return [job.result() for job in jobs]
+        try:
+            return [job.result() for job in jobs]
+        finally:
+            for job in jobs:
+                job.cancel()
+            wait(jobs)  # after a failure: nobody may write into a staging folder that is gone
 
     def merge(self, partition: Partition, runs: list[Run], counts: Counts, live: FileRow | None) -> Settled:
         """Merge a partition's runs with what it holds; also called again when another writer was first."""
@@ -345,7 +350,8 @@ class Intake:
             writer.abandon()
             raise
         if rewrites and live is not None and staged is not None and staged.content_hash == live.content_hash:
-            staged, found, rewrites = None, Counts(identical=found.new), False
+            staged, rewrites = None, False
+            found.new, found.identical = 0, found.identical + found.new
         if staged is None:
             writer.abandon()
         total.add(found)
