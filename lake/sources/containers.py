@@ -30,7 +30,16 @@ BOMB_FROM = 64 << 20
 """Bytes unpacked before the ratio is looked at: small files of zeros are no threat."""
 
 _HOUR_NS = 3600 * 10**9
-_DAMAGE = (zlib.error, zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    zlib.error,
+    zipfile.BadZipFile,
+    EOFError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+)
 
 
 class HashingFile:
@@ -153,7 +162,7 @@ class Source:
         self.close()
 
     def _damaged(self, error: BaseException) -> LakeError:
-        return LakeError("SOURCE_UNREADABLE", f"{self.path.name} cannot be unpacked: {error}", where=str(self.path))
+        return LakeError("SOURCE_UNREADABLE", f"{self.path.name} cannot be read: {error}", where=str(self.path))
 
     def _open(self) -> tuple[Container, Member, Stream]:
         magic = self.file.read(4)
@@ -197,8 +206,6 @@ class Source:
             data = self._stream.read(size)
         except _DAMAGE as error:
             raise self._damaged(error) from error
-        except OSError as error:
-            raise LakeError("SOURCE_UNREADABLE", f"{self.path.name}: {error}", where=str(self.path)) from error
         self.produced += len(data)
         if self.container != "plain" and self.produced > BOMB_FROM and self.produced > BOMB_RATIO * self.file.size:
             raise self._unsafe(self.produced)

@@ -280,7 +280,7 @@ def _variant(head: Head, draft: Draft, period: Period, *, asked: bool) -> str:
     if side and not period.side:
         period = replace(period, side=side)
         draft.evidence.append(f"folder of {side} prices")
-    elif not asked and holds("no_volume", head.rows[:200]):
+    elif not asked and holds("no_volume", head.full_rows[:200]):
         raise LakeError(
             "AMBIGUOUS",
             f"{head.path.name} has trades but no volume: these look like mark, index or premium-index klines",

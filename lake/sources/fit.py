@@ -71,7 +71,7 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     _match_names(head, dialect, fit)
     _check_cells(head, dialect, fit)
     for name in dialect.relations:
-        told = holds(name, head.rows[:_RELATION_ROWS])
+        told = holds(name, head.full_rows[:_RELATION_ROWS])
         if told is False:
             raise Unfit(f"not so: {RELATIONS[name][1]}")
         if told:
@@ -126,7 +126,7 @@ def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
 
 
 def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
-    rows = [row for row in head.rows if len(row) == head.width]
+    rows = head.full_rows
     if len(rows) < _ENOUGH * len(head.rows):
         raise Unfit("its records have different numbers of columns")
     for target, column in fit.targets.items():

@@ -44,7 +44,7 @@ class Draft:
 
 def recipe_of(draft: Draft, head: Head) -> Recipe:
     """Return the recipe of a text source; TIME_FORMAT or AMBIGUOUS when something cannot be told."""
-    rows = [row for row in head.rows if len(row) == head.width]
+    rows = head.full_rows
     dialect = draft.dialect
     clocks = [_time(draft, target, rows) for target in TIME_TARGETS if _columns(draft, target)]
     fields = {

@@ -65,6 +65,11 @@ class Head:
             return len(self.header)
         return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
 
+    @cached_property
+    def full_rows(self) -> tuple[tuple[str, ...], ...]:
+        """The rows that have as many cells as most."""
+        return tuple(row for row in self.rows if len(row) == self.width)
+
     def seen(self) -> str:
         """Say in a few words what the file looks like, for a refusal."""
         if self.header is not None:

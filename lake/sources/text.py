@@ -99,10 +99,12 @@ class TextParser:
         data = block.data
         if b"\0" in data or (self._integers and _maybe_hex(data)):
             raise _Odd  # Arrow reads 0x10 as sixteen
+        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+            raise _Odd
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
         count = table.num_rows
         if count != block.lines:
-            raise _Odd  # empty lines, lone carriage returns, or quotes that swallowed line ends
+            raise _Odd  # empty lines, or quotes that swallowed line ends
         columns = {name: _one(table.column(name)) for name in table.column_names}
         for constant in self.recipe.constants:
             _check_constant(columns[self.recipe.names[constant.column]], constant.value)

@@ -274,6 +274,33 @@ def test_an_odd_file_gives_the_same_values_as_a_plain_one(tmp_path: Path, case: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["odd.csv", "plain.csv"]
 
 
+@pytest.mark.parametrize("at", range(0, 600, 7))
+def test_a_zip_with_any_byte_changed_is_refused_or_read_as_it_was(tmp_path: Path, at: int) -> None:
+    data = zipped(("bars.csv", GOOD.encode()))
+    path = write(tmp_path / "x.zip", flipped(data, at % len(data)))
+    try:
+        whole = read(path)
+    except LakeError as refusal:
+        assert refusal.code.startswith(("E_SOURCE", "E_FORMAT"))  # noqa: PT017 -- being read is as good
+    else:
+        assert whole.ns == [(T0 + 60_000 * i) * 10**6 for i in range(30)]
+
+
+def test_a_ragged_first_row_does_not_hide_the_vendor(tmp_path: Path) -> None:
+    kline = "{0},1,2,0.5,1.5,10,{1},15,3,5,7,0\n"
+    text = "17040\n" + "".join(kline.format(T0 + 60_000 * i, T0 + 60_000 * i + 59_999) for i in range(30))
+    whole = read(write(tmp_path / "BTCUSDT-1m-2024-01-01.csv", text))
+    assert whole.plan.dialect == "binance-spot-klines"
+    assert whole.reasons == [("wrong_field_count", 1)]
+
+
+def test_a_lone_carriage_return_ends_a_record_and_lines_are_still_numbered_right(tmp_path: Path) -> None:
+    text = GOOD.replace("10\n", "10\r", 1).replace("10\n", "10\n\n", 1)
+    whole = read(write(tmp_path / "x.csv", text))
+    assert whole.rows.num_rows == 30
+    assert [whole.batches[0].locate(place)[0] for place in range(4)] == [2, 2, 4, 5]
+
+
 def test_a_wrong_checksum_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", GOOD)
     write(tmp_path / "x.csv.CHECKSUM", "0" * 64 + "  x.csv\n")

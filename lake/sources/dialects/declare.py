@@ -58,7 +58,6 @@ class Dialect:
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     delimiters: str = ","
-    encoding: str = "utf-8"
     container: Literal["text", "zip", "arrow"] = "text"
     """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file."""
     file: str = ""
@@ -68,6 +67,7 @@ class Dialect:
     time: Literal["epoch", "day", "text"] = "epoch"
     """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date."""
     clock: str = "matching engine"
+    """Whose clock `ts` is; said to the reader, changes nothing."""
     zone: str | None = "UTC"
     labels: bool = False
     """Bars of a day and up carry dates: kept as 00:00 UTC whatever the zone."""
@@ -76,6 +76,7 @@ class Dialect:
     price_scale: int = 1
     sides: Mapping[str, str] = field(default_factory=dict)
     ids: bool = False
+    """Whether trades carry ids; said to the reader, follows from the columns."""
     periods: Mapping[str, str] = field(default_factory=dict)
     """The vendor's words for periods, where they are not ours."""
     market: str | None = None
