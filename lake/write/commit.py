@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lake import files, layout
 from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
-from lake.manifest.rows import BAR_COMPLETE, Change, CheckRecord, Conflict, NewFile
+from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecord, Conflict, NewFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,18 +69,22 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
                 snapshot = writer.commit(change)
             except Conflict as lost:
                 if time.monotonic() > deadline:
-                    files.discard(config.data, published)
+                    files.discard(config.data, [*published, *outrun])
                     raise LakeError(
                         "LOCKED", "other writers kept changing the same partitions", where=str(lost)
                     ) from lost
                 turn.wait(deadline)
                 outrun += _merge_again(config, delivery, {label for _, label in lost.partitions})
+            except AlreadyIngested:
+                files.discard(config.data, [*published, *outrun])
+                raise
             except LakeError as error:
                 if error.code in _NOTHING_WRITTEN:
-                    files.discard(config.data, published)
+                    files.discard(config.data, [*published, *outrun])
                 raise
             else:
-                files.discard(config.data, outrun)
+                # Merged once more, a partition may have come back to the very file that lost.
+                files.discard(config.data, [file for file in outrun if file not in published])
                 return snapshot
 
 

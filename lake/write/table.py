@@ -94,7 +94,9 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
 
 def _deliver(config: Config, writer: Writer, delivery: Delivery, run_id: str, read: int, message: str) -> WriteResult:
     change = Change(run_id=run_id, operation="write", message=message, ends_run=True)
-    change.instruments = {delivery.address: Instrument(delivery.address.symbol)}
+    change.instruments = {
+        delivery.address: Instrument("")
+    }  # a table has no vendor's spelling to hold against the series
     counts = Counts()
 
     def complete() -> None:
@@ -197,6 +199,9 @@ def conform(batch: pa.RecordBatch, schema: Schema, address: Address) -> pa.Recor
             why=f"The schema of {address.key} is closed.",
             fix=[f"keep to {', '.join(wanted.names)}"],
         )
+    if len(names) < len(batch.schema.names):
+        twice = sorted({name for name in names if batch.schema.names.count(name) > 1})
+        raise LakeError("SCHEMA", f"columns that come twice: {', '.join(twice)}", where=str(address))
     arrays = []
     for target in wanted:
         if target.name not in names:
@@ -213,6 +218,8 @@ def _cast(column: pa.Array, target: pa.Field, address: Address) -> pa.Array:
         if pa.types.is_timestamp(target.type) and pa.types.is_integer(column.type):
             msg = "integers are no times: make them timestamps first"
             raise pa.ArrowInvalid(msg)  # noqa: TRY301 -- one place turns them into a LakeError
+        if pa.types.is_dictionary(column.type) and column.dictionary.null_count:
+            column = column.dictionary_decode()  # Parquet has no null among the words
         if pa.types.is_dictionary(target.type) and not pa.types.is_dictionary(column.type):
             return column.cast(pa.string()).dictionary_encode()
         return column.cast(target.type)

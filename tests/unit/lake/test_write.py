@@ -1,0 +1,376 @@
+"""Writing tables: modes, what is refused, what may be given."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from lake.check import verify
+from lake.errors import LakeError
+from lake.manifest import Instrument, Manifest
+from lake.read import Scan
+from lake.write import WriteResult, write
+from schemas.bars import BARS
+from schemas.keys import Address
+from schemas.ticks import TRADES
+from tests.manifests import commit, make_lake
+from tests.tables import DAY_NS, Row, bar, bars, clean, merged, plain, table, trade, trades
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lake.config import Config
+    from lake.write import Mode, Tabular
+
+BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+DAYS = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1d")
+TICKS = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "trade")
+DAY = 1440
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Config:
+    return make_lake(tmp_path)
+
+
+def read(lake: Config, address: Address = BTC, as_of: int | None = None) -> list[Row]:
+    with Manifest.open(lake) as manifest:
+        return plain(Scan(lake, manifest, [address], as_of=as_of).to_arrow())
+
+
+def counts(result: WriteResult) -> Counter[str]:
+    told = Counter(result.rows)
+    assert told.pop("read") == sum(told.values())
+    return +told
+
+
+def snapshot(lake: Config) -> int:
+    with Manifest.open(lake) as manifest:
+        return manifest.snapshot()
+
+
+def data_files(lake: Config) -> set[str]:
+    return {path.relative_to(lake.data).as_posix() for path in lake.data.rglob("*.parquet*")}
+
+
+# ---- upsert ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_write_makes_the_series(lake: Config) -> None:
+    rows = [bar(i, 1.0 + i) for i in (0, 1, DAY - 1, DAY, 3 * DAY)]
+    result = write(lake, BTC, bars(*rows), message="a first table")
+    assert (result.snapshot, counts(result), result.files_written) == (1, {"new": 5}, 3)
+    assert read(lake) == rows
+    with Manifest.open(lake) as manifest:
+        [entry] = manifest.history()
+        [listed] = manifest.listing()
+        [run] = manifest.runs()
+    assert (entry.operation, entry.message, entry.address, entry.rows_new) == ("write", "a first table", BTC, 5)
+    assert (listed.rows, listed.files, listed.gaps) == (5, 3, 1)
+    assert (run.kind, run.status, run.snapshot) == ("write", "ok", 1)
+    assert verify(lake).ok
+
+
+def test_upsert_merges_by_key_and_leaves_other_partitions_alone(lake: Config) -> None:
+    first = [bar(i, 1.0) for i in (0, 1, DAY, 2 * DAY)]
+    second = [bar(1, 2.0), bar(2, 2.0), bar(DAY, 1.0)]
+    write(lake, BTC, bars(*first))
+    before = data_files(lake)
+    result = write(lake, BTC, bars(*second))
+    expected, _ = merged(BARS, first, second)
+    assert counts(result) == {"new": 1, "identical": 1, "corrected": 1}
+    assert result.files_written == len(data_files(lake) - before) == 1
+    assert read(lake) == expected
+    assert read(lake, as_of=1) == first
+
+
+def test_upsert_of_the_same_table_writes_nothing(lake: Config) -> None:
+    data = trades(trade(1, 1.0, "a"), trade(1, 1.0), trade(1, 1.0), trade(DAY_NS, 1.0))
+    write(lake, TICKS, data)
+    before = data_files(lake)
+    result = write(lake, TICKS, data)
+    assert (result.snapshot, result.files_written, counts(result)) == (1, 0, {"identical": 4})
+    assert (data_files(lake), snapshot(lake)) == (before, 1)
+    with Manifest.open(lake) as manifest:
+        assert [run.status for run in manifest.runs()] == ["unchanged", "ok"]
+
+
+def test_unsorted_tables_and_repeats_inside_one(lake: Config) -> None:
+    rows = [bar(2, 1.0), bar(0, 1.0), bar(2, 3.0), bar(2, 3.0), bar(1, 1.0)]
+    result = write(lake, BTC, bars(*rows))
+    assert read(lake) == merged(BARS, [], rows)[0] == [bar(0, 1.0), bar(1, 1.0), bar(2, 3.0)]
+    assert counts(result) == {"new": 3, "identical": 1, "superseded": 1}
+
+
+def test_an_empty_table_changes_nothing(lake: Config) -> None:
+    assert write(lake, BTC, bars()) == WriteResult(
+        0, dict.fromkeys(("new", "identical", "corrected", "superseded", "read"), 0), 0
+    )
+    with Manifest.open(lake) as manifest:
+        assert manifest.find(BTC) is None
+
+
+def test_coarse_bars_lie_in_year_files(lake: Config) -> None:
+    rows = [bar(day * DAY, 1.0 + day) for day in range(0, 800, 7)]
+    assert write(lake, DAYS, bars(*rows)).files_written == 3
+    assert read(lake, DAYS) == rows
+    assert {path.rsplit("/", 1)[0] for path in data_files(lake)} == {f"{DAYS}/{year}" for year in (1970, 1971, 1972)}
+
+
+def test_a_series_made_by_a_vendor_that_writes_small_letters_can_be_written_to(lake: Config) -> None:
+    commit(lake, instruments={BTC: Instrument("btcusdt")})
+    assert counts(write(lake, BTC, bars(bar(0)))) == {"new": 1}
+    with Manifest.open(lake) as manifest:
+        series = manifest.find(BTC)
+    assert series is not None
+    assert series.vendor_symbol == "btcusdt"
+
+
+def test_prices_may_be_negative_where_the_instrument_says_so(lake: Config) -> None:
+    with pytest.raises(LakeError, match="1 rows break"):
+        write(lake, BTC, bars(bar(0, -37.63)))
+    commit(lake, instruments={BTC: Instrument("BTCUSDT", price_may_be_negative=True)})
+    write(lake, BTC, bars(bar(0, -37.63)))
+    assert read(lake) == [bar(0, -37.63)]
+
+
+# ---- append ----------------------------------------------------------------------------------------------------------
+
+
+def test_append_adds_behind_the_last_row_only(lake: Config) -> None:
+    first, behind = [bar(0), bar(1)], [bar(2), bar(DAY)]
+    write(lake, BTC, bars(*first), mode="append")
+    write(lake, BTC, bars(*behind), mode="append")
+    assert read(lake) == [*first, *behind]
+    for rows in ([bar(DAY)], [bar(DAY + 1), bar(5)]):
+        with pytest.raises(LakeError) as caught:
+            write(lake, BTC, bars(*rows), mode="append")
+        assert caught.value.code == "E_CONFLICT"
+    assert read(lake) == [*first, *behind]
+    assert snapshot(lake) == 2
+
+
+# ---- replace ---------------------------------------------------------------------------------------------------------
+
+
+def test_replace_puts_rows_in_the_place_of_all_between_the_first_and_the_last(lake: Config) -> None:
+    stored = [bar(i, 1.0) for i in (0, 1, 2, DAY, 2 * DAY, 3 * DAY, 3 * DAY + 1)]
+    rows = [bar(1, 2.0), bar(2 * DAY + 5, 2.0), bar(3 * DAY, 1.0)]
+    write(lake, BTC, bars(*stored))
+    result = write(lake, BTC, bars(*rows), mode="replace")
+    assert read(lake) == [bar(0, 1.0), *rows, bar(3 * DAY + 1, 1.0)]
+    assert read(lake, as_of=1) == stored
+    assert result.snapshot == 2
+    with Manifest.open(lake) as manifest:
+        assert [row.files for row in manifest.listing()] == [3]  # the second day has no row left
+    assert verify(lake).ok
+
+
+@pytest.mark.parametrize(
+    "rows", [[trade(5, 2.0, "x")], [trade(5, 2.0)], [trade(1, 2.0, "x"), trade(2 * DAY_NS, 3.0, "y")]]
+)
+def test_replace_of_trades(lake: Config, rows: list[Row]) -> None:
+    stored = [trade(1, 1.0, "a"), trade(5, 1.0, "b"), trade(5, 1.0, "c"), trade(9, 1.0), trade(DAY_NS, 1.0, "d")]
+    stored += [trade(2 * DAY_NS + 5, 1.0, "e")]
+    write(lake, TICKS, trades(*stored))
+    write(lake, TICKS, trades(*rows), mode="replace")
+    first, last = rows[0]["ts"], rows[-1]["ts"]
+    outside = [row for row in stored if not first <= row["ts"] <= last]
+    assert read(lake, TICKS) == clean(sorted([*outside, *rows], key=lambda row: row["ts"]))
+
+
+def test_replace_by_the_same_rows_writes_nothing(lake: Config) -> None:
+    rows = [bar(0), bar(1), bar(DAY)]
+    write(lake, BTC, bars(*rows))
+    before = data_files(lake)
+    result = write(lake, BTC, bars(*rows, rows[2]), mode="replace")
+    assert (result.snapshot, counts(result)) == (1, {"identical": 4})
+    assert data_files(lake) == before
+
+
+def test_replace_in_an_empty_series_is_a_write(lake: Config) -> None:
+    assert counts(write(lake, BTC, bars(bar(0)), mode="replace")) == {"new": 1}
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "says"),
+    [
+        (bars(bar(0), bar(1, volume=-1.0)), "E_SCHEMA", "row 1: negative_volume"),
+        (bars(bar(0)).append_column("colour", pa.array(["red"])), "E_SCHEMA", "unknown columns: colour"),
+        (bars(bar(0)).drop_columns(["close"]), "E_COLUMN_MISSING", "'close'"),
+        (bars(bar(0)).drop_columns(["ts"]), "E_COLUMN_MISSING", "'ts'"),
+        (bars(bar(0)).set_column(0, "ts", pa.array([0])), "E_SCHEMA", "integers are no times"),
+        (bars(bar(0)).set_column(1, "open", pa.array(["dear"])), "E_SCHEMA", "column 'open'"),
+        (bars(bar(0)).set_column(1, "open", pa.array([[1.0]])), "E_SCHEMA", "column 'open'"),
+        (bars(bar(0)).set_column(0, "ts", pa.array([1], pa.timestamp("ns", "UTC"))), "E_SCHEMA", "column 'ts'"),
+        (bars(bar(0)).append_column("open", pa.array([1.0])), "E_SCHEMA", "open"),
+        (pa.table({"ts": pa.array([None], pa.timestamp("us", "UTC"))}), "E_COLUMN_MISSING", "'open'"),
+        ([1, 2, 3], "E_USAGE", "list is not a table"),
+    ],
+)
+def test_what_does_not_fit_is_refused_whole(lake: Config, data: Any, code: str, says: str) -> None:  # noqa: ANN401 -- that is the point
+    with pytest.raises(LakeError) as caught:
+        write(lake, BTC, data)
+    assert caught.value.code == code
+    assert says in f"{caught.value.message} {caught.value.where}"
+    assert (snapshot(lake), data_files(lake)) == (0, set())
+    with Manifest.open(lake) as manifest:
+        assert manifest.find(BTC) is None
+        assert [run.status for run in manifest.runs()] == ["refused" if caught.value.exit == 12 else "failed"]
+
+
+def test_a_bad_row_in_the_last_batch_takes_back_all(lake: Config) -> None:
+    write(lake, BTC, bars(bar(0)))
+    good = [bar(i) for i in range(0, 3 * DAY, 7)]
+    batches = [*bars(*good).to_batches(max_chunksize=100), *bars(bar(3 * DAY, high=0.5)).to_batches()]
+    before = data_files(lake)
+    with pytest.raises(LakeError, match="break the schema") as caught:
+        write(lake, BTC, pa.RecordBatchReader.from_batches(batches[0].schema, iter(batches)))
+    assert f"row {len(good)}: ohlc_inconsistent" in caught.value.where
+    assert (read(lake), data_files(lake), snapshot(lake)) == ([bar(0)], before, 1)
+    assert list((lake.data / "_staging").glob("*/*")) == []
+
+
+def test_a_table_that_breaks_while_it_is_read_takes_back_all(lake: Config) -> None:
+    def batches() -> Any:  # noqa: ANN401 -- a generator that fails
+        yield bars(bar(0)).to_batches()[0]
+        msg = "the other end hung up"
+        raise RuntimeError(msg)
+
+    with pytest.raises(Exception, match="hung up"):
+        write(lake, BTC, pa.RecordBatchReader.from_batches(bars().schema, batches()))
+    assert (snapshot(lake), data_files(lake)) == (0, set())
+    with Manifest.open(lake) as manifest:
+        assert [run.status for run in manifest.runs()] == ["failed"]
+
+
+# ---- what may be given -----------------------------------------------------------------------------------------------
+
+MOMENTS = [dt.datetime(2024, 3, 5, 10, minute, tzinfo=dt.UTC) for minute in range(3)]
+PLAIN: dict[str, list[Any]] = {
+    "ts": MOMENTS,
+    "open": [1.0, 2.0, 3.0],
+    "high": [1.5, 2.5, 3.5],
+    "low": [0.5, 1.5, 2.5],
+    "close": [1.0, 2.0, 3.0],
+    "volume": [1.0, None, 0.0],
+    "trades": [1, 2, 3],
+}
+EXPECTED = [
+    {
+        name: int(value.timestamp()) * 10**6 if name == "ts" else value
+        for name, value in row.items()
+        if value is not None
+    }
+    for row in (dict(zip(PLAIN, values, strict=True)) for values in zip(*PLAIN.values(), strict=True))
+]
+NAIVE = [moment.replace(tzinfo=None) for moment in MOMENTS]
+EAST = dt.timezone(dt.timedelta(hours=9))
+
+
+def _duck() -> duckdb.DuckDBPyRelation:
+    return duckdb.sql(
+        "SELECT TIMESTAMPTZ '2024-03-05 10:00:00+00' + INTERVAL (i) MINUTE AS ts, 1.0::DOUBLE + i AS open,"
+        " 1.5 + i AS high, 0.5 + i AS low, 1.0 + i AS close, [1.0, NULL, 0.0][i + 1] AS volume, i + 1 AS trades"
+        " FROM range(3) t(i) ORDER BY i"
+    )
+
+
+GIVEN: dict[str, Any] = {
+    "arrow table": lambda: pa.table(PLAIN),
+    "arrow batch": lambda: pa.RecordBatch.from_pydict(PLAIN),
+    "arrow reader": lambda: pa.table(PLAIN).to_reader(),
+    "columns in another order": lambda: pa.table(dict(reversed(PLAIN.items()))),
+    "naive times": lambda: pa.table(PLAIN | {"ts": pa.array(NAIVE, pa.timestamp("us"))}),
+    "times in seconds": lambda: pa.table(PLAIN | {"ts": pa.array(NAIVE, pa.timestamp("s"))}),
+    "times in nanoseconds": lambda: pa.table(PLAIN | {"ts": pa.array(MOMENTS, pa.timestamp("ns", "UTC"))}),
+    "times of another zone": lambda: pa.table(PLAIN | {"ts": pa.array(MOMENTS, pa.timestamp("us", "Asia/Tokyo"))}),
+    "whole numbers and decimals": lambda: pa.table(
+        PLAIN | {"open": pa.array([1, 2, 3]), "volume": pa.array([decimal.Decimal(1), None, decimal.Decimal(0)])}
+    ),
+    "pandas": lambda: pd.DataFrame(PLAIN),
+    "pandas, indexed by ts": lambda: pd.DataFrame(PLAIN).set_index("ts"),
+    "pandas, a part with its index": lambda: pd.concat([pd.DataFrame(PLAIN)] * 2).iloc[3:],
+    "pandas, naive": lambda: pd.DataFrame(PLAIN | {"ts": NAIVE}),
+    "pandas, eastern": lambda: pd.DataFrame(PLAIN | {"ts": [moment.astimezone(EAST) for moment in MOMENTS]}),
+    "polars": lambda: pl.DataFrame(PLAIN),
+    "polars, naive": lambda: pl.DataFrame(PLAIN | {"ts": NAIVE}),
+    "duckdb": _duck,
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_tables_of_every_make(lake: Config, given: str) -> None:
+    data: Tabular = GIVEN[given]()
+    assert counts(write(lake, BTC, data)) == {"new": 3}
+    assert read(lake) == EXPECTED
+
+
+SIDES = ["buy", None, "sell"]
+TRADES_PLAIN = {"ts": MOMENTS, "price": [1.0, 2.0, 3.0], "size": [1.0] * 3, "side": SIDES, "trade_id": ["1", "2", None]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pa.table(TRADES_PLAIN),
+        pa.table(TRADES_PLAIN | {"side": pa.array(SIDES).dictionary_encode()}),
+        pa.table(TRADES_PLAIN | {"side": pa.array(SIDES).dictionary_encode(null_encoding="encode")}),
+        pa.table(
+            TRADES_PLAIN
+            | {
+                "side": pa.array(SIDES, pa.large_string())
+                .dictionary_encode()
+                .cast(pa.dictionary(pa.int8(), pa.large_string()))
+            }
+        ),
+        pd.DataFrame(TRADES_PLAIN),
+        pd.DataFrame(TRADES_PLAIN).astype({"side": "category"}),
+        pl.DataFrame(TRADES_PLAIN),
+        pl.DataFrame(TRADES_PLAIN).with_columns(pl.col("side").cast(pl.Categorical)),
+        pl.DataFrame(TRADES_PLAIN).with_columns(pl.col("side").cast(pl.Enum(["sell", "buy"]))),
+    ],
+)
+def test_texts_of_every_make(lake: Config, data: Tabular) -> None:
+    write(lake, TICKS, data)
+    found = read(lake, TICKS)
+    assert [(row.get("side"), row.get("trade_id")) for row in found] == list(zip(SIDES, ["1", "2", None], strict=True))
+    assert found[0]["ts"] == int(MOMENTS[0].timestamp()) * 10**9
+    assert counts(write(lake, TICKS, pa.table(TRADES_PLAIN))) == {"identical": 3}
+
+
+def test_names_of_the_series_in_the_table_are_the_addresss_business(lake: Config) -> None:
+    write(lake, BTC, bars(bar(0), bar(1)))
+    with Manifest.open(lake) as manifest:
+        whole = Scan(lake, manifest, [BTC]).to_arrow()
+    assert whole.column("symbol").to_pylist() == ["BTCUSDT"] * 2
+    assert counts(write(lake, BTC, whole)) == {"identical": 2}
+
+
+def test_many_modes_in_a_row_agree_with_the_rules(lake: Config) -> None:
+    stored: list[Row] = []
+    for step in range(6):
+        rows = [trade(step // 2 * DAY_NS + i // 3, 1.0 + i % (step + 1), str(i) if i % 2 else None) for i in range(12)]
+        write(lake, TICKS, table(TRADES, rows))
+        label = step // 2
+        day = [row for row in stored if row["ts"] // DAY_NS == label]
+        stored = [row for row in stored if row["ts"] // DAY_NS != label] + merged(TRADES, day, rows)[0]
+        assert read(lake, TICKS) == stored
+
+
+@pytest.mark.parametrize("mode", ["upsert", "append", "replace"])
+def test_every_mode_leaves_no_staged_file(lake: Config, mode: Mode) -> None:
+    write(lake, BTC, bars(bar(0), bar(DAY)), mode=mode)
+    assert list((lake.data / "_staging").glob("*/*")) == []
+    assert verify(lake).orphans == []
