@@ -62,7 +62,7 @@ CM_KLINES = replace(
     name="binance-cm-klines",
     title="Binance Vision klines, COIN-M futures",
     vendor=_README + '"COIN-M Futures … |Volume|Close time|Base asset volume|Number of trades|Taker buy volume|…"',
-    sample="tests/unit/lake/sources/test_binance.py",
+    sample="tests/unit/lake/sources/dialects/test_binance.py",
     columns=(
         "ts", "open", "high", "low", "close", None, None, "volume", "trades", None, "taker_buy_volume", None,
     ),
@@ -79,7 +79,7 @@ SPOT_AGG_TRADES = Dialect(
     asset="ticks/trade",
     vendor=_README
     + '"|Aggregate tradeId|Price|Quantity|First tradeId|Last tradeId|Timestamp|Was the buyer the maker|…"',
-    sample="tests/unit/lake/sources/test_binance.py",
+    sample="tests/unit/lake/sources/dialects/test_binance.py",
     columns=("trade_id", "price", "size", None, None, "ts", "side", None),
     optional=1,
     file=rf"{_SPOT}-aggTrades-{_DATE}\.csv",
@@ -125,7 +125,7 @@ SPOT_TRADES = Dialect(
     title="Binance Vision trades, spot",
     asset="ticks/trade",
     vendor=_README + '"|trade Id| price| qty|quoteQty|time|isBuyerMaker|isBestMatch|"',
-    sample="tests/unit/lake/sources/test_binance.py",
+    sample="tests/unit/lake/sources/dialects/test_binance.py",
     columns=("trade_id", "price", "size", None, "ts", "side", None),
     file=rf"{_SPOT}-trades-{_DATE}\.csv",
     folder=r"data/spot/|/spot/",

@@ -40,7 +40,7 @@ _TICKS = replace(
     title="Finam ticks",
     asset="ticks/trade",
     vendor='finam.ru export: "<TICKER>;<PER>;<DATE>;<TIME>;<LAST>;<VOL>;<ID>", Moscow time',
-    sample="tests/unit/lake/sources/test_finam.py",
+    sample="tests/unit/lake/sources/dialects/test_finam.py",
     by_name={
         "<TICKER>": "symbol",
         "<DATE>": "ts.date",

@@ -72,7 +72,7 @@ _TICK_QUOTE_SIZES = replace(
     name="lean-tick-quote-sizes",
     title="LEAN quote ticks with sizes",
     vendor='QuantConnect/Lean, Data/crypto/readme.md: "| Time | Bid Price | Bid Size | Ask Price | Ask Size |"',
-    sample="tests/unit/lake/sources/test_lean.py",
+    sample="tests/unit/lake/sources/dialects/test_lean.py",
     columns=("ts", "bid", "bid_size", "ask", "ask_size"),
 )
 
