@@ -1,0 +1,208 @@
+"""Parts of the documents that are made from the code: `python -m tests.docs.generated` writes them anew.
+
+A part stands between `<!-- made: NAME -->` and `<!-- end -->`; a test fails when it is not what would be made now.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lake.files import encoding
+from lake.sources import names
+from lake.sources.dialects import DIALECTS
+from schemas.bars import BARS
+from schemas.columns import IDENTITY
+from schemas.orderbook import BOOK_L2, BOOK_L3
+from schemas.ticks import QUOTES, TRADES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lake.sources.dialects import Dialect
+
+REPO = Path(__file__).resolve().parents[2]
+MADE = re.compile(r"<!-- made: (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
+
+EXAMPLES = {
+    "binance-spot-klines": "BTCUSDT-1h-2025-01.csv",
+    "binance-um-klines": "FILUSDT-1m-2024-09.csv",
+    "binance-cm-klines": "BTCUSD_PERP-1m-2024-09.csv",
+    "binance-spot-aggtrades": "BTCUSDT-aggTrades-2024-09-01.csv",
+    "binance-um-aggtrades": "BTCUSDT-aggTrades-2024-09-01.csv",
+    "binance-cm-aggtrades": "BTCUSD_PERP-aggTrades-2024-09-01.csv",
+    "binance-spot-trades": "BTCUSDT-trades-2024-09-01.csv",
+    "binance-um-trades": "BTCUSDT-trades-2024-09-01.csv",
+    "binance-cm-trades": "BTCUSD_PERP-trades-2024-09-01.csv",
+    "lean-minute-trade": "equity/usa/minute/spy/20131007_trade.zip",
+    "lean-tick-trade": "equity/usa/tick/ibm/20131008_trade.zip",
+    "lean-tick-quote": "forex/oanda/tick/eurusd/20140502_quote.zip",
+    "lean-tick-quote-sizes": "crypto/coinbase/tick/btcusd/20161007_quote.zip",
+    "kraken-trades": "BCHEUR.csv",
+    "crypto-chassis-trades": "gemini__eth-usd__2021-07-02__trade.csv",
+    "freqtrade-feather": "XRP_ETH-5m.feather",
+}
+"""A file name as the vendor writes it, for each dialect that looks at names; held against its pattern by a test."""
+
+_HEADERS = {"never": "none", "maybe": "with or without", "always": "yes"}
+_TABLES = {
+    "lake": "the lake's own identity",
+    "runs": "every run that began: what, when, by which process, how it ended, and the error it ended with",
+    "snapshots": "the numbered states, each with its hash and its parent's",
+    "series": "addresses, with the vendor's spelling, the tick size, the time zone, and whether prices may be ≤ 0",
+    "files": "every file ever stored: partition, path, rows, bytes, hashes, and between which snapshots it is live",
+    "lineage": "what a stored file was made from: sources, or other files",
+    "sources": "the vendors' files: hash, name, size, format, options, and what spoke for the format",
+    "ingests": "which source went in under which options, so that the same is not done twice",
+    "ingest_partitions": "the partitions an ingest touched: when one is corrected later, the ingest may be done again",
+    "ledger": "where every record of a source went",
+    "quarantine": "the rejected records: line, reason, detail, raw text",
+    "checks": "what was checked on a partition, and how it came out",
+}
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
+
+
+def _code(*words: str) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _times(dialect: Dialect) -> str:
+    if dialect.time == "epoch":
+        return "a count since 1970; UTC"
+    if dialect.time == "day":
+        return "ms since midnight; zone by place"
+    return f"date and time; {dialect.zone or 'UTC'}"
+
+
+def formats() -> str:
+    """Return the table of dialects."""
+    rows = [
+        (
+            _code(name),
+            dialect.title,
+            _code("bars/<period>" if dialect.asset == "bars" else dialect.asset),
+            " / ".join(word or "*" for word in (dialect.exchange, dialect.market)).replace(
+                "* / *", "from the file, or given"
+            ),
+            _HEADERS[dialect.header] if dialect.container != "arrow" else "-",
+            _times(dialect),
+        )
+        for name, dialect in DIALECTS.items()
+    ]
+    return _table(("format", "what it is", "becomes", "exchange / market", "header", "times"), rows)
+
+
+def file_names() -> str:
+    """Return which names are recognised, by an example each, and what else must be there."""
+    said = {
+        "file": "only under such a name",
+        "folder": "only in such folders",
+        "folder-or-header": "in a folder of its market, or with the vendor's header",
+        "member": "the name inside the zip must agree",
+    }
+    rows = [
+        (_code(name), _code(EXAMPLES[name]), "; ".join(said[need] for need in dialect.needs) or "whenever it fits")
+        for name, dialect in DIALECTS.items()
+        if name in EXAMPLES
+    ]
+    return _table(("format", "a name the vendor gives", "taken unasked"), rows)
+
+
+def cautions() -> str:
+    """Return what to mind about single dialects."""
+    rows = [(_code(name), text) for name, d in DIALECTS.items() for text in (d.caution, d.doubt) if text]
+    return _table(("format", "what to mind"), rows)
+
+
+def places() -> str:
+    """Return what LEAN's asset class and market decide."""
+    found = {place: told for dialect in DIALECTS.values() for place, told in dialect.places.items()}
+    rows = [
+        (_code(place), told.market, told.zone or "must be given by --tz", f"{told.price_scale:,}")
+        for place, told in found.items()
+    ]
+    return _table(("asset class and market", "market", "time zone", "prices are divided by"), rows)
+
+
+def vendors() -> str:
+    """Return the vendors' own words that the dialects stand on."""
+    rows = [(_code(name), dialect.vendor.replace("<", "&lt;")) for name, dialect in DIALECTS.items()]
+    return _table(("format", "the vendor's words"), rows)
+
+
+def columns() -> str:
+    """Return the column names that are recognised without being asked about."""
+    rows = [("all", _code(target), _code(*words)) for target, words in names.TIMES.items()]
+    rows += [("all", _code(target), _code(*words)) for target, words in names.CONSTANTS.items()]
+    for asset, targets in names.COLUMNS.items():
+        for target, words in targets.items():
+            needed = " (needed)" if target in names.NEEDED[asset] else ""
+            rows.append((asset, _code(target) + needed, _code(*words)))
+    return _table(("data", "column of the lake", "recognised names"), rows)
+
+
+def encodings() -> str:
+    """Return how the columns of each schema are written."""
+    rows = []
+    identity = {column.name for column in IDENTITY}
+    for schema in (BARS, TRADES, QUOTES, BOOK_L2, BOOK_L3):
+        told = encoding(schema)
+        by_kind: dict[str, list[str]] = {}
+        for column, kind in told["column_encoding"].items():
+            by_kind.setdefault(kind, []).append(column)
+        dictionary = [name for name in told["use_dictionary"] if name not in identity]
+        others = "; ".join(f"{kind}: {_code(*found)}" for kind, found in by_kind.items())
+        compression = f"{told['compression']} {told['compression_level']}"
+        rows.append((schema.name, compression, _code(*dictionary) or "none", others))
+    return _table(("schema", "compression", "dictionary", "other encodings"), rows)
+
+
+def tables() -> str:
+    """Return the manifest's tables, as a new manifest has them."""
+    import sqlite3
+
+    from lake.config import Config
+    from lake.manifest import Manifest
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        config = Config(root, root / "data", root / "manifest.db")
+        Manifest.create(config)
+        with closing(sqlite3.connect(config.manifest)) as connection:
+            found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    ours = {name for name in found if not name.startswith(("sqlite_", "_sqlite_"))}
+    if ours != set(_TABLES):
+        raise ValueError(f"tables without a sentence, or sentences without a table: {sorted(ours ^ set(_TABLES))}")
+    return _table(("table", "what it holds"), [(_code(name), text) for name, text in _TABLES.items()])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    part.__name__: part for part in (formats, file_names, cautions, places, vendors, columns, encodings, tables)
+}
+
+
+def renewed(text: str) -> str:
+    """Return a document with its made parts made anew."""
+    return MADE.sub(lambda found: f"<!-- made: {found['name']} -->\n\n{PARTS[found['name']]()}\n<!-- end -->", text)
+
+
+def main() -> int:
+    """Write every document's made parts; say which documents changed."""
+    for path in sorted((REPO / "docs").glob("*.md")):
+        old = path.read_text("utf-8")
+        if (new := renewed(old)) != old:
+            path.write_text(new, "utf-8")
+            sys.stdout.write(f"{path.relative_to(REPO)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
