@@ -267,7 +267,10 @@ class _ExactSum:
     """Adds doubles as the decimals they print as, without rounding."""
 
     _SCALE = 20
-    _EXACT = Context(prec=200)
+    _EXACT = Context(prec=1000)
+    """More digits than lie between the largest and the smallest double."""
+    _LARGE = 1e30
+    """Arrow's sum of decimals wraps around in silence; of a batch of smaller numbers it cannot."""
 
     def __init__(self) -> None:
         self._sum: Decimal | None = None
@@ -278,8 +281,11 @@ class _ExactSum:
             return
         text = column.cast(pa.string())
         try:
-            part = pc.sum(text.cast(pa.decimal256(76, self._SCALE))).as_py()
+            small = pc.max(pc.abs(column)).as_py() < self._LARGE
+            part = pc.sum(text.cast(pa.decimal256(76, self._SCALE))).as_py() if small else None
         except pa.ArrowInvalid:  # more decimals than the scale has
+            part = None
+        if part is None:
             part = functools.reduce(self._EXACT.add, map(Decimal, text.to_pylist()))
         self._sum = part if self._sum is None else self._EXACT.add(self._sum, part)
 

@@ -279,7 +279,7 @@ NAIVE = [moment.replace(tzinfo=None) for moment in MOMENTS]
 EAST = dt.timezone(dt.timedelta(hours=9))
 
 
-def _duck() -> duckdb.DuckDBPyRelation:
+def _duck() -> duckdb.DuckDBPyRelation | None:
     return duckdb.sql(
         "SELECT TIMESTAMPTZ '2024-03-05 10:00:00+00' + INTERVAL (i) MINUTE AS ts, 1.0::DOUBLE + i AS open,"
         " 1.5 + i AS high, 0.5 + i AS low, 1.0 + i AS close, [1.0, NULL, 0.0][i + 1] AS volume, i + 1 AS trades"

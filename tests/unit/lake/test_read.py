@@ -1,0 +1,355 @@
+"""Reading: ranges, columns, snapshots, finding series, and figures of what is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from decimal import Context, Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from lake import files
+from lake.errors import LakeError
+from lake.manifest import Manifest
+from lake.read import Scan, resolve, stats
+from lake.write import write
+from schemas.arrow import arrow_schema
+from schemas.bars import BARS
+from schemas.keys import Address
+from tests.manifests import make_lake
+from tests.tables import DAY_NS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lake.config import Config
+
+BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+ETH = Address.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
+FUTURES = Address.of("BINANCE", "FUTURES-UM", "BTCUSDT", "bars", "1m")
+HOURS = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1h")
+TICKS = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "trade")
+QUOTED = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "quote")
+DAY = 1440
+MINUTE_NS = MINUTE_US * 1000
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Config:
+    return make_lake(tmp_path)
+
+
+@pytest.fixture
+def manifest(lake: Config) -> Iterator[Manifest]:
+    with Manifest.open(lake) as manifest:
+        yield manifest
+
+
+ROWS = [
+    bar(day * DAY + i, 1.0 + day + i / 100, vwap=None if i % 2 else 1.5) for day in range(4) for i in range(0, 60, 3)
+]
+
+
+# ---- ranges ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", [3, 7, 10**6])
+def test_any_range_is_half_open(lake: Config, manifest: Manifest, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With row groups to skip by and without: the same rows, in batches, at once, counted."""
+    monkeypatch.setattr(files, "ROW_GROUP", group)
+    write(lake, BTC, bars(*ROWS))
+    dice = random.Random(3)  # noqa: S311 -- repeatable, not secret
+    times = [row["ts"] * 1000 for row in ROWS]
+    edges = [None, *dice.sample([t + d for t in times for d in (-1, 0, 1, 999, 1000)], 14), -1, 0, 10**18, times[0]]
+    for _ in range(60):
+        start, end = dice.choice(edges), dice.choice(edges)
+        expected = [
+            row
+            for row in ROWS
+            if (start is None or row["ts"] * 1000 >= start) and (end is None or row["ts"] * 1000 < end)
+        ]
+        scan = Scan(lake, manifest, [BTC], start_ns=start, end_ns=end)
+        assert plain(scan.to_arrow()) == clean(expected)
+        assert scan.count() == len(expected)
+        assert [row for batch in scan.batches(7) for row in plain(batch)] == clean(expected)
+
+
+def test_a_range_of_ticks_is_exact_to_the_nanosecond(lake: Config, manifest: Manifest) -> None:
+    rows = [trade(DAY_NS + i // 2, 1.0, str(i)) for i in range(8)]
+    write(lake, TICKS, trades(*rows))
+    scan = Scan(lake, manifest, [TICKS], start_ns=DAY_NS + 1, end_ns=DAY_NS + 3)
+    assert plain(scan.to_arrow()) == rows[2:6]
+    assert scan.count() == 4
+
+
+def test_row_groups_outside_the_range_are_not_read(
+    lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "ROW_GROUP", 5)
+    write(lake, BTC, bars(*ROWS[:20]))
+    read: list[int] = []
+    real = files.read_group
+
+    def note(*args: Any) -> pa.Table:  # noqa: ANN401 -- passed through
+        read.append(args[1])
+        return real(*args)
+
+    monkeypatch.setattr(files, "read_group", note)
+    Scan(lake, manifest, [BTC], start_ns=ROWS[6]["ts"] * 1000, end_ns=ROWS[9]["ts"] * 1000).to_arrow()
+    assert read == [1]
+
+
+def test_counting_whole_files_opens_none(lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(lake, BTC, bars(*ROWS))
+    opened: list[Path] = []
+    real = files.open_parquet
+
+    def note(path: Path, *rest: Any) -> Any:  # noqa: ANN401 -- passed through
+        opened.append(path)
+        return real(path, *rest)
+
+    monkeypatch.setattr(files, "open_parquet", note)
+    assert Scan(lake, manifest, [BTC]).count() == len(ROWS)
+    assert opened == []
+    assert Scan(lake, manifest, [BTC], start_ns=1).count() == len(ROWS) - 1
+    assert len(opened) == 1
+
+
+# ---- columns and forms -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [["close"], ["close", "ts"], ["symbol", "open", "ts"], ["vwap"], ["ts"]])
+@pytest.mark.parametrize("end", [None, 30 * MINUTE_NS])
+def test_columns_come_as_asked_for(lake: Config, manifest: Manifest, columns: list[str], end: int | None) -> None:
+    write(lake, BTC, bars(*ROWS))
+    scan = Scan(lake, manifest, [BTC], end_ns=end, columns=columns)
+    whole = Scan(lake, manifest, [BTC], end_ns=end).to_arrow()
+    assert scan.to_arrow().equals(whole.select(columns))
+    assert scan.schema.names == columns
+    assert all(batch.schema.equals(scan.schema) for batch in scan.batches())
+    assert scan.count() == whole.num_rows
+
+
+def test_a_scan_has_the_schema_of_its_asset_with_and_without_rows(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(*ROWS))
+    for start in (None, 10**18):
+        scan = Scan(lake, manifest, [BTC], start_ns=start)
+        assert scan.schema.equals(arrow_schema(BARS))
+        assert scan.to_arrow().schema.equals(arrow_schema(BARS))
+    empty = Scan(lake, manifest, [BTC], start_ns=10**18)
+    assert (empty.to_arrow().num_rows, empty.count(), list(empty.batches())) == (0, 0, [])
+    assert empty.reader().read_all().num_rows == 0
+
+
+def test_a_reader_gives_plain_text_where_words_repeat(lake: Config, manifest: Manifest) -> None:
+    write(lake, TICKS, trades(trade(0, 1.0, side="buy"), trade(1, 1.0)))
+    found = Scan(lake, manifest, [TICKS]).reader().read_all()
+    assert found.schema.field("side").type == pa.string()
+    assert found.column("side").to_pylist() == ["buy", None]
+    assert found.column("symbol").to_pylist() == ["BTCUSDT"] * 2
+
+
+def test_several_series_come_one_after_the_other(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(bar(0), bar(DAY)))
+    write(lake, ETH, bars(bar(0, 2.0)))
+    found = Scan(lake, manifest, [ETH, BTC]).to_arrow()
+    assert found.column("symbol").to_pylist() == ["ETHUSDT", "BTCUSDT", "BTCUSDT"]
+    assert found.column("close").to_pylist() == [2.0, 1.0, 1.0]
+
+
+def test_spot_minutes_spot_hours_and_futures_never_mix(lake: Config, manifest: Manifest) -> None:
+    for price, address in enumerate((BTC, HOURS, FUTURES), 1):
+        write(lake, address, bars(bar(0, float(price)), bar(60, float(price))))
+    for price, address in enumerate((BTC, HOURS, FUTURES), 1):
+        found = Scan(lake, manifest, [address]).to_arrow()
+        assert set(found.column("close").to_pylist()) == {float(price)}
+        assert set(found.column("market").to_pylist()) == {address.market}
+
+
+# ---- snapshots -------------------------------------------------------------------------------------------------------
+
+
+def test_the_lake_as_it_was(lake: Config, manifest: Manifest) -> None:
+    versions = [[bar(0, 1.0)], [bar(0, 2.0), bar(1, 1.0)], [bar(0, 3.0)]]
+    for rows in versions:
+        write(lake, BTC, bars(*rows))
+    assert plain(Scan(lake, manifest, [BTC], as_of=1).to_arrow()) == [bar(0, 1.0)]
+    assert plain(Scan(lake, manifest, [BTC], as_of=2).to_arrow()) == [bar(0, 2.0), bar(1, 1.0)]
+    assert plain(Scan(lake, manifest, [BTC], as_of=3).to_arrow()) == [bar(0, 3.0), bar(1, 1.0)]
+    assert Scan(lake, manifest, [BTC]).snapshot == 3
+    then = dt.datetime.fromtimestamp(manifest.history()[1].at_ns // 1000 / 1e6, dt.UTC)
+    assert Scan(lake, manifest, [BTC], as_of=then).snapshot == 2
+    assert plain(Scan(lake, manifest, [BTC], as_of=0).to_arrow()) == []
+    with pytest.raises(LakeError) as caught:
+        Scan(lake, manifest, [BTC], as_of=4)
+    assert caught.value.code == "E_UNKNOWN_SNAPSHOT"
+
+
+def test_a_scan_sees_one_lake_however_long_it_takes(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(*ROWS))
+    scan = Scan(lake, manifest, [BTC])
+    batches = scan.batches(5)
+    first = plain(next(batches))
+    write(lake, BTC, bars(*(row | {"close": row["open"] + 0.0, "high": 99.0} for row in ROWS)))
+    assert first + [row for batch in batches for row in plain(batch)] == clean(ROWS)
+    assert plain(scan.to_arrow()) == clean(ROWS)
+
+
+def test_what_is_asked_wrongly_is_said(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(bar(0)))
+    for addresses, columns, code in (
+        ([ETH], None, "E_UNKNOWN_SERIES"),
+        ([BTC], ["colour"], "E_USAGE"),
+        ([BTC, TICKS], None, "E_USAGE"),
+        ([], None, "E_USAGE"),
+    ):
+        with pytest.raises(LakeError) as caught:
+            Scan(lake, manifest, addresses, columns=columns)
+        assert caught.value.code == code
+
+
+def test_a_damaged_or_missing_file_is_named(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(*ROWS))
+    scan = Scan(lake, manifest, [BTC])
+    path = lake.data / scan.plan[1].path
+    good = path.read_bytes()
+    path.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+    with pytest.raises(LakeError) as caught:
+        scan.to_arrow()
+    assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", str(path))
+    path.unlink()
+    with pytest.raises(LakeError) as caught:
+        list(scan.batches())
+    assert (caught.value.code, caught.value.where) == ("E_FILE_MISSING", str(path))
+
+
+# ---- finding a series ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(lake: Config) -> None:
+    for address in (BTC, ETH, FUTURES, HOURS):
+        write(lake, address, bars(bar(0)))
+
+
+@pytest.mark.usefixtures("several")
+def test_what_is_unique_may_be_left_out(manifest: Manifest) -> None:
+    assert resolve(manifest, "ethusdt", type="bars", period="1m") == ETH
+    assert resolve(manifest, "BTCUSDT", type="bars", period="1h") == HOURS
+    assert resolve(manifest, "BTCUSDT", type="bars", period="1m", market="spot") == BTC
+    assert resolve(manifest, "btcusdt", type="bars", period="60m", exchange="binance", market="spot") == HOURS
+
+
+@pytest.mark.usefixtures("several")
+def test_what_is_not_unique_is_asked(manifest: Manifest) -> None:
+    with pytest.raises(LakeError) as caught:
+        resolve(manifest, "BTCUSDT", type="bars", period="1m", exchange="BINANCE")
+    assert caught.value.code == "E_AMBIGUOUS"
+    assert "BINANCE/SPOT" in caught.value.message
+    assert "BINANCE/FUTURES-UM" in caught.value.message
+
+
+@pytest.mark.usefixtures("several")
+def test_a_near_miss_names_what_is_near(manifest: Manifest) -> None:
+    near_misses: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("BTCUSD", {}, "BTCUSDT"),
+        ("BTCUSD", {"exchange": "BINANCE", "market": "SPOT"}, "BTCUSDT"),
+        ("ETHUSDT", {"market": "FUTURES-UM", "exchange": "BINANCE"}, str(ETH)),
+    )
+    for symbol, names, near in near_misses:
+        with pytest.raises(LakeError) as caught:
+            resolve(manifest, symbol, type="bars", period="1m", **names)
+        assert caught.value.code == "E_UNKNOWN_SERIES"
+        assert near in caught.value.where
+    with pytest.raises(LakeError) as caught:
+        resolve(manifest, "BTCUSDT", type="ticks", period="trade")
+    assert str(BTC) in caught.value.where
+
+
+def test_a_glob_is_no_name(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(bar(0)))
+    with pytest.raises(LakeError):
+        resolve(manifest, "BTC*", type="bars", period="1m")
+
+
+# ---- figures ---------------------------------------------------------------------------------------------------------
+
+
+def figures(lake: Config, manifest: Manifest, address: Address) -> Any:  # noqa: ANN401 -- a Stats
+    return stats(Scan(lake, manifest, [address]))
+
+
+AWKWARD = [
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    7e55,
+    0.1,
+    0.2,
+    0.3,
+    1e-7,
+    123456.789,
+    1e15,
+    0.1 + 0.2,
+    5e-324,
+    1e22,
+    2.5e-21,
+    1 / 3,
+]
+
+
+def test_sums_are_exact(lake: Config, manifest: Manifest) -> None:
+    for count in (1, 9, 10, 12, 15, 17, 19, 20):
+        address = Address.of("X", "SPOT", f"S{count}", "bars", "1m")
+        volumes = AWKWARD[::-1][:count] if count > 10 else AWKWARD[:count]
+        write(lake, address, bars(*(bar(i, 1.0, volume=v) for i, v in enumerate(volumes))))
+        found = figures(lake, manifest, address)
+        with localcontext(Context(prec=1000)):
+            assert found.sum_volume == f"{sum((Decimal(repr(v)) for v in volumes), Decimal(0)).normalize():f}"
+
+
+def test_figures_of_bars(lake: Config, manifest: Manifest) -> None:
+    rows = [bar(0, 10.0, low=0.1, volume=None), bar(1, 10.0, high=1e-7 + 10, volume=0.1), bar(DAY, 10.0, volume=0.2)]
+    write(lake, BTC, bars(*rows))
+    found = figures(lake, manifest, BTC)
+    assert (found.rows, found.first_ns, found.last_ns) == (3, 0, DAY * MINUTE_NS)
+    assert (found.sum_volume, found.min_low, found.max_high) == ("0.3", "0.1", "10.0000001")
+    assert found.exact_duplicate_rows is None
+
+
+def test_figures_of_bars_without_volume(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(bar(0, 1e16, volume=None)))
+    found = figures(lake, manifest, BTC)
+    assert (found.sum_volume, found.min_low, found.max_high) == (None, "10000000000000000", "10000000000000000")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 65536])
+def test_repeats_are_counted_across_batches_files_and_times(
+    lake: Config, manifest: Manifest, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lake.read.BATCH_ROWS", size)
+    rows = [quote(1), quote(1, 2.0), quote(1), quote(1), quote(2), quote(DAY_NS - 1), quote(DAY_NS), quote(DAY_NS)]
+    write(lake, QUOTED, quotes(*rows))
+    assert figures(lake, manifest, QUOTED).exact_duplicate_rows == 3
+
+
+def test_repeats_of_trades_with_ids_are_not_counted(lake: Config, manifest: Manifest) -> None:
+    write(lake, TICKS, trades(trade(1, 1.0, "a"), trade(1, 1.0, "b")))
+    assert figures(lake, manifest, TICKS).exact_duplicate_rows is None
+    write(lake, TICKS, trades(trade(1, 1.0), trade(1, 1.0)))
+    assert figures(lake, manifest, TICKS).exact_duplicate_rows == 1
+
+
+def test_figures_of_nothing(lake: Config, manifest: Manifest) -> None:
+    write(lake, BTC, bars(bar(0)))
+    found = stats(Scan(lake, manifest, [BTC], start_ns=10**18))
+    assert (found.rows, found.first_ns, found.last_ns) == (0, None, None)
+    assert (found.sum_volume, found.min_low, found.max_high) == (None, None, None)
