@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lake.errors import CODES, Exit
+from lake.files import ROW_GROUP
 from lake.sources.dialects import DIALECTS
 from tests.docs.generated import EXAMPLES, MADE, renewed
 from tests.docs.reader import RUNNABLE, Step, Terminal, blocks, steps
@@ -227,6 +228,10 @@ def test_development_page_has_every_target_and_every_folder() -> None:
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if MADE.search(read(name))])
 def test_made_parts_are_those_of_the_code(name: str) -> None:
     assert read(name) == renewed(read(name)), "python -m tests.docs.generated writes them anew"
+
+
+def test_storage_page_has_the_row_group_of_the_code() -> None:
+    assert f"row groups of {ROW_GROUP:,} rows" in read("docs/storage.md")
 
 
 def test_example_names_are_what_the_dialects_look_for() -> None:
