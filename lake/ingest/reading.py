@@ -35,6 +35,7 @@ _HOPELESS = 50_000
 """Bad records after which a file of mostly bad ones is refused without reading on."""
 DEFAULT_BAD_SHARE, DEFAULT_BAD_ROWS = 0.05, 20
 _SPOOL_BYTES = 1 << 22
+_LONG_AGO = -(2**63)
 
 _LIKELY = {
     "ohlc_inconsistent": "High below the others, or low above them: the columns may be in another order (O,C,H,L?).",
@@ -74,6 +75,8 @@ class _Parsed:
     records: int
     bad: list[QuarantineRecord]
     skipped: Counter[str]
+    latest: int
+    """The last ts of the good rows, those outside the range included."""
 
 
 class Quarantine:
@@ -133,6 +136,8 @@ class Reading:
         self._sample: Future[None] | None = None
         self._first_bad: dict[str, str] = {}
         self.read = self.accepted = 0
+        self.latest = _LONG_AGO
+        """The last ts of the source, in the schema's unit, whether its row was taken or not."""
         self.rejected: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.warnings: list[str] = []
@@ -182,7 +187,9 @@ class Reading:
         bad = [QuarantineRecord(r.line, r.reason, r.detail, r.raw) for r in batch.rejects]
         bad += [_quarantined(r, batch.locate, numbers) for r in rejected]
         bad.sort(key=lambda r: r.line)
-        return _Parsed(accepted, batch.records, bad, +skipped)
+        seen = accepted if numbers is None else batch.rows
+        latest = int(rows.times(seen).max(initial=_LONG_AGO))
+        return _Parsed(accepted, batch.records, bad, +skipped, latest)
 
     def _within(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int64] | None]:
         """Return the rows inside --start and --end, and their indexes when some fell out."""
@@ -201,6 +208,7 @@ class Reading:
 
     def _accept(self, parsed: _Parsed, intake: Intake) -> None:
         self.read += parsed.records
+        self.latest = max(self.latest, parsed.latest)
         self.skipped.update(parsed.skipped)
         for record in parsed.bad:
             self.rejected[record.reason] += 1

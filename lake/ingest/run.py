@@ -159,7 +159,7 @@ class _File:
             )
             digest = reading.into(intake, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
-            intake.doubt_ns = self._unproven(intake)
+            intake.doubt_ns = self._unproven(intake, reading)
             delivery = writing.Delivery(self._address, self._plan.schema, intake, intake.settle())
             outcome = _Outcome(digest, reading, intake, delivery)
             if writer is None:
@@ -198,9 +198,11 @@ class _File:
         total = self._plan.nbytes
         self._progress(Progress(str(self._path), total if done is None else done, total, reading.read, phase))
 
-    def _unproven(self, intake: Intake) -> int | None:
+    def _unproven(self, intake: Intake, reading: Reading) -> int | None:
         """Return the open of the last bar when nothing shows that it was over when the file was made."""
         if self._period is None or not self._plan.incomplete_tail or intake.last is None:
+            return None
+        if reading.latest > intake.last:  # the file goes on: with what was asked to be left out, or was not over
             return None
         proof = self._plan.fetched_not_before_ns
         last = intake.last * self._scale
