@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from tests.manifests import commit, make_lake
 from tests.tables import DAY_NS, Row, bar, bars, clean, merged, plain, table, trade, trades
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lake.config import Config
@@ -374,3 +376,61 @@ def test_every_mode_leaves_no_staged_file(lake: Config, mode: Mode) -> None:
     write(lake, BTC, bars(bar(0), bar(DAY)), mode=mode)
     assert list((lake.data / "_staging").glob("*/*")) == []
     assert verify(lake).orphans == []
+
+
+# ---- lost races ------------------------------------------------------------------------------------------------------
+
+
+def before_once(monkeypatch: pytest.MonkeyPatch, name: str, *meanwhile: Callable[[], object]) -> None:
+    """Have other writers act before the n-th call of a step of the commit."""
+    module = sys.modules["lake.write.commit"]
+    real, waiting = getattr(module, name), list(meanwhile)
+
+    def step(*args: object) -> object:
+        if waiting:
+            waiting.pop(0)()
+        return real(*args)
+
+    monkeypatch.setattr(module, name, step)
+
+
+def test_a_lost_race_is_merged_again(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other() -> object:
+        return write(lake, BTC, bars(bar(0, 2.0), bar(1, 2.0)))
+
+    before_once(monkeypatch, "_fill", lambda: None, other)
+    write(lake, BTC, bars(bar(DAY)))
+    result = write(lake, BTC, bars(bar(1, 3.0), bar(2, 3.0)))
+    assert counts(result) == {"new": 1, "corrected": 1}
+    assert read(lake) == [bar(0, 2.0), bar(1, 3.0), bar(2, 3.0), bar(DAY)]
+    report = verify(lake)
+    assert (report.ok, report.orphans) == (True, [])
+
+
+def test_a_race_lost_over_and_over_ends(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = iter(range(2, 100))
+
+    def other() -> object:
+        return write(lake, BTC, bars(bar(0, float(next(prices)))))
+
+    before_once(monkeypatch, "_merge_again", other)
+    before_once(monkeypatch, "_fill", other)
+    assert counts(write(lake, BTC, bars(bar(0, 1.0)))) == {"corrected": 1}
+    assert read(lake) == [bar(0, 1.0)]
+    report = verify(lake)
+    assert (report.ok, report.orphans) == (True, [])
+
+
+def test_a_file_that_lost_and_is_right_again_is_kept(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other writer's partition is gone before the merge: the file made first is the one to commit after all."""
+    write(lake, BTC, bars(bar(0), bar(2 * DAY)))
+
+    def remove() -> object:
+        return write(lake, BTC, bars(bar(0), bar(2 * DAY)), mode="replace")
+
+    before_once(monkeypatch, "_merge_again", remove)
+    before_once(monkeypatch, "_fill", lambda: write(lake, BTC, bars(bar(DAY, 9.0))))
+    assert counts(write(lake, BTC, bars(bar(DAY + 1)))) == {"new": 1}
+    assert read(lake) == [bar(0), bar(DAY + 1), bar(2 * DAY)]
+    report = verify(lake)
+    assert (report.ok, report.orphans) == (True, [])
