@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lake.files import encoding
 from lake.sources import names
@@ -149,6 +149,16 @@ def columns() -> str:
     return _table(("data", "column of the lake", "recognised names"), rows)
 
 
+def _compression(told: dict[str, Any]) -> str:
+    """Return which columns are compressed, and how."""
+    by_kind: dict[str, list[str]] = {}
+    for column, kind in told["compression"].items():
+        level = told["compression_level"].get(column)
+        by_kind.setdefault(f"{kind} {level}" if level is not None else kind, []).append(column)
+    packed = {kind: columns for kind, columns in by_kind.items() if kind != "none"}
+    return "; ".join(f"{kind}: {_code(*c) if len(by_kind) > 1 else 'all'}" for kind, c in packed.items())
+
+
 def encodings() -> str:
     """Return how the columns of each schema are written."""
     rows = []
@@ -160,8 +170,7 @@ def encodings() -> str:
             by_kind.setdefault(kind, []).append(column)
         dictionary = [name for name in told["use_dictionary"] if name not in identity]
         others = "; ".join(f"{kind}: {_code(*found)}" for kind, found in by_kind.items())
-        compression = f"{told['compression']} {told['compression_level']}"
-        rows.append((schema.name, compression, _code(*dictionary) or "none", others))
+        rows.append((schema.name, _compression(told), _code(*dictionary) or "none", others))
     return _table(("schema", "compression", "dictionary", "other encodings"), rows)
 
 

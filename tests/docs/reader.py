@@ -8,7 +8,8 @@ Blocks marked `sh`, `console` and `python` are run; all others are looked at and
 
 A command must succeed unless it ends in `# exit N`. In what is shown, `…` stands for anything: alone on its line for
 any lines, inside one for any text. Times, seconds, run ids and names of data files are told apart from other text and
-may differ; a run id that is shown may be typed again later, and then stands for the real one.
+may differ; a run id that is shown may be typed again later, and then stands for the real one. Sizes depend on how
+well the rows are packed, and may be a quarter off.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 RUNNABLE = frozenset({"sh", "console", "python"})
@@ -36,7 +37,9 @@ _VARYING = {
     "…": ".*",
 }
 """What may differ → what it must look like all the same: wall clock (market data is older), seconds, data files."""
-_TOKEN = re.compile("|".join(f"({pattern})" for pattern in (*_VARYING, rf"\b{_RUN_ID}\b")))
+_SIZE = r"\b\d+\.\d [kMG]B\b"
+_SIZE_OFF = 1.25
+_TOKEN = re.compile("|".join(f"({pattern})" for pattern in (*_VARYING, _SIZE, rf"\b{_RUN_ID}\b")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,8 @@ class Terminal:
     def run(self, step: Step) -> None:
         """Run one step; AssertionError, with all there is to see, when it does not do what the document says."""
         typed = step.text
-        for told, real in self.ids.items():
-            typed = typed.replace(told, real)
+        for old, new in self.ids.items():
+            typed = typed.replace(old, new)
         words = ["python", "-"] if step.language == "python" else ["bash", "-c", typed]
         done = subprocess.run(
             words,
@@ -129,19 +132,23 @@ class Terminal:
         assert done.returncode == step.status, f"{scene}--- exit {step.status} was expected ---"
         if step.shown:
             found = re.fullmatch(pattern(step.shown, self.ids), _plain(done.stdout.splitlines()), re.DOTALL)
-            assert found, scene + "--- the document shows ---\n" + "\n".join(step.shown)
-            self.ids |= {name.removeprefix("id_"): real for name, real in found.groupdict().items()}
+            shown = "\n".join(step.shown)
+            assert found, f"{scene}--- the document shows ---\n{shown}"
+            for told, real in zip(re.findall(_SIZE, shown), _named(found, "size_").values(), strict=True):
+                assert 1 / _SIZE_OFF < _bytes(told) / _bytes(real) < _SIZE_OFF, f"{scene}--- shown is {told} ---"
+            self.ids |= _named(found, "id_")
 
 
 def pattern(shown: Iterable[str], known: dict[str, str]) -> str:
     """Return a pattern that what is really printed must match: the shown lines, but for what may differ."""
     seen: set[str] = set()
+    sizes = count()
     lines = []
     for line in shown:
         if line.strip() == "…":
             lines.append(r"(?:[^\n]*\n)*?")
         else:
-            lines.append("".join(_part(part, known, seen) for part in _parts(line.rstrip())) + r"\n")
+            lines.append("".join(_part(part, known, seen, sizes) for part in _parts(line.rstrip())) + r"\n")
     return "".join(lines)
 
 
@@ -150,10 +157,12 @@ def _parts(line: str) -> list[str]:
     return [line[start:end] for start, end in pairwise(ends)]
 
 
-def _part(part: str, known: dict[str, str], seen: set[str]) -> str:
+def _part(part: str, known: dict[str, str], seen: set[str], sizes: Iterator[int]) -> str:
     for token, form in _VARYING.items():
         if re.fullmatch(token, part):
             return form.replace(".*", r"[^\n]*")
+    if re.fullmatch(_SIZE, part):
+        return f"(?P<size_{next(sizes)}>{_SIZE})"
     if not re.fullmatch(_RUN_ID, part):
         return re.escape(part)
     if part in known:
@@ -162,6 +171,16 @@ def _part(part: str, known: dict[str, str], seen: set[str]) -> str:
         return f"(?P=id_{part})"
     seen.add(part)
     return f"(?P<id_{part}>{_RUN_ID})"
+
+
+def _named(found: re.Match[str], prefix: str) -> dict[str, str]:
+    """Return the named groups that begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): real for name, real in found.groupdict().items() if name.startswith(prefix)}
+
+
+def _bytes(text: str) -> float:
+    number, unit = text.split()
+    return float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
 
 
 def _plain(lines: Iterable[str]) -> str:
