@@ -439,6 +439,15 @@ def test_after_a_table_took_its_rows_away_it_is_done_again(lake: Config, tmp_pat
     assert read(lake) == load(path)
 
 
+def test_after_a_table_emptied_its_partition_it_is_done_again(lake: Config, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.csv", [line(DAY), line(DAY + 1)])
+    take(lake, path)
+    at = START_NS // MINUTE_NS
+    write(lake, BTC, bars(bar(at, 9.0), bar(at + 2 * DAY, 9.0)), mode="replace")
+    assert [row["open"] for row in read(lake)] == [9.0, 9.0]
+    assert told(take(lake, path)) == {"read": 2, "new": 2}
+
+
 # ---- nothing by halves -----------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from decimal import Context, Decimal, localcontext
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -63,8 +64,11 @@ def test_any_range_is_half_open(lake: Config, manifest: Manifest, group: int, mo
     write(lake, BTC, bars(*ROWS))
     dice = random.Random(3)  # noqa: S311 -- repeatable, not secret
     times = [row["ts"] * 1000 for row in ROWS]
-    edges = [None, *dice.sample([t + d for t in times for d in (-1, 0, 1, 999, 1000)], 14), -1, 0, 10**18, times[0]]
-    for _ in range(60):
+    edges = [None, -1, 0, 10**18, *dice.sample([t + d for t in times for d in (-1, 0, 1, 999, 1000)], 12)]
+    edges += [
+        row["ts"] * 1000 for row, after in pairwise(ROWS) if after["ts"] - row["ts"] > 60 * MINUTE_US
+    ]  # a file's last
+    for _ in range(80):
         start, end = dice.choice(edges), dice.choice(edges)
         expected = [
             row
