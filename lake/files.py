@@ -145,6 +145,16 @@ def sweep(base: Path) -> None:
             os.close(lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a table before it is written: its first and last ts, and the sums of its content hash."""
+
+    first: int
+    last: int
+    total: int
+    squares: int
+
+
 class FileWriter:
     """Writes the rows of one partition, in stored order, as one Parquet file."""
 
@@ -164,14 +174,28 @@ class FileWriter:
         self.rows = 0
         self._first = self._last = 0
 
-    def write(self, table: pa.Table) -> None:
+    def write(self, table: pa.Table, known: Known | None = None) -> None:
         """Add rows (the schema's columns without the identity ones) behind those already written.
+
+        Args:
+            table: The rows, in stored order.
+            known: What the caller knows of them already.
 
         Raises:
             LakeError: DISK_FULL, STORAGE.
         """
         if not table.num_rows:
             return
+        if known is None:
+            self._content.update(table)
+            first, last = (int(rows.times(table.slice(at, 1))[0]) for at in (0, table.num_rows - 1))
+        else:
+            self._content.add(known.total, known.squares)
+            first, last = known.first, known.last
+        if not self.rows:
+            self._first = first
+        self._last = last
+        self.rows += table.num_rows
         self._held.append(table)
         self._held_rows += table.num_rows
         if self._held_rows < ROW_GROUP:
@@ -185,7 +209,6 @@ class FileWriter:
         table = pa.concat_tables(self._held)
         if self._writer is None:
             self._open(table, small=everything and table.num_rows <= ROW_GROUP)
-            self._first = int(rows.times(table.slice(0, 1))[0])
         while table.num_rows >= ROW_GROUP or (everything and table.num_rows):
             self._put(table.slice(0, ROW_GROUP))
             table = table.slice(ROW_GROUP)
@@ -202,12 +225,9 @@ class FileWriter:
         if self._writer is None:
             msg = "rows before the file"
             raise AssertionError(msg)
-        self._content.update(table)
         columns = [*table.columns, *(column(table.num_rows) for column in self._identity)]
         full = pa.Table.from_arrays(columns, schema=arrow_schema(self._schema))
         self._writer.write_table(full, row_group_size=ROW_GROUP)
-        self._last = int(rows.times(table.slice(table.num_rows - 1))[0])
-        self.rows += table.num_rows
 
     def finish(self) -> StagedFile | None:
         """Close the file and say what it is; None when no row was written."""

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
+from lake.files import Known
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor, Future
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from lake.files import FileWriter, StagedFile, Staging
     from lake.manifest.rows import FileRow
@@ -85,12 +88,25 @@ class Settled:
     """Whether stored rows may have gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows that came in one batch for one partition."""
+
+    batch: pa.RecordBatch
+    first: int
+    last: int
+    ordered: bool
+    """Whether ts goes on in it, strictly where ts is the key."""
+    content: tuple[int, int] | None
+    """The sums of its content hash, where they are known."""
+
+
 @dataclass(slots=True)
 class _Part:
     """The rows of one partition that came one after the other."""
 
     partition: Partition
-    batches: list[pa.RecordBatch] = field(default_factory=list)
+    pieces: list[_Piece] = field(default_factory=list)
     held: int = 0
     bytes: int = 0
     writer: FileWriter | None = None
@@ -98,6 +114,7 @@ class _Part:
     runs: list[Run] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     last: tuple[int, int] | None = None
+    """Ts and id of the last row written."""
     pending: Future[None] | None = None
 
 
@@ -151,39 +168,56 @@ class Intake:
 
     # ---- taking rows -------------------------------------------------------------------------------------------------
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take accepted rows, in source order."""
+    def add(self, batch: pa.RecordBatch, hashes: NDArray[np.uint64] | None = None) -> None:
+        """Take accepted rows, in source order.
+
+        Args:
+            batch: The rows.
+            hashes: Their `rows.row_hashes`, where at hand: a block at once is cheaper than each partition.
+        """
         if not batch.num_rows:
             return
         ts = rows.times(batch)
-        low, high = int(ts.min()), int(ts.max())
+        ordered = rows.is_sorted(ts, strictly=self._schema.key == ("ts",))
+        low, high = (int(ts[0]), int(ts[-1])) if ordered else (int(ts.min()), int(ts.max()))
         self.first = low if self.first is None else min(self.first, low)
         self.last = high if self.last is None else max(self.last, high)
         per_day = layout.PER_DAY[self._unit]
         ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
         if ends[0] == ends[1]:
-            self._put(int(ends[0]), batch)
+            content = None if hashes is None else _sums(hashes, np.zeros(1, np.int64))[0]
+            self._put(int(ends[0]), _Piece(batch, low, high, ordered, content))
         else:
-            self._cut(batch, layout.partition_days(ts, per_day, self._address.grain))
+            days = layout.partition_days(ts, per_day, self._address.grain)
+            self._cut(batch, ts, days, hashes, ordered=ordered)
         if self._held_bytes > self._budget:
             for part in list(self._open.values()):
                 # Many open partitions would be as many open files.
                 self._close(part) if self._lazy else self._flush(part)
 
-    def _cut(self, batch: pa.RecordBatch, days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    def _cut(
+        self,
+        batch: pa.RecordBatch,
+        ts: NDArray[np.int64],
+        days: NDArray[np.int64],
+        hashes: NDArray[np.uint64] | None,
+        *,
+        ordered: bool,
+    ) -> None:
         steps = np.diff(days)
         cuts = np.flatnonzero(steps) + 1
         if len(cuts) > 1 and not ((steps >= 0).all() or (steps <= 0).all()):
             order = np.argsort(days, kind="stable")
-            batch, days = batch.take(pa.array(order)), days[order]
+            batch, ts, days, hashes = batch.take(pa.array(order)), ts[order], days[order], None
             cuts = np.flatnonzero(np.diff(days)) + 1
             self._lazy = True
-        start = 0
-        for stop in [*cuts.tolist(), len(days)]:
-            self._put(int(days[start]), batch.slice(start, stop - start))
-            start = stop
+        starts = np.concatenate([np.zeros(1, np.int64), cuts])
+        contents = [None] * len(starts) if hashes is None else _sums(hashes, starts)
+        for start, stop, content in zip(starts.tolist(), [*cuts.tolist(), len(days)], contents, strict=True):
+            piece = batch.slice(start, stop - start)
+            self._put(int(days[start]), _Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, content))
 
-    def _put(self, day: int, batch: pa.RecordBatch) -> None:
+    def _put(self, day: int, piece: _Piece) -> None:
         part = self._open.get(day)
         if part is None:
             partition = Partition(day, self._address.grain)
@@ -193,10 +227,11 @@ class Intake:
                 for other in list(self._open.values()):
                     self._close(other)
             part = self._open[day] = _Part(partition)
-        part.batches.append(batch)
-        part.held += batch.num_rows
-        part.bytes += batch.nbytes
-        self._held_bytes += batch.nbytes
+        size = piece.batch.nbytes
+        part.pieces.append(piece)
+        part.held += piece.batch.num_rows
+        part.bytes += size
+        self._held_bytes += size
         if part.held >= files.ROW_GROUP:
             self._flush(part)
 
@@ -212,10 +247,10 @@ class Intake:
     def _hand_over(self, part: _Part, *, final: bool) -> None:
         if part.pending is not None:
             part.pending.result()
-        batches, part.batches, part.held = part.batches, [], 0
+        pieces, part.pieces, part.held = part.pieces, [], 0
         self._held_bytes -= part.bytes
         part.bytes = 0
-        part.pending = self._submit(lambda: self._absorb(part, batches, final=final))
+        part.pending = self._submit(lambda: self._absorb(part, pieces, final=final))
 
     def _submit(self, job: Callable[[], None]) -> Future[None]:
         self._slots.acquire()
@@ -225,15 +260,15 @@ class Intake:
 
     # ---- in a worker -------------------------------------------------------------------------------------------------
 
-    def _absorb(self, part: _Part, batches: list[pa.RecordBatch], *, final: bool) -> None:
+    def _absorb(self, part: _Part, pieces: list[_Piece], *, final: bool) -> None:
         """Bring rows of one part into order; write them when they continue what is written, else keep them as a run."""
-        if batches:
-            table = pa.Table.from_batches(batches, self._arrow)
+        if pieces:
+            table = pa.Table.from_batches([p.batch for p in pieces], self._arrow)
             stored = part.partition.label in self._live
-            if not stored and not part.runs and self._continues(part, table):
+            if not stored and not part.runs and self._continues(part, pieces, table):
                 if part.writer is None:
                     part.writer = self._writer(part.partition)
-                part.writer.write(table)
+                part.writer.write(table, _known(pieces))
             else:
                 self._end_file(part)
                 table, counts = merge.dedup(table, self._schema)
@@ -246,12 +281,23 @@ class Intake:
         if final:
             self._end_file(part)
 
-    def _continues(self, part: _Part, table: pa.Table) -> bool:
-        if not merge.in_order(table, self._schema):
-            return False
-        ends = merge.ends(table, self._schema)
-        before, part.last = part.last, ends[1]
-        return before is None or merge.follows(before, ends[0], self._schema)
+    def _continues(self, part: _Part, pieces: list[_Piece], table: pa.Table) -> bool:
+        """Whether rows can be written behind the part's last ones as they are; if so they become its last ones."""
+        if merge.keyed_by_id(self._schema):
+            if not merge.in_order(table, self._schema):
+                return False
+            bounds = [merge.ends(table, self._schema)]
+        else:
+            if not all(p.ordered for p in pieces):
+                return False
+            bounds = [((p.first, -1), (p.last, -1)) for p in pieces]
+        before = part.last
+        for first, last in bounds:
+            if before is not None and not merge.follows(before, first, self._schema):
+                return False
+            before = last
+        part.last = before
+        return True
 
     def _writer(self, partition: Partition) -> FileWriter:
         return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id)
@@ -395,3 +441,16 @@ class Intake:
         stored = pa.concat_tables([at(t) for t in self._survivors(live)])
         new = pa.concat_tables([at(t) for stream in source for t in stream()])
         return stored.num_rows == new.num_rows and bool(rows.equal_rows(stored, new, stored.column_names).all())
+
+
+def _sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the content hash's sums of the rows from each start to the next."""
+    totals, squares = np.add.reduceat(hashes, starts), np.add.reduceat(hashes * hashes, starts)
+    return list(zip(totals.tolist(), squares.tolist(), strict=True))
+
+
+def _known(pieces: list[_Piece]) -> Known | None:
+    contents = [p.content for p in pieces if p.content is not None]
+    if len(contents) < len(pieces):
+        return None
+    return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))

@@ -77,6 +77,11 @@ class ContentHash:
         self._last: int | None = None
         self._rank = 0
 
+    def add(self, total: int, squares: int) -> None:
+        """Add rows by the sums of their hashes and of these squared; not for rows with ids, whose ranks count."""
+        self._sum += total
+        self._squares += squares
+
     def update(self, rows: pa.RecordBatch | pa.Table) -> None:
         """Add rows; where they have ids they must come in stored order."""
         ranked = self._ranked and rows.column("trade_id").null_count < rows.num_rows

@@ -15,6 +15,7 @@ from lake import layout, rows, sources, validate
 from lake.errors import LakeError
 from lake.ingest.tail import Tail
 from lake.manifest.rows import QuarantineRecord
+from lake.merge import keyed_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _AHEAD = 4
 """Blocks that wait for, or are in, a worker."""
+_BLOCK_BYTES = 1 << 21
 _HOPELESS = 50_000
 """Bad records after which a file of mostly bad ones is refused without reading on."""
 DEFAULT_BAD_SHARE, DEFAULT_BAD_ROWS = 0.05, 20
@@ -72,6 +74,7 @@ def bad_limit(text: str | None) -> tuple[float, int]:
 @dataclass(slots=True)
 class _Parsed:
     rows: pa.RecordBatch
+    hashes: NDArray[np.uint64] | None
     records: int
     bad: list[QuarantineRecord]
     skipped: Counter[str]
@@ -155,7 +158,7 @@ class Reading:
         Raises:
             LakeError: SCHEMA when too many records are bad; SOURCE_UNREADABLE and SOURCE_UNSAFE from the source.
         """
-        reader = sources.open_reader(self._plan, self._options)
+        reader = sources.open_reader(self._plan, self._options, block_bytes=_BLOCK_BYTES)
         waiting: deque[Future[_Parsed]] = deque()
         try:
             for block in reader.blocks():
@@ -189,7 +192,9 @@ class Reading:
         bad.sort(key=lambda r: r.line)
         seen = accepted if numbers is None else batch.rows
         latest = int(rows.times(seen).max(initial=_LONG_AGO))
-        return _Parsed(accepted, batch.records, bad, +skipped, latest)
+        # Rows with ids are hashed with their rank in the partition, so not yet.
+        hashes = None if keyed_by_id(self._plan.schema) else rows.row_hashes(accepted)
+        return _Parsed(accepted, hashes, batch.records, bad, +skipped, latest)
 
     def _within(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int64] | None]:
         """Return the rows inside --start and --end, and their indexes when some fell out."""
@@ -226,7 +231,7 @@ class Reading:
             )
         self.accepted += parsed.rows.num_rows
         for piece in self._tail.pass_on(parsed.rows):
-            intake.add(piece)
+            intake.add(piece, parsed.hashes if piece is parsed.rows else None)
         if self._tail.warning:
             self.warnings.append(self._tail.warning)
             self._tail.warning = ""

@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from lake.merge.model import Stream
     from schemas.columns import Schema
 
-__all__ = ["Counts", "OnConflict", "dedup", "ends", "follows", "in_order", "merge", "repeated", "sort_by_time"]
+__all__ = [
+    "Counts",
+    "OnConflict",
+    "dedup",
+    "ends",
+    "follows",
+    "in_order",
+    "keyed_by_id",
+    "merge",
+    "repeated",
+    "sort_by_time",
+]
 
 
 def sort_by_time(table: pa.Table) -> pa.Table:
