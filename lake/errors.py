@@ -1,12 +1,16 @@
 """Every error the lake raises on purpose: one class, and one table of codes with exit status and the way out.
 
-    raise LakeError("UNKNOWN_SYMBOL", '"BTCUSD" is not in the lake', where="exchange BINANCE", fix=["dl list"])
+raise LakeError("UNKNOWN_SYMBOL", '"BTCUSD" is not in the lake', where="exchange BINANCE", fix=["dl list"])
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
+
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+"""How Python keeps a byte that is no UTF-8 in the name of a file."""
 
 
 class Exit(IntEnum):
@@ -37,7 +41,9 @@ class Code:
 
 
 CODES: dict[str, Code] = {
-    "UNEXPECTED": Code(Exit.UNEXPECTED, "This is a bug in dl-datalake.", ("run the command again with -v and report it",)),
+    "UNEXPECTED": Code(
+        Exit.UNEXPECTED, "This is a bug in dl-datalake.", ("run the command again with -v and report it",)
+    ),
     "USAGE": Code(Exit.USAGE, "The command's words do not fit together.", ("see the command's --help",)),
     "BAD_DATE": Code(
         Exit.USAGE, "Dates are UTC: 2024, 2024-03, 2024-03-05, 2024-03-05T10:00Z, -7d or now.", ("write the date so",)
@@ -51,7 +57,9 @@ CODES: dict[str, Code] = {
         Exit.UNEXPECTED, "The manifest was written by a newer dl-datalake.", ("upgrade dl-datalake",)
     ),
     "MANIFEST_DAMAGED": Code(
-        Exit.FINDINGS, "manifest.db cannot be read, or its hash chain is broken.", ("dl verify", "restore a backup of manifest.db")
+        Exit.FINDINGS,
+        "manifest.db cannot be read, or its hash chain is broken.",
+        ("dl verify", "restore a backup of manifest.db"),
     ),
     "LOCKED": Code(Exit.LOCKED, "Another process is writing.", ("try again", "or wait longer with --wait SECONDS")),
     "FORKED": Code(
@@ -64,10 +72,14 @@ CODES: dict[str, Code] = {
         Exit.REFUSED, "The file is truncated, damaged or not what its name says.", ("fetch it again from the vendor",)
     ),
     "SOURCE_CHECKSUM": Code(
-        Exit.REFUSED, "The file's SHA-256 is not the one its .CHECKSUM file states.", ("fetch both again from the vendor",)
+        Exit.REFUSED,
+        "The file's SHA-256 is not the one its .CHECKSUM file states.",
+        ("fetch both again from the vendor",),
     ),
     "SOURCE_UNSAFE": Code(
-        Exit.REFUSED, "The archive would unpack to far more than a data file does.", ("unpack it by hand and look at it",)
+        Exit.REFUSED,
+        "The archive would unpack to far more than a data file does.",
+        ("unpack it by hand and look at it",),
     ),
     "FORMAT_UNKNOWN": Code(
         Exit.REFUSED,
@@ -76,7 +88,9 @@ CODES: dict[str, Code] = {
     ),
     "FORMAT_MISMATCH": Code(Exit.REFUSED, "The file does not fit the format that was asked for.", ("drop --format",)),
     "COLUMN_MISSING": Code(Exit.REFUSED, "The schema needs a column the source does not have.", ("--map NAME=COLUMN",)),
-    "TIME_FORMAT": Code(Exit.REFUSED, "The times cannot be read without guessing.", ("--map ts=COLUMN", "or --tz ZONE")),
+    "TIME_FORMAT": Code(
+        Exit.REFUSED, "The times cannot be read without guessing.", ("--map ts=COLUMN", "or --tz ZONE")
+    ),
     "SCHEMA": Code(
         Exit.REFUSED,
         "Too many rows break the schema, so nothing was written: the columns, unit or delimiter may be wrong.",
@@ -92,9 +106,16 @@ CODES: dict[str, Code] = {
         "Two vendor symbols that differ only in case would share one folder.",
         ("use the spelling the series was made with", "or another --symbol"),
     ),
+    "OTHER_IDS": Code(
+        Exit.REFUSED,
+        "The trade ids are of two unrelated numberings: one's trades would be taken for corrections of the other's.",
+        ("keep them apart by --market, such as SPOT-AGG", "or by another --symbol"),
+    ),
     "DISK_FULL": Code(Exit.STORAGE, "The disk is full; nothing was changed.", ("free some space and run it again",)),
     "STORAGE": Code(Exit.STORAGE, "The disk or the file system refused.", ("check the disk and its permissions",)),
-    "FILE_MISSING": Code(Exit.FINDINGS, "A file the manifest names is not there.", ("dl verify", "restore it from a backup")),
+    "FILE_MISSING": Code(
+        Exit.FINDINGS, "A file the manifest names is not there.", ("dl verify", "restore it from a backup")
+    ),
     "FILE_DAMAGED": Code(
         Exit.FINDINGS, "The file's bytes are not those that were stored.", ("dl verify", "restore it from a backup")
     ),
@@ -103,9 +124,17 @@ CODES: dict[str, Code] = {
     "UNKNOWN_SNAPSHOT": Code(Exit.NOT_FOUND, "The lake has no such snapshot.", ("dl history",)),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),
-    "INTERRUPTED": Code(Exit.INTERRUPTED, "It was stopped from outside; what was acknowledged is safe.", ("run it again to go on",)),
+    "INTERRUPTED": Code(
+        Exit.INTERRUPTED, "It was stopped from outside; what was acknowledged is safe.", ("run it again to go on",)
+    ),
 }
 """Code without its `E_` prefix → meaning. docs/errors.md has an anchor for each."""
+
+
+def printable(text: object) -> str:
+    r"""Return a path or other text as it can be shown, hashed and stored: bytes that are no UTF-8 become `\xff`."""
+    said = _ESCAPED_BYTE.sub(lambda byte: f"\\x{ord(byte[0]) & 0xFF:02x}", str(text))
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 class LakeError(Exception):
@@ -116,13 +145,13 @@ class LakeError(Exception):
     ) -> None:
         """Take the code (a key of CODES) and what happened; why and fix default to the code's own."""
         entry = CODES[code]
-        super().__init__(message)
         self.code = f"E_{code}"
         self.exit = entry.exit
-        self.message = message
-        self.where = where
-        self.why = why or entry.why
-        self.fix = tuple(fix) or entry.fix
+        self.message = printable(message)
+        self.where = printable(where)
+        self.why = printable(why) or entry.why
+        self.fix = tuple(map(printable, fix)) or entry.fix
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by code and parts, so that worker processes can pass it on."""

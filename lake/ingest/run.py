@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lake import files, layout, rows, sources
 from lake import write as writing
-from lake.errors import Exit, LakeError
+from lake.errors import Exit, LakeError, printable
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.tail import end_ns
@@ -74,6 +74,7 @@ class _File:
         progress: Callable[[Progress], None],
     ) -> None:
         self._config, self._request, self._path, self._pool = config, request, path, pool
+        self._shown = printable(path)
         self._progress = progress
         self._options = sources.SourceOptions(
             format=request.format,
@@ -96,7 +97,7 @@ class _File:
             return plan, *self._destination(plan)
         except LakeError:
             if not self._request.dry_run:
-                with Writer(self._config) as writer, writing.run(writer, "ingest", str(self._path)):
+                with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown):
                     raise
             raise
 
@@ -127,13 +128,14 @@ class _File:
             live = manifest.current(series.id) if series is not None else {}
         if self._request.dry_run:
             return self._attempt(f"dry-run-{secrets.token_hex(8)}", series, live, None)
-        with Writer(self._config) as writer, writing.run(writer, "ingest", str(self._path)) as run_id:
+        with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown) as run_id:
             return self._attempt(run_id, series, live, writer)
 
     def _attempt(
         self, run_id: str, series: SeriesRow | None, live: dict[str, FileRow], writer: Writer | None
     ) -> FileReport:
         self._refuse_other_case(series)
+        self._refuse_other_ids()
         staging = files.Staging(self._config.data, run_id)
         quarantine = Quarantine(staging.folder)
         intake = Intake(
@@ -178,6 +180,19 @@ class _File:
             msg = f"{self._vendor_symbol!r} and {series.vendor_symbol!r} differ only in case"
             raise LakeError("SYMBOL_CASE", msg, where=str(self._address))
 
+    def _refuse_other_ids(self) -> None:
+        """Refuse trades where stored ones are numbered in another way: their key is the id."""
+        own = self._plan.id_space
+        if not own:
+            return
+        with Manifest.open(self._config) as manifest:
+            series = manifest.find(self._address)
+            dialects = manifest.dialects(series.id) if series is not None else set()
+        others = sorted(dialect for dialect in dialects if sources.id_space(dialect) not in {"", own})
+        if others:
+            msg = f"{self._plan.name} is in {self._plan.dialect}, and the series has trades in {', '.join(others)}"
+            raise LakeError("OTHER_IDS", msg, where=str(self._address))
+
     def _key(self, digest: str) -> str:
         """Name the file's bytes together with everything that decides what they become."""
         request = self._request
@@ -196,7 +211,7 @@ class _File:
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
         total = self._plan.nbytes
-        self._progress(Progress(str(self._path), total if done is None else done, total, reading.read, phase))
+        self._progress(Progress(self._shown, total if done is None else done, total, reading.read, phase))
 
     def _unproven(self, intake: Intake, reading: Reading) -> int | None:
         """Return the open of the last bar when nothing shows that it was over when the file was made."""
@@ -223,6 +238,11 @@ class _File:
         )
 
         def complete() -> None:
+            try:
+                self._refuse_other_ids()  # another writer may have been first
+            except LakeError:
+                self._withdraw(outcome)
+                raise
             report = self._report(outcome, "committed", run_id)
             change.ledger = _ledger(report, outcome.reading.accepted)
             change.report = {name: getattr(report, name) for name in FileReport.__slots__}
@@ -231,27 +251,32 @@ class _File:
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.delivery)
         except AlreadyIngested as same:
-            staged = [s.staged for s in outcome.delivery.settled if s.staged is not None]
-            files.discard(self._config.data, staged)
+            self._withdraw(outcome)
             writer.end_run(run_id, "unchanged")
             return self._unchanged(same.ingest)
         report = self._report(outcome, "committed", run_id)
         report.snapshot = snapshot
         return report
 
+    def _withdraw(self, outcome: _Outcome) -> None:
+        """Remove the files that no commit took."""
+        settled = outcome.delivery.settled
+        written = [s.staged for s in settled] + [run.file for s in settled for run in s.runs]
+        files.discard(self._config.data, [file for file in written if file is not None])
+
     def _source(self, digest: str) -> SourceRecord:
         plan = self._plan
         return SourceRecord(
             sha256=digest,
             name=plan.name,
-            path=str(self._path.resolve()),
+            path=printable(self._path.resolve()),
             bytes=plan.nbytes,
             dialect=plan.dialect,
             options={
                 "unit": plan.unit,
                 "tz": plan.time_zone,
                 "stamp": plan.stamp,
-                "columns": dict(self._request.columns),
+                "columns": {name: printable(column) for name, column in self._request.columns.items()},
                 "checksum": plan.checksum,
             },
             evidence=plan.evidence,
@@ -263,7 +288,7 @@ class _File:
         report = FileReport(**current.report)
         placed = report.rows["read"] - report.rows["quarantined"] - report.rows["skipped"]
         report.rows |= {"new": 0, "identical": placed, "corrected": 0, "superseded": 0}
-        report.status, report.source = "unchanged", str(self._path)
+        report.status, report.source = "unchanged", self._shown
         report.run, report.snapshot = current.run_id, current.snapshot
         report.files_written = report.bytes_written = 0
         return report
@@ -275,7 +300,7 @@ class _File:
         written = [s.staged for s in outcome.delivery.settled if s.staged is not None]
         reading, intake = outcome.reading, outcome.intake
         return FileReport(
-            source=str(self._path),
+            source=self._shown,
             sha256=outcome.digest,
             dialect=self._plan.dialect,
             addresses=[str(self._address)],

@@ -288,7 +288,8 @@ class Manifest:
     def unproven(self, series_id: int, snapshot: int) -> list[int]:
         """Return the opens, in nanoseconds, of a series' bars that may be unfinished: no later source repeated them."""
         sql = """SELECT partition, detail, max(snapshot) FROM checks
-            WHERE series_id = :series AND name = :name AND passed AND snapshot <= :snapshot GROUP BY partition, detail"""
+            WHERE series_id = :series AND name = :name AND passed AND snapshot <= :snapshot
+            GROUP BY partition, detail"""
         proofs = self._rows(sql, series=series_id, name=BAR_COMPLETE, snapshot=snapshot)
         proven = {(partition, int(detail)): at for partition, detail, at in proofs}
         return [
@@ -318,6 +319,15 @@ class Manifest:
     def current_ingest(self, key: str) -> IngestRow | None:
         """Return the ingest with this key whose effect is still current."""
         return self._read(lambda connection: current_ingest(connection, key))
+
+    def dialects(self, series_id: int) -> set[str]:
+        """Return the dialects of all sources ever ingested into a series, whether or not rows of theirs are left."""
+        rows = self._rows(
+            """SELECT DISTINCT dialect FROM ingests JOIN sources ON sources.id = source_id
+            WHERE ingests.id IN (SELECT ingest_id FROM ingest_partitions WHERE series_id = :series)""",
+            series=series_id,
+        )
+        return {str(dialect) for (dialect,) in rows}
 
     def quarantine_runs(self) -> list[QuarantineRun]:
         """Return the runs that put records into quarantine, newest first; one row a source."""

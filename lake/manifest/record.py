@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from lake.errors import LakeError
+from lake.errors import LakeError, printable
 from lake.manifest.chain import QuarantineDigest
 from lake.manifest.query import current_ingest
 from lake.manifest.rows import AlreadyIngested, Conflict, Instrument
@@ -228,8 +228,8 @@ class Recording:
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 source.sha256,
-                _storable(source.name),
-                _storable(source.path),
+                printable(source.name),
+                printable(source.path),
                 source.bytes,
                 source.dialect,
                 options,
@@ -279,7 +279,7 @@ class Recording:
     def _quarantine_rows(self, ledger_id: object, digest: QuarantineDigest) -> Iterator[tuple[object, ...]]:
         records: Iterator[QuarantineRecord] = iter(self._change.quarantine)
         for record in records:
-            fields = (record.line, record.reason, _storable(record.detail), _storable(record.raw))
+            fields = (record.line, record.reason, printable(record.detail), printable(record.raw))
             digest.add(fields)
             yield (ledger_id, *fields)
 
@@ -322,8 +322,3 @@ class Recording:
 
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _storable(text: str) -> str:
-    """Spell out what is no valid Unicode: SQLite stores UTF-8 only."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.detect import detect
+from lake.sources.dialects import DIALECTS
 from lake.sources.model import Batch, Block, Plan, Reader, Reject, SourceOptions
 from lake.sources.text import TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Batch", "Block", "Plan", "Reader", "Reject", "SourceOptions", "detect", "expand", "open_reader"]
+__all__ = ["Batch", "Block", "Plan", "Reader", "Reject", "SourceOptions", "detect", "expand", "id_space", "open_reader"]
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
@@ -30,6 +31,11 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             raise LakeError("SOURCE_NOT_FOUND", f"{pattern} {what}", where=pattern, fix=fix)
         found.update(dict.fromkeys(files))
     return sorted(found)
+
+
+def id_space(dialect: str) -> str:
+    """Return what numbers a dialect's trades; empty where they carry no ids, or nobody knows."""
+    return DIALECTS[dialect].id_space if dialect in DIALECTS else ""
 
 
 def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all

@@ -55,7 +55,7 @@ class _Kept:
 
 def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401
     """Convert the block `data`, whose first line has the number `first_line`, record by record."""
-    targets = [column.target for column in recipe.times] + list(recipe.fields)
+    targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
     convert = Converter(recipe, schema)
     for line, raw in _records(data, first_line):
@@ -131,9 +131,10 @@ class Converter:
     def __init__(self, recipe: Recipe, schema: Schema) -> None:
         self._recipe = recipe
         self._is_us = schema.column("ts").type == "timestamp_us"
+        places = {target: (position,) for target, position in recipe.fields.items()} | recipe.joined
         self._fields = [
-            (target, position, schema.column(target).type, schema.column(target).nullable)
-            for target, position in recipe.fields.items()
+            (target, columns, schema.column(target).type, schema.column(target).nullable)
+            for target, columns in places.items()
         ]
 
     def skip(self, cells: list[str]) -> str | None:
@@ -147,9 +148,10 @@ class Converter:
         """Return target column → value (times as integers of the column's unit); Bad when one cannot be had."""
         row: dict[str, Any] = {column.target: self._time(column, cells) for column in self._recipe.times}
         failures: dict[str, Bad] = {}
-        for target, position, kind, nullable in self._fields:
+        for target, columns, kind, nullable in self._fields:
+            said = [cells[position] for position in columns]
             try:
-                row[target] = self._value(target, cells[position], kind, nullable=nullable)
+                row[target] = self._value(target, ",".join(said) if any(said) else "", kind, nullable=nullable)
             except Bad as bad:
                 failures.setdefault(bad.reason, bad)
         for constant in self._recipe.constants:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ipc
 
-from lake.errors import LakeError
+from lake.errors import LakeError, printable
 from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
 from lake.sources.dialects import DIALECTS
 from lake.sources.generic import draft_by_names
@@ -39,7 +40,7 @@ class _File:
     def __init__(self, path: Path, kind: str) -> None:
         self.path = path
         try:
-            self._source = pa.OSFile(str(path), "rb")
+            self._source = pa.OSFile(os.fsencode(path), "rb")
             if kind == "parquet":
                 self._parquet = pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
                 self.schema = self._parquet.schema_arrow
@@ -134,7 +135,7 @@ def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, 
     if options.columns:
         return None
     for dialect in DIALECTS.values():
-        match = re.fullmatch(dialect.file, head.path.name) if dialect.file else None
+        match = re.fullmatch(dialect.file, printable(head.path.name)) if dialect.file else None
         asked = options.format == dialect.name
         if dialect.container == "arrow" and head.kind == "arrow" and (asked or (match and options.format is None)):
             return match, dialect

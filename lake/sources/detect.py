@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lake.errors import LakeError
+from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.containers import verify_checksum
 from lake.sources.dialects import DIALECTS
@@ -65,7 +65,7 @@ def detect(path: Path, options: SourceOptions) -> Plan:
             batch = parser.parse(TextBlock.of(head.data, head.skip_lines + 1))
         return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
     except LakeError as error:
-        error.where = error.where or str(path)
+        error.where = error.where or printable(path)
         raise
 
 
@@ -124,6 +124,7 @@ def _near(dialect: Dialect, head: Head) -> bool:
 def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
     dialect = fit.dialect
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
+    draft.joined = fit.joined
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)
@@ -195,7 +196,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
         path=head.path,
-        name=head.path.name,
+        name=printable(head.path.name),
         nbytes=head.nbytes,
         dialect=name,
         schema=SCHEMAS[draft.asset],
@@ -207,12 +208,13 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         time_zone="UTC" if clock.labels else clock.zone,
         unit=_unit(clock),
         stamp=dialect.stamp if dialect else "open",
-        evidence=tuple(draft.evidence),
-        warnings=tuple(draft.warnings),
+        evidence=tuple(map(printable, draft.evidence)),
+        warnings=tuple(map(printable, draft.warnings)),
         fetched_not_before_ns=fetched[0],
         fetched_not_after_ns=fetched[1],
         checksum="verified" if recipe.sha256 else "absent",
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
+        id_space=dialect.id_space if dialect else "",
         recipe=recipe,
     )
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import NUMBER
 from lake.sources.dialects import DIALECTS
@@ -34,6 +35,8 @@ class Fit:
     missing: list[str] = field(default_factory=list)
     """What the dialect needs before it is taken without being asked for."""
     shape_only: bool = True
+    joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Text targets that several columns make up; any cell fits them."""
 
 
 class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
@@ -62,7 +65,9 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         raise Unfit("it is no zip")
     if head.delimiter not in dialect.delimiters:
         raise Unfit(f"its columns are parted by {head.delimiter!r}")
-    fit = Fit(dialect, _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect))
+    places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
+    fit = Fit(dialect, {target: place for target, (place, *others) in places.items() if not others})
+    fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.header is not None:
         fit.score, fit.shape_only = 2, False
         fit.evidence.append("header " + head.delimiter.join(head.header))
@@ -80,7 +85,7 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     return fit
 
 
-def _by_name(head: Head, dialect: Dialect) -> dict[str, int]:
+def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if head.header is None:
         raise Unfit("it has no header")
     absent = [name for name in dialect.required if name not in head.header]
@@ -89,10 +94,10 @@ def _by_name(head: Head, dialect: Dialect) -> dict[str, int]:
     doubled = [name for name in dialect.by_name if head.header.count(name) > 1]
     if doubled:
         raise Unfit(f"its header has {doubled[0]} twice")
-    return {target: head.header.index(name) for name, target in dialect.by_name.items() if name in head.header}
+    return {target: (head.header.index(name),) for name, target in dialect.by_name.items() if name in head.header}
 
 
-def _by_position(head: Head, dialect: Dialect) -> dict[str, int]:
+def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     width = len(dialect.columns)
     if not width - dialect.optional <= head.width <= width:
         raise Unfit(f"it has {head.width} columns where {width} are expected")
@@ -102,17 +107,20 @@ def _by_position(head: Head, dialect: Dialect) -> dict[str, int]:
             raise Unfit("its header is not the vendor's")
     elif dialect.header == "always":
         raise Unfit("it has no header")
-    return {target: place for place, target in enumerate(dialect.columns[: head.width]) if target is not None}
+    places: dict[str, tuple[int, ...]] = {}
+    for place, target in enumerate(dialect.columns[: head.width]):
+        if target is not None:
+            places[target] = (*places.get(target, ()), place)
+    return places
 
 
 def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
-    stem = re.sub(r"\.(?:gz|zip)$", "", head.path.name, flags=re.IGNORECASE)
-    names = {head.path.name, stem, stem + ".csv", head.member.name.rsplit("/", 1)[-1]}
+    name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
+    stem = re.sub(r"\.(?:gz|zip)$", "", name, flags=re.IGNORECASE)
+    names = {name, stem, stem + ".csv", member_name}
     named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
-    folder = re.search(dialect.folder, head.path.as_posix()) if dialect.folder else None
-    member = (
-        re.fullmatch(dialect.member, head.member.name.rsplit("/", 1)[-1], re.IGNORECASE) if dialect.member else None
-    )
+    folder = re.search(dialect.folder, printable(head.path.as_posix())) if dialect.folder else None
+    member = re.fullmatch(dialect.member, member_name, re.IGNORECASE) if dialect.member else None
     for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points

@@ -69,6 +69,8 @@ class Plan:
     checksum: Literal["verified", "absent"]
     incomplete_tail: bool
     """Bars only: the last record may be a bar that was not over when the vendor wrote it."""
+    id_space: str
+    """What numbers the trades, empty where they carry no ids or it is not known: see `Dialect.id_space`."""
     recipe: Recipe = field(repr=False, compare=False)
 
 

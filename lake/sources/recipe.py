@@ -43,6 +43,8 @@ class Recipe:
     sides: dict[str, str] = field(default_factory=dict)
     pointed: frozenset[str] = frozenset()
     """Targets that are counts but are written with a decimal point (795.0)."""
+    joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Text targets made of several columns: their cells as written, parted by commas."""
     price_scale: int = 1
     shift_ns: int = 0
     constants: tuple[Constant, ...] = ()

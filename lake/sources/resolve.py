@@ -40,6 +40,8 @@ class Draft:
     """What naive times are in: the caller's word first, then the dialect's; None when nobody knows."""
     price_scale: int = 1
     day_ns: int = 0
+    joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Text targets made of several columns, which are not among `targets`."""
 
 
 def recipe_of(draft: Draft, head: Head) -> Recipe:
@@ -62,6 +64,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         fields=fields,
         sides=dict(sides_of(draft)),
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
+        joined=draft.joined,
         price_scale=draft.price_scale,
         constants=tuple(constants(draft, rows)),
         skips=tuple(skips),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ class TextParser:
             types[names[position]] = (
                 pa.bool_() if target == "side" else pa.float64() if target in recipe.pointed else kind
             )
+        for positions in recipe.joined.values():
+            types |= dict.fromkeys((names[position] for position in positions), pa.string())
         for position in [*(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
@@ -115,6 +118,8 @@ class TextParser:
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
             made[target] = self._values(target, columns[self.recipe.names[position]])
+        for target, positions in self.recipe.joined.items():
+            made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         return Batch(rows, count, [], {}, lambda row: (block.line + row, _line(data, row)))
@@ -171,6 +176,15 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
         values = values - shift
     kind = pa.timestamp("us" if is_us else "ns", tz="UTC")
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _joined(parts: list[Any]) -> Any:  # noqa: ANN401 -- pa.Array
+    """Return the texts parted by commas, null where all are empty."""
+    texts = pc.binary_join_element_wise(*parts, ",", null_handling="replace", null_replacement="")
+    if not all(part.null_count for part in parts):
+        return texts
+    empty = functools.reduce(pc.and_, [part.is_null() for part in parts])
+    return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
 
 
 def _time_type(column: TimeColumn) -> Any:  # noqa: ANN401 -- pa.DataType

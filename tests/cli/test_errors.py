@@ -126,6 +126,13 @@ def other_case(lake: Path) -> Words:
     return ["ingest", "--source", path, "--exchange", "BINANCE", "--symbol", "btcusdt", "--root", lake]
 
 
+def other_ids(lake: Path) -> Words:
+    trades = written(lake, "BTCUSDT-trades-2024-03-01.csv", "7,50,2,100,1709251200000,True,True\n" * 3)
+    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *ingest(lake, trades)], cwd=REPO, check=True)
+    aggregates = "7,50,2,11,12,1709251200000,True,True\n" * 3
+    return ingest(lake, written(lake, "BTCUSDT-aggTrades-2024-03-01.csv", aggregates))
+
+
 def no_folder(lake: Path) -> Words:
     return ["init", written(lake, "file.txt", "not a folder") / "lake"]
 
@@ -175,6 +182,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "SCHEMA": mostly_bad,
     "CONFLICT": conflict,
     "SYMBOL_CASE": other_case,
+    "OTHER_IDS": other_ids,
     "STORAGE": no_folder,
     "FILE_MISSING": file_gone,
     "FILE_DAMAGED": file_damaged,

@@ -75,4 +75,4 @@ def test_name_that_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 15
-    assert json.loads(done.stdout)["error"]["message"].startswith("caf\udce9.csv")
+    assert json.loads(done.stdout)["error"]["message"].startswith("caf\\xe9.csv")

@@ -35,7 +35,8 @@ class Dialect:
     """How one vendor writes one kind of file.
 
     `columns` are the target columns in the vendor's order, None for what the lake does not keep; the last `optional`
-    of them may be absent. Targets are the schema's columns and `ts.date` and `ts.time` (two cells of one time),
+    of them may be absent. A text target that stands there several times is made of all their cells, as written and
+    parted by commas. Targets are the schema's columns and `ts.date` and `ts.time` (two cells of one time),
     `symbol` and `period` (cells that say the same in every row). `headers` are the header lines in use; `header`
     says whether there is one. With `by_name` the columns are found by their header names instead of by position.
 
@@ -75,8 +76,9 @@ class Dialect:
     stamp: Literal["open", "close"] = "open"
     price_scale: int = 1
     sides: Mapping[str, str] = field(default_factory=dict)
-    ids: bool = False
-    """Whether trades carry ids; said to the reader, follows from the columns."""
+    id_space: str = ""
+    """What numbers the trades: ids of two spaces have nothing to do with each other. Empty where trades carry none, or
+    nobody knows. One vendor's markets share it: they are told apart by the address."""
     periods: Mapping[str, str] = field(default_factory=dict)
     """The vendor's words for periods, where they are not ours."""
     market: str | None = None

@@ -49,7 +49,7 @@ _TICK_TRADE = replace(
     asset="ticks/trade",
     vendor=_README + '"| Time | TradeSale | Trade Volume | Exchange | Trade Sale Condition | Suspicious"',
     sample="equity_usa_tick_ibm_20131008_trade.zip",
-    columns=("ts", "price", "size", None, "conditions", None),
+    columns=("ts", "price", "size", "conditions", "conditions", "conditions"),
     optional=3,
     folder=rf"(?:^|/|_){_PLACE}[/_]tick[/_]{_FLAT}trade\.zip",
     member=r"(?P<date>\d{8})_(?=.*tick)(?=.*trade)[^/]*\.csv",

@@ -259,7 +259,7 @@ def test_quarantined_records_are_kept_word_for_word(config: Config) -> None:
         assert (run.source, run.rows, run.reasons) == ("march.csv", 4, {"off_grid": 4})
         rows = list(manifest.quarantine_rows(run.run_id))
         assert rows[0] == QuarantineRow(run.run_id, "march.csv", 2, "off_grid", "", raw[0])
-        assert [row.raw for row in rows] == [raw[0], raw[1], "half a surrogate \\udc80", ""]
+        assert [row.raw for row in rows] == [raw[0], raw[1], "half a surrogate \\x80", ""]
         assert [row.line for row in manifest.quarantine_rows(run.run_id, limit=2)] == [2, 3]
 
 

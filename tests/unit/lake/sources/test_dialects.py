@@ -30,6 +30,17 @@ def test_every_target_is_a_column_of_the_schema(dialect: Dialect) -> None:
     assert {"ts"} <= targets or {"ts.date", "ts.time"} <= targets
 
 
+def test_only_texts_are_made_of_several_cells(dialect: Dialect) -> None:
+    schema = SCHEMAS[dialect.asset]
+    several = {target for target in dialect.columns if target and dialect.columns.count(target) > 1}
+    assert {schema.column(target).type for target in several} <= {"text"}
+    assert len({*dialect.by_name.values()}) == len(dialect.by_name)
+
+
+def test_only_trades_with_ids_have_an_id_space(dialect: Dialect) -> None:
+    assert not dialect.id_space or "trade_id" in {*dialect.columns, *dialect.by_name.values()}
+
+
 def test_every_needed_column_is_there(dialect: Dialect) -> None:
     needed = {column.name for column in SCHEMAS[dialect.asset].columns if not column.nullable}
     needed -= {"ts", "exchange", "market", "symbol"}

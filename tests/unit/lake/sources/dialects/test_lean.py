@@ -47,7 +47,46 @@ def test_trade_ticks_with_fractions_of_a_millisecond(tmp_path: Path) -> None:
     whole = read(zipped(path, "20131008_bac_Trade_Tick.csv", "14400009.367,137450,100,D,1,0\n"))
     assert whole.ns == [1_381_219_200_009_367_000]  # date -d '2013-10-08T04:00:00.009367-04:00' +%s%N
     (trade,) = whole.rows.to_pylist()
-    assert (trade["price"], trade["size"], trade["conditions"], trade["side"]) == (13.745, 100.0, "1", None)
+    assert (trade["price"], trade["size"], trade["conditions"], trade["side"]) == (13.745, 100.0, "D,1,0", None)
+
+
+# Each line's venue, sale condition and suspicious flag, as they are to be stored; times and prices are of no matter.
+SAID = {
+    "P,2000,0": "P,2000,0",
+    ",,1": ",,1",
+    ",,": None,
+    '"A B",,': "A B,,",
+    '"P,Q",,0': "P,Q,,0",
+    "P,\xe9,0": "P,\xe9,0",
+}
+
+
+def test_what_a_tick_says_beside_price_and_size_is_kept_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "equity/usa/tick/bac/20131008_trade.zip"
+    text = "".join(f"14400009,137450,100,{said}\n" for said in SAID) * 5
+    fast = read(zipped(path, "20131008_bac_Trade_Tick.csv", text))
+    careful = read(zipped(path, "20131008_bac_Trade_Tick.csv", text + "14400009,many,100,P,0,0\n"))
+    assert fast.column("conditions") == careful.column("conditions") == list(SAID.values()) * 5
+    assert (fast.reasons, careful.reasons) == ([], [("bad_number", 5 * len(SAID) + 1)])
+
+
+@pytest.mark.parametrize(("absent", "kept"), [(0, "P,2000,0"), (1, "P,2000"), (2, "P"), (3, None)])
+def test_columns_the_vendor_leaves_out_add_nothing(tmp_path: Path, absent: int, kept: str | None) -> None:
+    path = tmp_path / "equity/usa/tick/bac/20131008_trade.zip"
+    line = ",".join(["14400009", "137450", "100", "P", "2000", "0"][: 6 - absent])
+    for more in ("", "\n\n"):  # an empty line sends the block the careful way
+        whole = read(zipped(path, "20131008_bac_Trade_Tick.csv", f"{line}\n{more}"))
+        assert whole.column("conditions") == [kept]
+
+
+def test_a_condition_that_is_no_text_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "equity/usa/tick/bac/20131008_trade.zip"
+    text = "14400009,137450,100,P,0,0\n" * 19 + "14400009,137450,100,P,\udcff,0\n"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("20131008_bac_Trade_Tick.csv", text.encode(errors="surrogateescape"))
+    whole = read(write(path, data.getvalue()))
+    assert whole.reasons == [("bad_value", 20)]
 
 
 def test_crypto_quotes_have_sizes_and_whole_prices(tmp_path: Path) -> None:
