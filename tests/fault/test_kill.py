@@ -158,7 +158,7 @@ def staged(config: Config) -> int:
     with Manifest.open(config) as manifest:
         known = {file.path for file in manifest.all_files()}
     found = {path.relative_to(config.data).as_posix() for path in config.data.rglob("*.parquet*")}
-    return len(found - known)
+    return len({path.removeprefix(f"{layout.REPLACED}/") for path in found} - known)
 
 
 def check_and_finish(trial: Trial, config: Config, *, acknowledged: bool) -> bool:

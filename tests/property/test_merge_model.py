@@ -92,9 +92,20 @@ def cut(data: DataObject, rows: list[Row]) -> list[list[Row]]:
 @pytest.mark.parametrize("on_conflict", CONFLICTS)
 @QUICK
 @given(data=st.data())
-def test_a_sequence_of_sources_comes_to_what_the_rules_say(
-    kind: str, on_conflict: OnConflict, data: DataObject
-) -> None:
+def test_sources_come_to_what_the_rules_say(kind: str, on_conflict: OnConflict, data: DataObject) -> None:
+    come_to_what_the_rules_say(kind, on_conflict, data)
+
+
+@pytest.mark.nightly
+@KINDS
+@pytest.mark.parametrize("on_conflict", CONFLICTS)
+@settings(max_examples=2000, deadline=None)
+@given(data=st.data())
+def test_many_sources_come_to_what_the_rules_say(kind: str, on_conflict: OnConflict, data: DataObject) -> None:
+    come_to_what_the_rules_say(kind, on_conflict, data)
+
+
+def come_to_what_the_rules_say(kind: str, on_conflict: OnConflict, data: DataObject) -> None:
     schema = ROWS[kind][0]
     window = data.draw(st.integers(1, 8), label="window")
     stored: list[Row] = []
