@@ -116,7 +116,7 @@ def _verify_files(
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
         while batch := list(islice(rows, _BATCH)):
             for file, outcome in zip(batch, pool.map(lambda file: _examine(data, file), batch), strict=True):
-                on_disk.discard(file.path)
+                on_disk.difference_update({file.path, f"{layout.REPLACED}/{file.path}"})
                 done += 1
                 if file.tier != HOT:
                     report.files_elsewhere += 1
@@ -138,6 +138,8 @@ def _examine(data: Path, file: FileRow) -> Damage | None:
         return None
     expected = f"sha256:{file.sha256}"
     path = data / file.path
+    if not path.exists():
+        path = data / layout.REPLACED / file.path
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -167,7 +169,8 @@ def _count(path: Path, file: FileRow) -> Damage | None:
 
 def _data_files(data: Path) -> Iterator[str]:
     """Yield every file below the folders of exchanges; what else lies in the data root is not the lake's."""
-    for top in sorted(data.iterdir()) if data.is_dir() else ():
+    tops = [top for base in (data, data / layout.REPLACED) if base.is_dir() for top in sorted(base.iterdir())]
+    for top in tops:
         if top.is_dir() and _names_exchange(top.name):
             for folder, _, names in os.walk(top):
                 yield from (Path(folder, name).relative_to(data).as_posix() for name in names)

@@ -217,7 +217,11 @@ class FileWriter:
     def _open(self, table: pa.Table, *, small: bool) -> None:
         # Arrow's own streams: a Python file would be called dozens of times a row group, each time for the lock that
         # all threads share. A file of one row group is made in memory and written at once.
-        self._sink = pa.BufferOutputStream() if small else pa.OSFile(str(self._temporary), "wb")
+        if small:
+            self._sink = pa.BufferOutputStream()
+        else:
+            self._temporary.touch(exist_ok=False)
+            self._sink = pa.OSFile(str(self._temporary), "wb")
         empty = frozenset(n for n in table.column_names if table.column(n).null_count == table.num_rows and small)
         self._writer = pq.ParquetWriter(self._sink, arrow_schema(self._schema), **encoding(self._schema, empty))
 
@@ -289,9 +293,11 @@ class _Constant:
         self._last = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._dictionary)
 
     def __call__(self, length: int) -> pa.DictionaryArray:
-        if len(self._last) < length:
-            self._last = pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), self._dictionary)
-        return self._last.slice(0, length)
+        last = self._last
+        if len(last) < length:
+            last = pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), self._dictionary)
+            self._last = last  # another thread may put a shorter one here at the same time
+        return last.slice(0, length)
 
 
 @lru_cache(maxsize=1024)
@@ -299,8 +305,36 @@ def _identity(address: Address) -> tuple[_Constant, ...]:
     return tuple(_Constant(getattr(address, column.name)) for column in IDENTITY)
 
 
+def retired(data: Path, path: str) -> Path:
+    """Return where a file lies once it is replaced; `path` is the one in the manifest, which never changes."""
+    return data / layout.REPLACED / path
+
+
+def retire(data: Path, paths: Iterable[str]) -> None:
+    """Move files that are live no more out of the sight of other engines' globs.
+
+    Readers look in both places, so it does not matter when this happens, or whether it survives a power cut.
+    """
+    for path in paths:
+        target = retired(data, path)
+        with suppress(OSError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (data / path).rename(target)
+
+
+def open_stored(data: Path, path: str, schema: Schema) -> pq.ParquetFile:
+    """Open a file of the manifest, replaced or not; else like `open_parquet`."""
+    try:
+        return open_parquet(data / path, schema)
+    except LakeError as error:
+        other = retired(data, path)
+        if error.code != "E_FILE_MISSING" or not other.exists():
+            raise
+        return open_parquet(other, schema)
+
+
 def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
-    """Open a stored file for reading, page checksums verified.
+    """Open a Parquet file of ours for reading, page checksums verified.
 
     Raises:
         LakeError: FILE_MISSING, FILE_DAMAGED.
@@ -319,7 +353,7 @@ def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
         raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=str(path)) from error
 
 
-def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Path) -> pa.Table:
+def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Path | str) -> pa.Table:
     """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
     try:
         return parquet.read_row_group(group, columns=columns, use_threads=False)

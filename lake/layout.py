@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STAGING = "_staging"
 LOG = "_log"
+REPLACED = "_replaced"
+"""Where files go that are live no more, so that a plain glob over an exchange sees each row once."""
 
 
 def directory(address: Address, partition: Partition) -> str:

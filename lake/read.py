@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -14,8 +13,8 @@ import pyarrow.compute as pc
 
 from lake import files, layout, merge, rows
 from lake.errors import LakeError
+from lake.lookup import near_series, schema_of
 from schemas.arrow import arrow_schema
-from schemas.assets import schema_of
 from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
 
 BATCH_ROWS = 65_536
+_NO_NAME = "No series can have such an address."
 
 
 class Scan:
@@ -52,12 +52,16 @@ class Scan:
         """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
 
         Raises:
-            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT; USAGE for a column the schema lacks or several schemas.
+            LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT; USAGE for a column the schema lacks or several schemas.
         """
         schemas = {schema_of(a.key) for a in addresses}
         if len(schemas) != 1:
             raise LakeError(
-                "USAGE", "the series of one read must have one schema", where=", ".join(map(str, addresses))
+                "USAGE",
+                "the series of one read must have one schema",
+                where=", ".join(map(str, addresses)),
+                why="Their rows come as one table.",
+                fix=["read series of one type at a time"],
             )
         self._config = config
         self.addresses = tuple(addresses)
@@ -72,6 +76,7 @@ class Scan:
                     "USAGE",
                     f"there is no column {name!r}",
                     where=self.addresses[0].key,
+                    why="The columns are those of the schema.",
                     fix=[f"one of {', '.join(whole.names)}"],
                 )
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
@@ -123,7 +128,7 @@ class Scan:
             else pa.schema([arrow_schema(self.declaration).field(n) for n in columns])
         )
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
-        with files.open_parquet(path, self.declaration) as parquet:
+        with files.open_stored(self._config.data, file.path, self.declaration) as parquet:
             for group in self._groups(parquet, covers=covers):
                 table = files.read_group(parquet, group, needed, path)
                 if not covers:
@@ -171,14 +176,14 @@ def resolve(
         try:
             address = Address.of(exchange, market, symbol, type, period)
         except ValueError as error:
-            raise LakeError("USAGE", str(error)) from error
+            raise LakeError("USAGE", str(error), why=_NO_NAME) from error
         if manifest.find(address) is not None:
             return address
         raise _unknown(manifest, symbol, address.key, exchange, market)
     try:
         name = normalise(symbol)
     except ValueError as error:
-        raise LakeError("USAGE", str(error)) from error
+        raise LakeError("USAGE", str(error), why=_NO_NAME) from error
     found = [
         s.address
         for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)
@@ -195,16 +200,9 @@ def resolve(
 
 
 def _unknown(manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None) -> LakeError:
-    name = symbol.upper()
-    every = manifest.series()
-    symbols = sorted({s.address.symbol for s in every})
-    other_keys = sorted({str(s.address) for s in every if s.address.symbol == name})
-    near = difflib.get_close_matches(name, symbols, 3)
-    place = "/".join(p for p in (exchange, market) if p)
-    meant = f"did you mean {', '.join(near)}?" if near else ""
-    hint = f"the lake has {', '.join(other_keys)}" if other_keys else meant
-    where = " · ".join(p for p in (place, hint) if p)
-    return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=where)
+    place = "/".join(name for name in (exchange, market) if name)
+    near = near_series([row.address for row in manifest.series()], symbol, key, place)
+    return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=place, why=near)
 
 
 @dataclass(frozen=True, slots=True)

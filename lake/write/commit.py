@@ -85,6 +85,8 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
             else:
                 # Merged once more, a partition may have come back to the very file that lost.
                 files.discard(config.data, [file for file in outrun if file not in published])
+                gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed
+                files.retire(config.data, [file.path for file in gone])
                 return snapshot
 
 

@@ -60,7 +60,9 @@ def snapshot(lake: Config) -> int:
 
 
 def data_files(lake: Config) -> set[str]:
-    return {path.relative_to(lake.data).as_posix() for path in lake.data.rglob("*.parquet*")}
+    """Return the files in the lake's folders, those that were replaced left out."""
+    paths = (path.relative_to(lake.data) for path in lake.data.rglob("*.parquet*"))
+    return {path.as_posix() for path in paths if not path.parts[0].startswith("_")}
 
 
 # ---- upsert ----------------------------------------------------------------------------------------------------------

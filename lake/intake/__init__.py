@@ -11,14 +11,13 @@ from __future__ import annotations
 import functools
 import threading
 from concurrent.futures import wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
-from lake.files import Known
+from lake.intake.pieces import Part, Piece, Run, Settled, known, rows_of, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -30,92 +29,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lake.files import FileWriter, StagedFile, Staging
+    from lake.files import FileWriter, Staging
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
     from lake.merge.model import Stream
     from schemas.columns import Schema
 
+__all__ = ["Intake", "Run", "Settled", "stored_rows"]
+
 _IN_FLIGHT = 4
 """Closed partitions that wait for, or are in, a worker."""
-
-
-@dataclass(slots=True)
-class Run:
-    """Rows of one partition from one source, in stored order: in memory, or in a staged file."""
-
-    table: pa.Table | None = None
-    file: StagedFile | None = None
-    path: Path | None = None
-
-    def rows(self, schema: Schema) -> Iterator[pa.Table]:
-        """Yield the rows from the start."""
-        if self.table is not None:
-            yield self.table
-        elif self.path is not None:
-            yield from stored_rows(self.path, schema)
-
-
-def stored_rows(path: Path, schema: Schema) -> Iterator[pa.Table]:
-    """Yield the rows of a lake file by row group, without the identity columns.
-
-    Raises:
-        LakeError: FILE_MISSING, FILE_DAMAGED.
-    """
-    wanted = arrow_schema(schema, identity=False)
-    with files.open_parquet(path, schema) as parquet:
-        for group in range(parquet.num_row_groups):
-            yield files.read_group(parquet, group, wanted.names, path).cast(wanted)
-
-
-@dataclass(slots=True)
-class Settled:
-    """One partition as it would be after the commit."""
-
-    partition: Partition
-    staged: StagedFile | None
-    """None when nothing changes."""
-    replaces: FileRow | None
-    counts: Counts
-    runs: list[Run]
-    own: Counts
-    """What was counted before the merge: rows of the source that gave way to later ones of it."""
-    proven: tuple[int, ...] = ()
-    """Opens, in nanoseconds, of stored bars that were in doubt until this source repeated them."""
-    unproven: tuple[int, ...] = ()
-    """Opens of bars that may be unfinished."""
-    rewrites: bool = False
-    """Whether stored rows may have gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Rows that came in one batch for one partition."""
-
-    batch: pa.RecordBatch
-    first: int
-    last: int
-    ordered: bool
-    """Whether ts goes on in it, strictly where ts is the key."""
-    content: tuple[int, int] | None
-    """The sums of its content hash, where they are known."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """The rows of one partition that came one after the other."""
-
-    partition: Partition
-    pieces: list[_Piece] = field(default_factory=list)
-    held: int = 0
-    bytes: int = 0
-    writer: FileWriter | None = None
-    """Open while everything so far came in order and nothing is stored there."""
-    runs: list[Run] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
-    last: tuple[int, int] | None = None
-    """Ts and id of the last row written."""
-    pending: Future[None] | None = None
 
 
 class Intake:
@@ -152,8 +75,8 @@ class Intake:
         self._budget = budget
         self._unit = rows.unit(schema)
         self._arrow = arrow_schema(schema, identity=False)
-        self._open: dict[int, _Part] = {}
-        self._closed: dict[Partition, list[_Part]] = {}
+        self._open: dict[int, Part] = {}
+        self._closed: dict[Partition, list[Part]] = {}
         self._lazy = False
         self._held_bytes = 0
         self._kept_bytes = 0
@@ -185,8 +108,8 @@ class Intake:
         per_day = layout.PER_DAY[self._unit]
         ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
         if ends[0] == ends[1]:
-            content = None if hashes is None else _sums(hashes, np.zeros(1, np.int64))[0]
-            self._put(int(ends[0]), _Piece(batch, low, high, ordered, content))
+            content = None if hashes is None else sums(hashes, np.zeros(1, np.int64))[0]
+            self._put(int(ends[0]), Piece(batch, low, high, ordered, content))
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
@@ -212,12 +135,12 @@ class Intake:
             cuts = np.flatnonzero(np.diff(days)) + 1
             self._lazy = True
         starts = np.concatenate([np.zeros(1, np.int64), cuts])
-        contents = [None] * len(starts) if hashes is None else _sums(hashes, starts)
+        contents = [None] * len(starts) if hashes is None else sums(hashes, starts)
         for start, stop, content in zip(starts.tolist(), [*cuts.tolist(), len(days)], contents, strict=True):
             piece = batch.slice(start, stop - start)
-            self._put(int(days[start]), _Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, content))
+            self._put(int(days[start]), Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, content))
 
-    def _put(self, day: int, piece: _Piece) -> None:
+    def _put(self, day: int, piece: Piece) -> None:
         part = self._open.get(day)
         if part is None:
             partition = Partition(day, self._address.grain)
@@ -226,7 +149,7 @@ class Intake:
             if not self._lazy:
                 for other in list(self._open.values()):
                     self._close(other)
-            part = self._open[day] = _Part(partition)
+            part = self._open[day] = Part(partition)
         size = piece.batch.nbytes
         part.pieces.append(piece)
         part.held += piece.batch.num_rows
@@ -235,16 +158,16 @@ class Intake:
         if part.held >= files.ROW_GROUP:
             self._flush(part)
 
-    def _flush(self, part: _Part) -> None:
+    def _flush(self, part: Part) -> None:
         """Write out what a part holds; it stays open."""
         self._hand_over(part, final=False)
 
-    def _close(self, part: _Part) -> None:
+    def _close(self, part: Part) -> None:
         del self._open[part.partition.day]
         self._closed.setdefault(part.partition, []).append(part)
         self._hand_over(part, final=True)
 
-    def _hand_over(self, part: _Part, *, final: bool) -> None:
+    def _hand_over(self, part: Part, *, final: bool) -> None:
         if part.pending is not None:
             part.pending.result()
         pieces, part.pieces, part.held = part.pieces, [], 0
@@ -260,7 +183,7 @@ class Intake:
 
     # ---- in a worker -------------------------------------------------------------------------------------------------
 
-    def _absorb(self, part: _Part, pieces: list[_Piece], *, final: bool) -> None:
+    def _absorb(self, part: Part, pieces: list[Piece], *, final: bool) -> None:
         """Bring rows of one part into order; write them when they continue what is written, else keep them as a run."""
         if pieces:
             table = pa.Table.from_batches([p.batch for p in pieces], self._arrow)
@@ -268,7 +191,7 @@ class Intake:
             if not stored and not part.runs and self._continues(part, pieces, table):
                 if part.writer is None:
                     part.writer = self._writer(part.partition)
-                part.writer.write(table, _known(pieces))
+                part.writer.write(table, known(pieces))
             else:
                 self._end_file(part)
                 table, counts = merge.dedup(table, self._schema)
@@ -281,7 +204,7 @@ class Intake:
         if final:
             self._end_file(part)
 
-    def _continues(self, part: _Part, pieces: list[_Piece], table: pa.Table) -> bool:
+    def _continues(self, part: Part, pieces: list[Piece], table: pa.Table) -> bool:
         """Whether rows can be written behind the part's last ones as they are; if so they become its last ones."""
         if merge.keyed_by_id(self._schema):
             if not merge.in_order(table, self._schema):
@@ -302,7 +225,7 @@ class Intake:
     def _writer(self, partition: Partition) -> FileWriter:
         return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id)
 
-    def _end_file(self, part: _Part) -> None:
+    def _end_file(self, part: Part) -> None:
         if part.writer is not None:
             staged = part.writer.finish()
             part.writer = None
@@ -405,7 +328,8 @@ class Intake:
         return Settled(partition, staged, live, total, runs, counts, proven, unproven, rewrites)
 
     def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
-        for table in stored_rows(self._data / live.path, self._schema):
+        parquet = files.open_stored(self._data, live.path, self._schema)
+        for table in rows_of(parquet, self._schema, live.path):
             yield table if self.keep_stored is None else self.keep_stored(table)
 
     def _doubt(self, partition: Partition) -> int | None:
@@ -441,16 +365,3 @@ class Intake:
         stored = pa.concat_tables([at(t) for t in self._survivors(live)])
         new = pa.concat_tables([at(t) for stream in source for t in stream()])
         return stored.num_rows == new.num_rows and bool(rows.equal_rows(stored, new, stored.column_names).all())
-
-
-def _sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the content hash's sums of the rows from each start to the next."""
-    totals, squares = np.add.reduceat(hashes, starts), np.add.reduceat(hashes * hashes, starts)
-    return list(zip(totals.tolist(), squares.tolist(), strict=True))
-
-
-def _known(pieces: list[_Piece]) -> Known | None:
-    contents = [p.content for p in pieces if p.content is not None]
-    if len(contents) < len(pieces):
-        return None
-    return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))

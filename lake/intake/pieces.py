@@ -1,0 +1,124 @@
+"""What an intake holds: pieces of batches, the parts they make, the runs these become, and how a partition settles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lake import files
+from lake.files import Known
+from lake.merge import Counts
+from schemas.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from numpy.typing import NDArray
+
+    from lake.files import FileWriter, StagedFile
+    from lake.manifest.rows import FileRow
+    from schemas.columns import Schema
+    from schemas.keys import Partition
+
+
+@dataclass(slots=True)
+class Run:
+    """Rows of one partition from one source, in stored order: in memory, or in a staged file."""
+
+    table: pa.Table | None = None
+    file: StagedFile | None = None
+    path: Path | None = None
+
+    def rows(self, schema: Schema) -> Iterator[pa.Table]:
+        """Yield the rows from the start."""
+        if self.table is not None:
+            yield self.table
+        elif self.path is not None:
+            yield from stored_rows(self.path, schema)
+
+
+def stored_rows(path: Path, schema: Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a lake file by row group, without the identity columns.
+
+    Raises:
+        LakeError: FILE_MISSING, FILE_DAMAGED.
+    """
+    yield from rows_of(files.open_parquet(path, schema), schema, path)
+
+
+def rows_of(parquet: pq.ParquetFile, schema: Schema, path: Path | str) -> Iterator[pa.Table]:
+    """Yield the rows of an open lake file as `stored_rows` does, and close it."""
+    wanted = arrow_schema(schema, identity=False)
+    with parquet:
+        for group in range(parquet.num_row_groups):
+            yield files.read_group(parquet, group, wanted.names, path).cast(wanted)
+
+
+@dataclass(slots=True)
+class Settled:
+    """One partition as it would be after the commit."""
+
+    partition: Partition
+    staged: StagedFile | None
+    """None when nothing changes."""
+    replaces: FileRow | None
+    counts: Counts
+    runs: list[Run]
+    own: Counts
+    """What was counted before the merge: rows of the source that gave way to later ones of it."""
+    proven: tuple[int, ...] = ()
+    """Opens, in nanoseconds, of stored bars that were in doubt until this source repeated them."""
+    unproven: tuple[int, ...] = ()
+    """Opens of bars that may be unfinished."""
+    rewrites: bool = False
+    """Whether stored rows may have gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows that came in one batch for one partition."""
+
+    batch: pa.RecordBatch
+    first: int
+    last: int
+    ordered: bool
+    """Whether ts goes on in it, strictly where ts is the key."""
+    content: tuple[int, int] | None
+    """The sums of its content hash, where they are known."""
+
+
+@dataclass(slots=True)
+class Part:
+    """The rows of one partition that came one after the other."""
+
+    partition: Partition
+    pieces: list[Piece] = field(default_factory=list)
+    held: int = 0
+    bytes: int = 0
+    writer: FileWriter | None = None
+    """Open while everything so far came in order and nothing is stored there."""
+    runs: list[Run] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    last: tuple[int, int] | None = None
+    """Ts and id of the last row written."""
+    pending: Future[None] | None = None
+
+
+def sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the content hash's sums of the rows from each start to the next."""
+    totals, squares = np.add.reduceat(hashes, starts), np.add.reduceat(hashes * hashes, starts)
+    return list(zip(totals.tolist(), squares.tolist(), strict=True))
+
+
+def known(pieces: list[Piece]) -> Known | None:
+    """Return what the pieces say of their rows together; None when one of them does not know its content."""
+    contents = [p.content for p in pieces if p.content is not None]
+    if len(contents) < len(pieces):
+        return None
+    return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))
