@@ -68,13 +68,11 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
             try:
                 snapshot = writer.commit(change)
             except Conflict as lost:
-                if time.monotonic() > deadline:
+                try:
+                    outrun += _merge_again(config, delivery, lost, turn, deadline)
+                except BaseException:
                     files.discard(config.data, [*published, *outrun])
-                    raise LakeError(
-                        "LOCKED", "other writers kept changing the same partitions", where=str(lost)
-                    ) from lost
-                turn.wait(deadline)
-                outrun += _merge_again(config, delivery, {label for _, label in lost.partitions})
+                    raise
             except AlreadyIngested:
                 files.discard(config.data, [*published, *outrun])
                 raise
@@ -133,8 +131,12 @@ def _new_file(settled: Settled, staged: StagedFile, schema_version: int) -> NewF
     )
 
 
-def _merge_again(config: Config, delivery: Delivery, labels: set[str]) -> list[StagedFile]:
+def _merge_again(config: Config, delivery: Delivery, lost: Conflict, turn: _Turn, deadline: float) -> list[StagedFile]:
     """Merge the lost partitions with what is stored now; return the losing files that still hold the source's rows."""
+    if time.monotonic() > deadline:
+        raise LakeError("LOCKED", "other writers kept changing the same partitions", where=str(lost))
+    turn.wait(deadline)
+    labels = {label for _, label in lost.partitions}
     with Manifest.open(config) as manifest:
         live = live_files(manifest, delivery.address, sorted(labels))
     still_read: list[StagedFile] = []
@@ -149,6 +151,10 @@ def _merge_again(config: Config, delivery: Delivery, labels: set[str]) -> list[S
             still_read.append(old.staged)
         else:
             files.discard(config.data, [old.staged])
+    # What a replacement empties lies wholly in its range, whatever it holds by now.
+    delivery.removed = [f for f in delivery.removed if f.partition not in labels] + [
+        live[f.partition] for f in delivery.removed if f.partition in labels and f.partition in live
+    ]
     return still_read
 
 

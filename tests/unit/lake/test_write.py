@@ -436,3 +436,39 @@ def test_a_file_that_lost_and_is_right_again_is_kept(lake: Config, monkeypatch: 
     assert read(lake) == [bar(0), bar(DAY + 1), bar(2 * DAY)]
     report = verify(lake)
     assert (report.ok, report.orphans) == (True, [])
+
+
+RANGE = [bar(0, 5.0), bar(2 * DAY, 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "meanwhile", "kept"),
+    [
+        ([DAY + 1], [DAY + 2], []),  # a day that was to be emptied has got another row in the range
+        ([DAY + 1], [], []),
+        ([2 * DAY - 1, 2 * DAY + 1], [2 * DAY - 2, 2 * DAY + 2], [2 * DAY + 1, 2 * DAY + 2]),
+    ],
+)
+def test_a_replacement_that_lost_a_race_still_replaces(
+    lake: Config, stored: list[int], meanwhile: list[int], kept: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake, BTC, bars(bar(0), *(bar(at) for at in stored)))
+    before_once(monkeypatch, "_fill", lambda: write(lake, BTC, bars(bar(0, 7.0), *(bar(at) for at in meanwhile))))
+    result = write(lake, BTC, bars(*RANGE), mode="replace")
+    assert read(lake) == [*RANGE, *(bar(at) for at in kept)]
+    assert result.snapshot == 3
+    report = verify(lake)
+    assert (report.ok, report.orphans) == (True, [])
+
+
+def test_a_race_that_cannot_be_won_leaves_no_file(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise LakeError("FILE_DAMAGED", "what the other one wrote cannot be read")
+
+    write(lake, BTC, bars(bar(0)))
+    before_once(monkeypatch, "_fill", lambda: write(lake, BTC, bars(bar(0, 2.0))))
+    monkeypatch.setattr(sys.modules["lake.write.commit"], "_merge_again", broken)
+    with pytest.raises(LakeError, match="cannot be read"):
+        write(lake, BTC, bars(bar(0, 3.0)))
+    assert read(lake) == [bar(0, 2.0)]
+    assert verify(lake).orphans == []
