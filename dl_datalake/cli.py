@@ -64,7 +64,8 @@ def _explain(caught: BaseException, session: Session) -> tuple[LakeError, int]:
         return caught, caught.exit
     if isinstance(caught, typer.TyperException):
         path = getattr(getattr(caught, "ctx", None), "command_path", "dl")
-        return LakeError("USAGE", _sentence(caught.format_message()), fix=[f"{path} --help"]), Exit.USAGE
+        why = f"{path} does not take these words."
+        return LakeError("USAGE", _sentence(caught.format_message()), why=why, fix=[f"{path} --help"]), Exit.USAGE
     if isinstance(caught, _Terminated):
         return LakeError("INTERRUPTED", "terminated", why=session.safe), Exit.TERMINATED
     if isinstance(caught, KeyboardInterrupt | typer.Abort):

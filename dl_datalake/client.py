@@ -110,10 +110,12 @@ class Lake:
             start: First instant; text such as `2024-03` or a date object; what is naive is UTC.
             end: The instant to stop before.
             columns: Only these, in this order; all when None.
-            as_of: A snapshot number, or a time, to read the lake as it was.
+            as_of: A snapshot number, or a time, to read the lake as it was. Digits alone are a number, also as text:
+                the start of a year is `2016-01-01`.
 
         Raises:
-            LakeError: UNKNOWN_SERIES with the nearest names, AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
+            LakeError: UNKNOWN_SERIES with what there is of the symbol, AMBIGUOUS with the candidates, BAD_DATE,
+                UNKNOWN_SNAPSHOT.
         """
         found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
         return self._result(found, start, end, columns, as_of)
@@ -189,7 +191,7 @@ class Lake:
             message: Why, for the history.
 
         Raises:
-            LakeError: SCHEMA when rows break the schema, CONFLICT, LOCKED.
+            LakeError: UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it, CONFLICT, LOCKED.
         """
         from lake.write import write
 
@@ -240,7 +242,12 @@ class Lake:
 
         names = [symbols] if isinstance(symbols, str) else [*symbols]
         if not names:
-            raise LakeError("USAGE", "no symbol was given", fix=["name at least one"])
+            raise LakeError(
+                "USAGE",
+                "no symbol was given",
+                why="A list of none is no question about the lake.",
+                fix=["name at least one"],
+            )
         type_, _, period = key.partition("/")
         at = None if as_of is None else self._at(as_of)
         return [

@@ -60,7 +60,10 @@ def parse_range(start: DateLike | None, end: DateLike | None) -> tuple[int | Non
 
 
 def parse_as_of(value: str | int | DateLike) -> int | str:
-    """Return a snapshot number, or an instant as RFC 3339 text. Text that is all digits is a number."""
+    """Return a snapshot number, or an instant as RFC 3339 text.
+
+    Text of digits alone is a snapshot number: `2016` is snapshot 2016, and the start of that year `2016-01-01`.
+    """
     if isinstance(value, int):
         return value
     if isinstance(value, str) and value.strip().isdigit():

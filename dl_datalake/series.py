@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
+from lake.lookup import near_series
 from schemas.keys import Address, decode
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> Seri
 
     Raises:
         LakeError: USAGE when it is no address, AMBIGUOUS when a pattern fits several series, UNKNOWN_SERIES when
-            there is none; the nearest addresses are named.
+            there is none; what there is of the symbol is named.
     """
     found = manifest.series(**Filters.parse(text).words(), snapshot=snapshot)
     if len(found) == 1:
@@ -72,14 +72,14 @@ def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> Seri
 
 
 def unknown(manifest: Manifest, text: str) -> LakeError:
-    """Return the error for a series the lake does not hold, with the nearest that it does."""
-    known = [str(row.address) for row in manifest.series()]
-    near = difflib.get_close_matches(text.upper(), [name.upper() for name in known], n=3, cutoff=0.6)
-    names = [name for name in known if name.upper() in near]
+    """Return the error for a series the lake does not hold, with what it does hold of the symbol."""
+    asked = Filters.parse(text)
+    stored = [row.address for row in manifest.series()]
+    key, place = f"{asked.type or ''}/{asked.period or ''}", f"{asked.exchange or ''}/{asked.market or ''}"
     return LakeError(
         "UNKNOWN_SERIES",
         f'"{text}" is not in the lake',
-        why=f"Near it: {', '.join(names)}." if names else "",
+        why=near_series(stored, asked.symbol or "", key, place),
         fix=["dl list"],
     )
 
@@ -89,4 +89,4 @@ def parse_address(text: str) -> Address:
     try:
         return Address.parse(text)
     except ValueError as error:
-        raise LakeError("USAGE", str(error), fix=["dl list"]) from None
+        raise LakeError("USAGE", str(error), why="No series can have such an address.", fix=["dl list"]) from None

@@ -145,16 +145,32 @@ def _file_settings(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise LakeError(
-            "USAGE", f"dl.toml cannot be read: {error}", where=str(file), fix=["correct the file"]
+            "USAGE",
+            f"dl.toml cannot be read: {error}",
+            where=str(file),
+            why="The lake's settings are read before anything else.",
+            fix=["correct the file"],
         ) from error
     table = document.get("lake", {})
     if not isinstance(table, dict):
-        raise LakeError("USAGE", "[lake] is not a table", where=str(file), fix=["write [lake] on a line of its own"])
+        raise LakeError(
+            "USAGE",
+            "[lake] is not a table",
+            where=str(file),
+            why="The settings stand below it.",
+            fix=["write [lake] on a line of its own"],
+        )
     for key in table:
         if key not in _VARIABLES:
             near = get_close_matches(key, _VARIABLES, 1)
             known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_VARIABLES)}"
-            raise LakeError("USAGE", f"unknown setting {key!r}: {known}", where=str(file), fix=["correct the file"])
+            raise LakeError(
+                "USAGE",
+                f"unknown setting {key!r}: {known}",
+                where=str(file),
+                why="A setting that is misspelt would be one that is not there.",
+                fix=["correct the file"],
+            )
     return table
 
 
@@ -165,6 +181,9 @@ def _number(value: object, name: str, least: float) -> float:
         number = float("nan")
     if isinstance(value, bool) or not least <= number < float("inf"):
         raise LakeError(
-            "USAGE", f"{name} is {value!r}: expected a number, {least:g} or more", fix=["correct the value"]
+            "USAGE",
+            f"{name} is {value!r}: expected a number, {least:g} or more",
+            why="A setting that cannot be read is not guessed.",
+            fix=["correct the value"],
         )
     return number

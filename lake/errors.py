@@ -114,10 +114,14 @@ CODES: dict[str, Code] = {
     "DISK_FULL": Code(Exit.STORAGE, "The disk is full; nothing was changed.", ("free some space and run it again",)),
     "STORAGE": Code(Exit.STORAGE, "The disk or the file system refused.", ("check the disk and its permissions",)),
     "FILE_MISSING": Code(
-        Exit.FINDINGS, "A file the manifest names is not there.", ("dl verify", "restore it from a backup")
+        Exit.FINDINGS,
+        "A file the manifest names is not there.",
+        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
     ),
     "FILE_DAMAGED": Code(
-        Exit.FINDINGS, "The file's bytes are not those that were stored.", ("dl verify", "restore it from a backup")
+        Exit.FINDINGS,
+        "The file's bytes are not those that were stored.",
+        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
     ),
     "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
@@ -147,7 +151,8 @@ class LakeError(Exception):
         entry = CODES[code]
         self.code = f"E_{code}"
         self.exit = entry.exit
-        self.message = printable(message)
+        # Other programs' errors, quoted in ours, may be of several lines.
+        self.message = " ".join(filter(None, map(str.strip, printable(message).splitlines())))
         self.where = printable(where)
         self.why = printable(why) or entry.why
         self.fix = tuple(map(printable, fix)) or entry.fix

@@ -52,7 +52,8 @@ class Scan:
         """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
 
         Raises:
-            LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT; USAGE for a column the schema lacks or several schemas.
+            LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT; USAGE for several schemas, or a column that
+                the schema lacks.
         """
         schemas = {schema_of(a.key) for a in addresses}
         if len(schemas) != 1:

@@ -109,7 +109,12 @@ def group(title: str, *, top: bool = False) -> typer.Typer:
         ctx.obj.apply(given)
         if ctx.invoked_subcommand is None:
             if ctx.obj.out.json:
-                raise LakeError("USAGE", "no command was named", fix=[f"{ctx.command_path} --help"])
+                raise LakeError(
+                    "USAGE",
+                    "no command was named",
+                    why="--json asks for a command's answer.",
+                    fix=[f"{ctx.command_path} --help"],
+                )
             ctx.obj.out.text([ctx.get_help()])
             raise typer.Exit(Exit.USAGE)
 

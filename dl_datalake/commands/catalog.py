@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from lake.manifest import FileRow, HistoryRow, ListRow
 
 Text = str | None
-AsOf = Annotated[Text, typer.Option(metavar="N|TIME", help="A snapshot number, or a time.")]
+AsOf = Annotated[
+    Text, typer.Option(metavar="N|TIME", help="A snapshot number (digits alone are one), or a time: 2016-01-01.")
+]
 _UNPROVEN_SHOWN = 3
 
 
@@ -42,7 +44,10 @@ def list_(
     period: Annotated[Text, typer.Option(metavar="PERIOD", help="Period, such as 1m, or trade, quote, l2.")] = None,
     as_of: AsOf = None,
 ) -> None:
-    """List the series of the lake."""
+    """List the series of the lake.
+
+    Gaps are whole partitions (days, months or years) between the first and the last; single bars are not counted.
+    """
     filters = Filters.parse(address) if address else Filters()
     given = {"exchange": exchange, "market": market, "symbol": symbol, "type": type_, "period": period}
     words = {place: given[place] or old for place, old in filters.words().items()}
@@ -144,7 +149,7 @@ def _list_lines(rows: Sequence[ListRow]) -> list[str]:
             format_short(row.last_ns),
             f"{row.rows:,}",
             f"{row.files:,}",
-            row.gaps,
+            plural(row.gaps, row.address.grain),
             size(row.bytes),
             row.tier,
             row.snapshot,
@@ -156,7 +161,8 @@ def _list_lines(rows: Sequence[ListRow]) -> list[str]:
 
 
 def _show_data(row: Any, files: Sequence[FileRow], snapshot: int, unproven: Sequence[int]) -> dict[str, Any]:  # noqa: ANN401 - a manifest row
-    from schemas.assets import describe, schema_of
+    from lake.lookup import schema_of
+    from schemas.assets import describe
 
     schema = schema_of(row.address.key)
     return {
@@ -245,7 +251,7 @@ def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
             f"{row.rows_new:,}",
             f"{row.rows_corrected:,}",
             row.source or "-",
-            row.message,
+            "" if row.message == row.source else row.message,
         )
         for row in rows
     ]

@@ -13,6 +13,8 @@ from dl_datalake.output import clear, error_data, error_lines, plural, size
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lake.ingest import FileReport, IngestReport, IngestRequest, Progress
 
 COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped")
@@ -35,7 +37,7 @@ def ingest(
     symbol: Annotated[Text, typer.Option(metavar="NAME", help="Symbol, when the file does not say it.")] = None,
     market: Annotated[Text, typer.Option(metavar="NAME", help="Market; else the format's own, else SPOT.")] = None,
     type_: Annotated[
-        Text, typer.Option("--type", metavar="TYPE", help="bars, ticks or orderbook; else from the data.")
+        Text, typer.Option("--type", metavar="TYPE", help="bars, ticks/trade, ticks/quote or ticks; else by the data.")
     ] = None,
     period: Annotated[
         Text, typer.Option(metavar="PERIOD", help="1m, 1h, 1d, trade, quote; else from the data.")
@@ -92,10 +94,10 @@ def ingest(
         dry_run=dry_run,
     )
     config = session.config()
-    session.safe = "Every file that was finished is safely in the lake; of the one being read, nothing is."
     reporter = session.out.reporter()
+    watch = _Watch(session, reporter)
     try:
-        report = take_in(config, request, progress=reporter and (lambda at: reporter(_Step(at))))
+        report = take_in(config, request, progress=watch)
     finally:
         clear(reporter)
     _answer(session, report, request)
@@ -119,15 +121,54 @@ class _Step:
         return f"{self.at.source}: {self.at.phase}, {self.at.rows:,} rows"
 
 
+class _Watch:
+    """Follows the engine's progress: draws it, and knows what to tell a user who stops it."""
+
+    def __init__(self, session: Session, reporter: Callable[[_Step], None] | None) -> None:
+        self._session, self._reporter = session, reporter
+        self._last: Progress | None = None
+        self._committed = 0
+        session.safe = "Every file that was finished is safely in the lake; of the one being read, nothing is."
+
+    def __call__(self, at: Progress) -> None:
+        last, self._last = self._last, at
+        if last is not None and last.source != at.source and last.phase == "commit":
+            self._committed += 1
+        if last is None or (last.source, last.phase) != (at.source, at.phase):
+            self._session.safe = self._sentence(at)
+        if self._reporter is not None:
+            self._reporter(_Step(at))
+
+    def _sentence(self, at: Progress) -> str:
+        if at.phase == "commit":
+            current = f"{at.source} was being committed: whole, or not at all"
+        else:
+            current = f"nothing of {at.source} was stored"
+        if not self._committed:
+            return f"{current[:1].upper()}{current[1:]}; what was stored before is safely in the lake."
+        verb = "is" if self._committed == 1 else "are"
+        return f"{plural(self._committed, 'file')} of this run {verb} safely in the lake; {current}."
+
+
 def parse_map(words: list[str]) -> dict[str, str]:
     """Return `open=o,high=h` as a mapping of our columns to the source's; USAGE when a part is not NAME=COLUMN."""
     columns: dict[str, str] = {}
     for part in (part for word in words for part in word.split(",")):
         ours, sign, theirs = part.partition("=")
         if not (sign and ours.strip() and theirs.strip()):
-            raise LakeError("USAGE", f'--map: "{part}" is not NAME=COLUMN', fix=["--map open=o,high=h"])
+            raise LakeError(
+                "USAGE",
+                f'--map: "{part}" is not NAME=COLUMN',
+                why="Each part names one of our columns, and the file's column that holds it.",
+                fix=["--map open=o,high=h"],
+            )
         if ours.strip() in columns:
-            raise LakeError("USAGE", f'--map: "{ours.strip()}" is given twice', fix=["name each column once"])
+            raise LakeError(
+                "USAGE",
+                f'--map: "{ours.strip()}" is given twice',
+                why="A column is read from one place.",
+                fix=["name each column once"],
+            )
         columns[ours.strip()] = theirs.strip()
     return columns
 

@@ -36,7 +36,7 @@ def read(
     end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
     columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,close.")] = None,
     as_of: Annotated[
-        Text, typer.Option(metavar="N|TIME", help="The lake as it was at a snapshot number, or a time.")
+        Text, typer.Option(metavar="N|TIME", help="The lake as of a snapshot (digits alone), or a time: 2016-01-01.")
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
     format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,
@@ -46,10 +46,20 @@ def read(
     from dl_datalake.client import open as open_lake
 
     if session.out.json and (format_ or output):
-        raise LakeError("USAGE", "--json goes with neither --format nor --output", fix=["--format jsonl"])
+        raise LakeError(
+            "USAGE",
+            "--json goes with neither --format nor --output",
+            why="It prints one document on stdout and nothing else.",
+            fix=["--format jsonl"],
+        )
     form = format_ or _form_of(output)
     if form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
-        raise LakeError("USAGE", f"{form} is not for a terminal", fix=["--output FILE", "or pipe it into a program"])
+        raise LakeError(
+            "USAGE",
+            f"{form} is not for a terminal",
+            why="Its bytes are no text.",
+            fix=["--output FILE", "or pipe it into a program"],
+        )
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
         wanted = [name.strip() for name in columns.split(",")] if columns else None
@@ -58,7 +68,12 @@ def read(
             _document(session, result, JSON_ROWS if limit is None else limit)
         elif output:
             if output.resolve().is_relative_to(config.data.resolve()):
-                raise LakeError("USAGE", f"{output} lies among the lake's own files", fix=["write it elsewhere"])
+                raise LakeError(
+                    "USAGE",
+                    f"{output} lies among the lake's own files",
+                    why="In the data folder are the files the manifest names, and nothing else is written there.",
+                    fix=["write it elsewhere"],
+                )
             rows = _to_file(result, form, limit, output)
             session.out.note([f"{plural(rows, 'row')} → {output}"])
         elif form == "table":
@@ -78,7 +93,12 @@ def _form_of(output: Path | None) -> Format:
     if output is None:
         return "table"
     if output.suffix not in endings:
-        raise LakeError("USAGE", f"the format cannot be told from {output.name}", fix=["--format csv"])
+        raise LakeError(
+            "USAGE",
+            f"the format cannot be told from {output.name}",
+            why=f"The endings known are {', '.join(endings)}.",
+            fix=["--format csv"],
+        )
     return endings[output.suffix]
 
 
@@ -121,6 +141,7 @@ def _table(result: Result, limit: int | None) -> list[str]:
     else:
         parts, between = [result.head(TABLE_ROWS // 2), result.tail(TABLE_ROWS // 2)], count - TABLE_ROWS
     names = [n for n in result.schema.names if any(part[n].null_count < part.num_rows for part in parts)]
+    names = names or result.schema.names  # no row: the header alone
     rows = [row for part in parts for batch in part.select(names).to_batches() for row in texts(batch)]
     lines = table(names, rows, right=names)
     if between:
@@ -135,7 +156,12 @@ def _document(session: Session, result: Result, limit: int) -> None:
     from dl_datalake import export
 
     if limit > JSON_ROWS_MAX:
-        raise LakeError("USAGE", f"--json holds at most {JSON_ROWS_MAX:,} rows", fix=["--format jsonl streams them"])
+        raise LakeError(
+            "USAGE",
+            f"--json holds at most {JSON_ROWS_MAX:,} rows",
+            why="One document has to fit in memory, here and where it is read.",
+            fix=["--format jsonl streams them"],
+        )
     rows: list[dict[str, Any]] = []
     for batch in export.limited(result.batches(), limit):
         rows += export.records(result.schema, batch)

@@ -45,7 +45,12 @@ def init(
     from lake.manifest import Manifest
 
     if path and session.root and path.resolve() != session.root.resolve():
-        raise LakeError("USAGE", f"{path} and --root {session.root} are two folders", fix=["give one of them"])
+        raise LakeError(
+            "USAGE",
+            f"{path} and --root {session.root} are two folders",
+            why="One lake is made at a time.",
+            fix=["give one of them"],
+        )
     given = path or session.root or os.environ.get("DL_ROOT")
     config = session.config(Path(given) if given else Path.cwd(), must_exist=False)
     session.safe = "Run it again: it goes on where it was."

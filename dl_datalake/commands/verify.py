@@ -41,7 +41,7 @@ def verify(session: Session) -> None:
         clear(reporter)
     session.out.answer("verify", report_data(report), _lines(report))
     if not report.ok:
-        session.out.note(["restore the named files from a backup, or take their sources in again"])
+        session.out.note(_advice(report))
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -81,6 +81,15 @@ def _lines(report: VerifyReport) -> list[str]:
     lines += [f"manifest  {finding}" for finding in report.chain]
     lines += [f"harmless  {path}: the manifest does not know it" for path in report.orphans]
     lines += [f"harmless  {text}" for text in report.interrupted]
+    return lines
+
+
+def _advice(report: VerifyReport) -> list[str]:
+    lines = []
+    if report.missing or report.damaged:
+        lines.append("restore the named files from a backup: ingesting their sources again does not replace them")
+    if report.chain:
+        lines.append("restore the manifest from a backup")
     return lines
 
 

@@ -68,7 +68,12 @@ def bad_limit(text: str | None) -> tuple[float, int]:
             return 0.0, int(text)
     except ValueError:
         pass
-    raise LakeError("USAGE", f"--max-bad {text}: expected a share such as 5% or a number of records")
+    raise LakeError(
+        "USAGE",
+        f"--max-bad {text} is no limit",
+        why="It is a share from 0% to 100%, or a number of records.",
+        fix=["--max-bad 5%"],
+    )
 
 
 @dataclass(slots=True)
@@ -243,13 +248,17 @@ class Reading:
             raise self._refusal()
 
     def _refusal(self) -> LakeError:
+        strict = self._request.on_bad == "fail"
         counted = self.rejected.most_common()
         found = "; ".join(f"{reason}: {n:,} (first {self._first_bad[reason]})" for reason, n in counted)
         return LakeError(
             "SCHEMA",
             f"{self.rejected.total():,} of {self.read:,} records read are bad; nothing was written",
             where=f"{self._plan.path}: {found}",
-            why=_LIKELY.get(counted[0][0], ""),
+            why="--on-bad fail refuses a file for one bad record." if strict else _LIKELY.get(counted[0][0], ""),
+            fix=["correct the record named above", "or drop --on-bad fail: bad rows are then kept aside"]
+            if strict
+            else [],
         )
 
 

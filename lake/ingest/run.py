@@ -107,13 +107,18 @@ class _File:
         for name, value in (("exchange", exchange), ("symbol", symbol)):
             if not value:
                 raise LakeError(
-                    "USAGE", f"the file does not say its {name}", where=str(plan.path), fix=[f"--{name} NAME"]
+                    "USAGE",
+                    f"the file does not say its {name}",
+                    where=str(plan.path),
+                    why=f"Every series has its {name} in its address, and neither the file nor its name tells it.",
+                    fix=[f"--{name} NAME"],
                 )
         market = request.market or plan.market or "SPOT"
         try:
             return Address.of(str(exchange), market, str(symbol), plan.type, plan.period), str(symbol)
         except ValueError as error:
-            raise LakeError("USAGE", str(error), where=str(plan.path)) from error
+            why = "No series can have such an address."
+            raise LakeError("USAGE", str(error), where=str(plan.path), why=why) from error
 
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""

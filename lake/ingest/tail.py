@@ -56,7 +56,8 @@ class Tail:
     def _give_up(self) -> bool:
         if self._explicit:
             msg = "--fetched-at is earlier than the data: more than one bar ends after it"
-            raise LakeError("USAGE", msg, where=self._name, fix=["correct --fetched-at, or leave it out"])
+            why = "Only the last bar of a file can be unfinished."
+            raise LakeError("USAGE", msg, where=self._name, why=why, fix=["correct --fetched-at, or leave it out"])
         self.warning = "the archive's own time is earlier than its data, so it says nothing about the last bar"
         self._limit = self._held = None
         return True

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lake.errors import LakeError
+from lake.lookup import unknown_snapshot
 from lake.manifest import connection as connections
 from lake.manifest import decode
 from lake.manifest.connection import Link, explained
@@ -190,8 +191,7 @@ class Manifest:
             as_of = int(as_of)
         if isinstance(as_of, int):
             if as_of and not self._rows("SELECT 1 FROM snapshots WHERE id = :id", id=as_of):
-                newest = self.snapshot()
-                raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot {as_of}: the newest is {newest}")
+                raise unknown_snapshot(as_of, self.snapshot())
             return as_of
         rows = self._rows(
             "SELECT max(id), (SELECT min(at_ns) FROM snapshots) FROM snapshots WHERE at_ns <= :at", at=moment_ns(as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 SCHEMAS: dict[str, Schema] = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
 _TWO_HOURS_NS = 7200 * 10**9
 _DAY_S = 86_400
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _VARIANTS = {"markpriceklines": "mark", "indexpriceklines": "index", "premiumindexklines": "premium"}
 
 
@@ -74,11 +76,13 @@ def _check_options(options: SourceOptions) -> None:
         try:
             times.zone(options.tz)
         except ValueError as error:
-            raise LakeError("USAGE", str(error), fix=["--tz Europe/Berlin"]) from error
+            why = "Zones are named as in the IANA database."
+            raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
     if options.format is not None and options.format not in {*DIALECTS, "csv", "parquet", "arrow"}:
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
+            why="--format takes the name of a format that is read, as docs/formats.md lists them.",
             fix=[f"one of: csv, parquet, arrow, {', '.join(DIALECTS)}"],
         )
 
@@ -106,12 +110,28 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     if head.header is None and not options.columns:
         near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
-        raise LakeError("FORMAT_UNKNOWN", message)
+        raise LakeError("FORMAT_UNKNOWN", message, why=_decimal_commas(head), fix=_naming(head))
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
     if head.header is not None and usual != head.width:
         message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
         raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
     return draft_by_names(head.header or (), head.rows, head.width, options)
+
+
+def _decimal_commas(head: Head) -> str:
+    """Say so when the numbers of a file have decimal commas."""
+    cells = (cell.strip() for row in head.rows[:100] for cell in row)
+    found = next((cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)), None)
+    return f"Its numbers are written with commas, as in {found}, and only points are read yet." if found else ""
+
+
+def _naming(head: Head) -> list[str]:
+    """Return what to do with a file without a header: its columns are named by number."""
+    if _decimal_commas(head):
+        return ["convert the file: numbers with a decimal point and no comma"]
+    bars, trades = "ts=0,open=1,high=2,low=3,close=4,volume=5 --type bars", "ts=0,price=1,size=2 --type ticks/trade"
+    columns = bars if head.width >= 6 else trades
+    return [f"name the columns by number: --map {columns}", "or the format: --format NAME"]
 
 
 def _near(dialect: Dialect, head: Head) -> bool:
@@ -182,7 +202,10 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         first = batch.rejects[0] if batch.rejects else None
         said = f": {first.reason}, {first.detail} in line {first.line}" if first else ""
         raise LakeError(
-            "FORMAT_UNKNOWN", f"none of the first {batch.records} records of {head.path.name} can be read{said}"
+            "FORMAT_UNKNOWN",
+            f"none of the first {batch.records} records of {head.path.name} can be read{said}",
+            why=_decimal_commas(head),
+            fix=_naming(head) if _decimal_commas(head) else [],
         )
     dialect = draft.dialect
     period, recipe = _period(head, options, draft, recipe, batch)

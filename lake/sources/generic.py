@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
+from lake.lookup import schema_of
 from lake.sources import names
 from lake.sources.resolve import TIME_TARGETS, Draft
 
@@ -34,7 +35,12 @@ def draft_by_names(header: Sequence[str], rows: Sequence[Sequence[str]], width: 
     allowed = {*_OTHERS, *names.COLUMNS[asset]}
     wrong = [target for target in mapped if target not in allowed]
     if wrong:
-        raise LakeError("USAGE", f"{asset} has no column {wrong[0]!r}", fix=[f"one of: {', '.join(sorted(allowed))}"])
+        raise LakeError(
+            "USAGE",
+            f"{asset} has no column {wrong[0]!r}",
+            why="--map says which column of the file is which of ours: ours stands before the =.",
+            fix=[f"one of: {', '.join(sorted(allowed))}"],
+        )
     taken = set(mapped.values())
     synonyms = {t: words for t, words in names.COLUMNS[asset].items() if t not in mapped}
     if "side" in mapped or "buyer_maker" in mapped:
@@ -73,14 +79,23 @@ def _mapped(labels: Sequence[str], options: SourceOptions) -> dict[str, int]:
 
 
 def asked_asset(options: SourceOptions) -> str | None:
-    """Return the asset `--type` names, None when it leaves open which ticks; USAGE when it names none."""
+    """Return the asset `--type` names, None when it leaves open which ticks.
+
+    Raises:
+        LakeError: UNKNOWN_ASSET when it names none, USAGE for one that no format is read for.
+    """
     word = (options.type or "").casefold()
     word = "bars" if word.startswith("bars/") else word
     if word == "ticks":
         word = f"ticks/{options.period}" if options.period else ""
     if word and word not in _TYPES:
+        if "/" in word:
+            schema_of(word)
         raise LakeError(
-            "USAGE", f"there is no type {word!r} to ingest", fix=["--type bars, ticks/trade or ticks/quote"]
+            "USAGE",
+            f"there is no type {word!r} to ingest",
+            why="Files are read as bars, trades or quotes.",
+            fix=["--type bars, ticks/trade or ticks/quote"],
         )
     return _TYPES.get(word)
 

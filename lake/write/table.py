@@ -11,12 +11,12 @@ import pyarrow as pa
 from lake import files, layout, rows, validate
 from lake.errors import LakeError
 from lake.intake import Intake
+from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
 from lake.write.commit import Delivery, commit, live_files, run
 from schemas.arrow import arrow_schema
-from schemas.assets import schema_of
 from schemas.columns import IDENTITY
 from schemas.periods import Period
 
@@ -59,7 +59,7 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
         message: Kept with the snapshot.
 
     Raises:
-        LakeError: COLUMN_MISSING, SCHEMA (rows break the schema), CONFLICT (append), LOCKED, DISK_FULL, STORAGE.
+        LakeError: UNKNOWN_ASSET, COLUMN_MISSING, SCHEMA (rows break it), CONFLICT (append), LOCKED, DISK_FULL, STORAGE.
     """
     schema = schema_of(address.key)
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
@@ -159,10 +159,13 @@ def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *,
     if getattr(getattr(data, "index", None), "name", None) == "ts":
         data = data.reset_index()  # type: ignore[attr-defined]  # a pandas frame indexed by time
     if not hasattr(data, "__arrow_c_stream__"):
-        msg = (
-            f"{type(data).__name__} is not a table: expected Arrow, pandas, Polars or anything with __arrow_c_stream__"
+        raise LakeError(
+            "USAGE",
+            f"{type(data).__name__} is not a table",
+            where=str(address),
+            why="Rows are taken from Arrow, pandas, Polars or anything with __arrow_c_stream__.",
+            fix=["pa.table(rows)"],
         )
-        raise LakeError("USAGE", msg, where=str(address))
     grid = Period.parse(address.period).grid_us if address.type == "bars" else None
     read = 0
     for batch in pa.RecordBatchReader.from_stream(data):

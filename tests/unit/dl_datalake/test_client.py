@@ -171,7 +171,7 @@ def test_unknown_symbol_names_what_is_near(lake: Lake) -> None:
     with pytest.raises(LakeError) as caught:
         lake.bars("BTCUSD")
     assert caught.value.code == "E_UNKNOWN_SERIES"
-    assert "BTCUSDT" in caught.value.where
+    assert "BTCUSDT" in caught.value.why
     with pytest.raises(LakeError, match="no symbol was given"):
         lake.bars([])
 

@@ -267,10 +267,10 @@ def test_a_near_miss_names_what_is_near(manifest: Manifest) -> None:
         with pytest.raises(LakeError) as caught:
             resolve(manifest, symbol, type="bars", period="1m", **names)
         assert caught.value.code == "E_UNKNOWN_SERIES"
-        assert near in caught.value.where
+        assert near in caught.value.why
     with pytest.raises(LakeError) as caught:
         resolve(manifest, "BTCUSDT", type="ticks", period="trade")
-    assert str(BTC) in caught.value.where
+    assert str(BTC) in caught.value.why
 
 
 def test_a_glob_is_no_name(lake: Config, manifest: Manifest) -> None:

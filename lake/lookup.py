@@ -1,0 +1,76 @@
+"""Looking up what a user names: the schema of an asset, and what to say of a series or snapshot that is not there."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.columns import Schema
+    from schemas.keys import Address
+
+_SHOWN = 5
+_YEARS = range(1900, 2200)
+
+
+def schema_of(key: str) -> Schema:
+    """Return the schema of an asset; LakeError UNKNOWN_ASSET when it has none, or `key` names nothing."""
+    from schemas import assets
+
+    try:
+        assets.canonical(key)
+    except assets.UnknownAssetError as error:
+        raise LakeError("UNKNOWN_ASSET", f'no asset "{key}" is declared', why=f"{error}.") from None
+    try:
+        return assets.schema_of(key)
+    except assets.UnknownAssetError:
+        raise LakeError(
+            "UNKNOWN_ASSET",
+            f'no asset "{key}" is declared',
+            why="Rows are stored under a declared schema, and there is no way yet to declare a set of one's own.",
+        ) from None
+
+
+def unknown_snapshot(number: int, newest: int) -> LakeError:
+    """Return the error for a snapshot number the lake has not reached, or a year that was taken for one."""
+    year = number > newest and number in _YEARS
+    return LakeError(
+        "UNKNOWN_SNAPSHOT",
+        f"there is no snapshot {number}: the newest is {newest}",
+        why="Digits alone are the number of a snapshot." if year else "",
+        fix=[f"{number}-01-01, if the year was meant", "dl history"] if year else [],
+    )
+
+
+def near_series(stored: Sequence[Address], symbol: str, key: str, place: str = "") -> str:
+    """Return a sentence on what is stored of a symbol, or of symbols spelt like it; empty when that is nothing.
+
+    Args:
+        stored: The lake's series.
+        symbol: The symbol in question, a pattern perhaps.
+        key: The `type/period` in question: series of the same come first, then those of the same type.
+        place: The `exchange/market` in question, if it was named.
+    """
+    import difflib
+
+    name = symbol.upper()
+
+    def distance(address: Address) -> tuple[bool, bool, bool, Address]:
+        other_place = f"{address.exchange}/{address.market}" != place.upper()
+        return (address.key != key, address.type != key.partition("/")[0], other_place, address)
+
+    same = sorted((each for each in stored if fnmatchcase(each.symbol, name)), key=distance)
+    if same:
+        return f"Of {name} the lake has {_some(same)}."
+    near = difflib.get_close_matches(name, sorted({each.symbol for each in stored}), 3)
+    alike = sorted((each for each in stored if each.symbol in near), key=distance)
+    return f"Near it: {_some(alike)}." if alike else ""
+
+
+def _some(addresses: Sequence[Address]) -> str:
+    more = len(addresses) - _SHOWN
+    return ", ".join(map(str, addresses[:_SHOWN])) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from lake.errors import LakeError
+from lake.lookup import near_series, schema_of, unknown_snapshot
+from schemas.bars import BARS
+from schemas.keys import Address
+from schemas.ticks import TRADES
+
+STORED = [
+    Address.parse(text)
+    for text in (
+        "BINANCE/SPOT/BTCUSDT/ticks/trade",
+        "BINANCE/SPOT/BTCUSDT/bars/1m",
+        "BYBIT/SPOT/BTCUSDT/bars/1m",
+        "BYBIT/SPOT/ETHUSDT/bars/1m",
+    )
+]
+
+
+def test_schema_is_that_of_the_asset() -> None:
+    assert schema_of("bars/7m-bid") is BARS
+    assert schema_of("ticks/trade") is TRADES
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("features/mom.v1", "no way yet to declare"),
+        ("metrics/turnover", "no way yet to declare"),
+        ("ticks/trades", "expected ticks/trade or ticks/quote"),
+        ("bar/1m", "'bar' is not a type"),
+    ],
+)
+def test_asset_without_a_schema_is_unknown(key: str, why: str) -> None:
+    with pytest.raises(LakeError) as caught:
+        schema_of(key)
+    assert caught.value.code == "E_UNKNOWN_ASSET"
+    assert key in caught.value.message
+    assert why in caught.value.why
+
+
+def test_what_there_is_of_the_symbol_is_named_the_likeliest_first() -> None:
+    assert near_series(STORED, "btcusdt", "bars/1h", "BYBIT/SPOT") == (
+        "Of BTCUSDT the lake has BYBIT/SPOT/BTCUSDT/bars/1m, BINANCE/SPOT/BTCUSDT/bars/1m, "
+        "BINANCE/SPOT/BTCUSDT/ticks/trade."
+    )
+    assert near_series(STORED, "ETH*", "bars/1h") == "Of ETH* the lake has BYBIT/SPOT/ETHUSDT/bars/1m."
+
+
+def test_symbols_spelt_alike_are_named() -> None:
+    said = near_series(STORED, "ETHUSD", "bars/1m")
+    assert said.startswith("Near it: ")
+    assert "BYBIT/SPOT/ETHUSDT/bars/1m" in said
+
+
+def test_nothing_near_is_nothing_said() -> None:
+    assert near_series(STORED, "GAZP", "bars/1m") == near_series([], "BTCUSDT", "bars/1m") == ""
+
+
+def test_many_are_counted() -> None:
+    many = [Address.of("X", "SPOT", "ABC", "bars", f"{minutes}m") for minutes in range(1, 9)]
+    assert near_series(many, "ABC", "bars/1h").endswith(" and 3 more.")
+
+
+def test_year_taken_for_a_snapshot_is_seen() -> None:
+    error = unknown_snapshot(2016, newest=40)
+    assert error.fix == ("2016-01-01, if the year was meant", "dl history")
+    assert "snapshot" in error.why
+    assert unknown_snapshot(99, newest=40).fix == unknown_snapshot(2016, newest=3000).fix == ("dl history",)
