@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 POINTS = 20
 AIMED = 5
-DAYS, BASE_DAYS, A_DAY = 200, 40, 12
+DAYS, BASE_DAYS, A_DAY = 160, 40, 12
 CHILDREN = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported: what is killed is an ingest, not an import."""
 CHILDREN.set_forkserver_preload(["lake.ingest", "sqlite_utils", "pandera", "pandas", "schemas.models"])
