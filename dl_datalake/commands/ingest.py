@@ -141,7 +141,7 @@ class _Watch:
 
     def _sentence(self, at: Progress) -> str:
         if at.phase == "commit":
-            current = f"{at.source} was being committed: whole, or not at all"
+            current = f"all of {at.source} was stored, or nothing: its commit was under way"
         else:
             current = f"nothing of {at.source} was stored"
         if not self._committed:

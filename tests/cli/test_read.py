@@ -152,3 +152,11 @@ def test_trades_without_ids_stay_as_many_and_in_order(dl: Dl, tmp_path: Path) ->
     found = [(row["price"], row["size"]) for row in csv.DictReader(io.StringIO(text))]
     wanted = [(row["price"], row["size"]) for row in csv.DictReader(io.StringIO(source))]
     assert [(float(price), float(size)) for price, size in found] == [(float(p), float(s)) for p, s in wanted]
+
+
+@pytest.mark.parametrize("words", [("--limit", "0"), ("--start", "2030")], ids=" ".join)
+def test_no_rows_are_a_header_alone(dl: Dl, lake: Path, words: tuple[str, ...]) -> None:
+    more = ("--columns", "ts,close,symbol", "--root", lake)
+    assert dl("read", BTCUSDT, *words, *more).out == "ts  close  symbol\n"
+    assert dl("read", BTCUSDT, *words, *more, "--format", "csv").out == "ts,close,symbol\n"
+    assert dl("read", BTCUSDT, *words, *more, "--format", "jsonl").out == ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +80,16 @@ def test_stopped_command_prints_its_document(lake: Path, long_file: Path) -> Non
     document = json.loads(out)
     validator("dl.error/1").validate(document)
     assert (document["error"]["code"], document["error"]["exit"]) == ("E_INTERRUPTED", 143)
+
+
+def test_stopped_run_of_several_files_says_how_many_are_in(dl: Dl, lake: Path, long_file: Path, bars: Path) -> None:
+    process = start(lake, bars, "--source", str(long_file))
+    deadline = time.monotonic() + 60
+    with closing(sqlite3.connect(lake / "manifest.db")) as manifest:
+        while manifest.execute("SELECT max(id) FROM snapshots").fetchone() == (1,):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    _, err = stop_at_work(process, lake, signal.SIGINT)
+    assert f"  why: 1 file of this run is safely in the lake; nothing of {long_file} was stored.\n" in err
+    assert [row["rows"] for row in dl("list", "--symbol", "ABC", "--root", lake, "--json").data] == [10]

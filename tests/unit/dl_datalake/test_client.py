@@ -172,6 +172,10 @@ def test_unknown_symbol_names_what_is_near(lake: Lake) -> None:
         lake.bars("BTCUSD")
     assert caught.value.code == "E_UNKNOWN_SERIES"
     assert "BTCUSDT" in caught.value.why
+    for place in ({}, {"exchange": "BINANCE", "market": "SPOT"}):
+        with pytest.raises(LakeError, match='"BTCUSDT" bars/1h is not in the lake') as caught:
+            lake.bars("BTCUSDT", period="1h", **place)
+        assert caught.value.why == f"Of BTCUSDT the lake has {BTC}."
     with pytest.raises(LakeError, match="no symbol was given"):
         lake.bars([])
 
@@ -186,6 +190,16 @@ def test_address_is_read_as_it_is_written(lake: Lake) -> None:
         with pytest.raises(LakeError) as caught:
             lake.read(wrong)
         assert caught.value.code == code
+
+
+def test_asset_that_is_not_declared_is_neither_read_nor_written(lake: Lake) -> None:
+    address = "USA/EQUITY/SPY/features/mom.v1"
+    snapshot = lake.snapshot
+    for attempt in (lambda: lake.read(address), lambda: lake.write(address, bars(1))):
+        with pytest.raises(LakeError, match=r'no asset "features/mom\.v1" is declared') as caught:
+            attempt()
+        assert caught.value.code == "E_UNKNOWN_ASSET"
+    assert lake.snapshot == snapshot
 
 
 def test_listing_history_assets_and_verify_answer(lake: Lake) -> None:

@@ -1,0 +1,147 @@
+"""What a message advises is true, and fits what went wrong."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dl_datalake.demo import samples
+from tests.runs import BAD_LINE, BARS, BTCUSDT, REPO, Dl, flip_a_bit, only_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEATURES = "USA/EQUITY/SPY/features/mom.v1"
+LEFT_BEHIND = ["manifest.db", "manifest.db-journal", "raw_data.csv", "corrected.csv", "mine.csv", "bars.parquet"]
+LEFT_BEHIND += ["demo-lake/manifest.db", "data/_log/commits.jsonl", "data/BINANCE/SPOT/BTCUSDT/bars/1m/1.parquet"]
+
+
+def test_every_usage_error_says_why() -> None:
+    silent = [
+        f"{path.relative_to(REPO)}:{node.lineno}"
+        for package in ("dl_datalake", "lake")
+        for path in (REPO / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("LakeError")
+        and node.args
+        and ast.unparse(node.args[0]) == "'USAGE'"
+        and not any(keyword.arg == "why" for keyword in node.keywords)
+    ]
+    assert silent == []
+
+
+def test_source_of_a_damaged_file_is_no_cure_and_not_called_one(dl: Dl, lake: Path) -> None:
+    flip_a_bit(only_file(lake))
+    source = samples.folder() / samples.PLAIN
+    words = ("ingest", "--source", source, "--exchange", "BINANCE", "--symbol", "BTCUSDT", "--root", lake, "--json")
+    assert dl(*words).data["files"][0]["status"] == "unchanged"
+    verified = dl("verify", "--root", lake)
+    assert (verified.status, verified.err) == (
+        4,
+        "restore the named files from a backup: ingesting their sources again does not replace them\n",
+    )
+
+
+def test_damage_is_told_on_one_line(dl: Dl, lake: Path) -> None:
+    victim = only_file(lake)
+    whole = victim.read_bytes()
+    words = ("read", BTCUSDT, "--limit", "5000", "--root", lake)
+    for damaged in (whole[:20], b"", whole[:4] + bytes(2000) + whole[2004:], whole[:-300] + bytes(292) + whole[-8:]):
+        victim.write_bytes(damaged)
+        error = dl(*words, "--json").error
+        assert error["code"] == "E_FILE_DAMAGED"
+        assert error["message"].splitlines() == [error["message"].strip()]
+        lines = dl(*words).err.splitlines()
+        assert [lines[1][:6], lines[2][:7]] == ["  --> ", "  why: "]
+
+
+def test_asset_without_a_schema_is_said_to_be_unknown(dl: Dl, lake: Path, bars: Path) -> None:
+    into = ("--source", bars, "--exchange", "USA", "--symbol", "SPY", "--type", "features/mom.v1")
+    for words in (("read", FEATURES), ("ingest", *into)):
+        error = dl(*words, "--root", lake, "--json").error
+        assert (error["code"], error["message"]) == ("E_UNKNOWN_ASSET", 'no asset "features/mom.v1" is declared')
+    assert dl("show", FEATURES, "--root", lake, "--json").error["code"] == "E_UNKNOWN_SERIES"
+
+
+def test_types_that_are_offered_are_taken(dl: Dl, lake: Path, bars: Path) -> None:
+    shown = dl("ingest", "--help").out
+    assert "orderbook" not in shown
+    words = ("ingest", "--source", bars, "--exchange", "T", "--symbol", "A", "--root", lake, "--dry-run", "--json")
+    assert dl(*words, "--type", "bars").status == 0
+    for offered in ("ticks/trade", "ticks/quote"):
+        assert offered in shown
+        assert dl(*words, "--type", offered).error["code"] == "E_COLUMN_MISSING"
+    refused = dl(*words, "--type", "orderbook/l2").error
+    assert (refused["code"], refused["why"]) == ("E_USAGE", "Files are read as bars, trades or quotes.")
+
+
+def test_year_given_as_a_snapshot_is_answered_with_the_date(dl: Dl, lake: Path) -> None:
+    for words in (("list",), ("show", BTCUSDT), ("read", BTCUSDT)):
+        error = dl(*words, "--as-of", "2016", "--root", lake, "--json").error
+        assert error["message"] == "there is no snapshot 2016: the newest is 1"
+        assert error["fix"] == ["2016-01-01, if the year was meant", "dl history"]
+        assert "digits alone" in " ".join(dl(words[0], "--help").out.split())
+    assert dl("list", "--as-of", "99", "--root", lake, "--json").error["fix"] == ["dl history"]
+
+
+def test_strictness_that_refused_a_file_is_what_is_to_be_dropped(dl: Dl, lake: Path, with_bad_bar: Path) -> None:
+    words = ("ingest", "--source", with_bad_bar, "--exchange", "T", "--symbol", "A", "--root", lake, "--json")
+    error = dl(*words, "--on-bad", "fail").error
+    assert error["fix"] == ["correct the record named above", "or drop --on-bad fail: bad rows are then kept aside"]
+    assert "--on-bad fail" in error["why"]
+    assert "--max-bad" not in str(error)
+    assert dl(*words).status == 3
+
+
+def test_many_bad_rows_are_still_answered_with_the_limit(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    source = tmp_path / "bad.csv"
+    source.write_text(BARS + BAD_LINE * 30)
+    error = dl("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json").error
+    assert any("--max-bad" in fix for fix in error["fix"])
+
+
+def test_columns_without_a_header_are_named_by_number(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    source = tmp_path / "bare.csv"
+    source.write_text(BARS.split("\n", 1)[1])
+    words = ("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json")
+    advice = dl(*words).error["fix"][0]
+    assert advice == "name the columns by number: --map ts=0,open=1,high=2,low=3,close=4,volume=5 --type bars"
+    assert dl(*words, *advice.split(": ")[1].split()).data["files"][0]["rows"]["new"] == 10
+    source.write_text("1704448800,10.5,3\n1704448801,10.6,2\n")
+    advice = dl(*words).error["fix"][0]
+    assert dl(*words, *advice.split(": ")[1].split()).data["files"][0]["rows"]["new"] == 2
+
+
+@pytest.mark.parametrize("header", ["ts;open;high;low;close;volume\n", ""])
+def test_decimal_commas_are_named_with_what_can_be_done(dl: Dl, lake: Path, tmp_path: Path, header: str) -> None:
+    source = tmp_path / "commas.csv"
+    source.write_text(header + "2024-03-01T00:00:00Z;1,5;2,5;1,5;2,5;3\n2024-03-01T00:01:00Z;1,5;2,5;1,5;2,5;3\n")
+    error = dl("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json").error
+    assert error["code"] == "E_FORMAT_UNKNOWN"
+    assert error["why"] == "Its numbers are written with commas, as in 1,5, and only points are read yet."
+    assert error["fix"] == ["convert the file: numbers with a decimal point and no comma"]
+
+
+def test_series_that_is_not_there_is_answered_with_what_there_is_of_the_symbol(dl: Dl, lake: Path) -> None:
+    for command in ("read", "show", "history"):
+        error = dl(command, "BINANCE/SPOT/BTCUSDT/bars/1h", "--root", lake, "--json").error
+        assert (error["code"], error["why"]) == ("E_UNKNOWN_SERIES", f"Of BTCUSDT the lake has {BTCUSDT}.")
+
+
+def test_file_that_says_too_little_is_told_what_is_missing(dl: Dl, lake: Path, bars: Path) -> None:
+    for given, missing in (("--symbol", "exchange"), ("--exchange", "symbol")):
+        error = dl("ingest", "--source", bars, given, "A", "--root", lake, "--json").error
+        assert error["message"] == f"the file does not say its {missing}"
+        assert f"has its {missing} in its address" in error["why"]
+        assert error["fix"] == [f"--{missing} NAME"]
+
+
+@pytest.mark.skipif(not (REPO / ".git").exists(), reason="not a clone")
+def test_what_the_readme_leaves_in_a_clone_is_ignored() -> None:
+    words = ["git", "check-ignore", "--no-index", *LEFT_BEHIND]
+    shown = subprocess.run(words, cwd=REPO, capture_output=True, text=True, check=False)
+    assert shown.stdout.split() == LEFT_BEHIND
