@@ -7,14 +7,10 @@ says so.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
-import itertools
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -25,13 +21,15 @@ import pyarrow.parquet as pq
 
 from lake import layout, rows
 from lake.errors import LakeError
+from lake.staging import storage_error
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from lake.staging import Staging
     from schemas.columns import Schema
     from schemas.keys import Address, Partition
 
@@ -83,66 +81,6 @@ def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, A
         "write_statistics": ["ts"],
         "store_schema": False,
     }
-
-
-class Staging:
-    """One run's staging folder, locked for as long as the run lives."""
-
-    def __init__(self, data: Path, run_id: str) -> None:
-        """Create the folder and take its lock; first sweep what dead runs left behind."""
-        base = data / layout.STAGING
-        try:
-            base.mkdir(parents=True, exist_ok=True)
-            with _gate(base):
-                sweep(base)
-                self.folder = base / run_id
-                self.folder.mkdir()
-                self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise storage_error(error, base) from error
-        self._numbers = itertools.count()
-
-    def path(self, suffix: str = ".parquet.tmp") -> Path:
-        """Return a path nothing lies at yet. Thread safe."""
-        return self.folder / f"{next(self._numbers):06d}{suffix}"
-
-    def close(self) -> None:
-        """Remove the folder with whatever is left in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):
-            os.close(self._lock)
-
-
-@contextmanager
-def _gate(base: Path) -> Iterator[None]:
-    """Let one run at a time sweep and make its folder, so that a folder without a lock is known to be dead."""
-    gate = os.open(base / ".gate", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(gate)
-
-
-def sweep(base: Path) -> None:
-    """Remove the staging folders whose run is dead: it has no lock, or the kernel let go of it."""
-    for folder in base.iterdir():
-        if not folder.is_dir():
-            continue
-        try:
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            shutil.rmtree(folder, ignore_errors=True)
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,9 +337,3 @@ def discard(data: Path, staged: Iterable[StagedFile]) -> None:
         for path in (file.temporary, data / file.path):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-
-
-def storage_error(error: OSError, where: Path | str) -> LakeError:
-    """Translate what the file system said."""
-    code = "DISK_FULL" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "STORAGE"
-    return LakeError(code, f"could not write: {error.strerror or error}", where=str(error.filename or where))

@@ -30,7 +30,10 @@ LONG_FUNCTIONS = {
     "lake/manifest/migrations.py:m001_snapshots_and_files": "a schema is read whole, one table after the other",
     "lake/manifest/migrations.py:m002_provenance": "a schema is read whole, one table after the other",
 }
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    "tests/unit/lake/test_ingest.py": "one room: a file from its bytes to its report, case by case",
+    "tests/unit/lake/test_write.py": "one room: a table into a series, case by case",
+}
 
 # Raised inside the lake and always caught there: no user ever sees one.
 SIGNALS = {

@@ -19,6 +19,7 @@ from lake.intake import Intake
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import AlreadyIngested, Change, Instrument, LedgerRecord, SourceRecord
 from lake.merge import Counts
+from lake.staging import Staging
 from schemas.keys import Address
 from schemas.periods import Period
 
@@ -141,7 +142,7 @@ class _File:
     ) -> FileReport:
         self._refuse_other_case(series)
         self._refuse_other_ids()
-        staging = files.Staging(self._config.data, run_id)
+        staging = Staging(self._config.data, run_id)
         quarantine = Quarantine(staging.folder)
         intake = Intake(
             staging=staging,

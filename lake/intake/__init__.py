@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lake.files import FileWriter, Staging
+    from lake.files import FileWriter
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
     from lake.merge.model import Stream
+    from lake.staging import Staging
     from schemas.columns import Schema
 
 __all__ = ["Intake", "Run", "Settled", "stored_rows"]

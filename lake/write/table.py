@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
 
-from lake import files, layout, rows, validate
+from lake import layout, rows, validate
 from lake.errors import LakeError
 from lake.intake import Intake
 from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
+from lake.staging import Staging
 from lake.write.commit import Delivery, commit, live_files, run
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
@@ -66,7 +67,7 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
             live = live_files(manifest, address)
-        staging = files.Staging(config.data, run_id)
+        staging = Staging(config.data, run_id)
         try:
             with ThreadPoolExecutor(config.threads, thread_name_prefix="write") as pool:
                 intake = Intake(

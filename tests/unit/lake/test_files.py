@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import gc
 import hashlib
 import os
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +16,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from lake import files, layout
+from lake import files
 from lake.errors import LakeError
-from lake.files import FileWriter, Staging
+from lake.files import FileWriter
 from lake.intake import stored_rows
 from lake.rows import ContentHash
+from lake.staging import Staging
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address, Partition
@@ -60,87 +57,6 @@ def stage(staging: Staging, address: Address, schema: Schema, rows: list[Row]) -
     staged = writer.finish()
     assert staged is not None
     return staged
-
-
-# ---- the staging folder ----------------------------------------------------------------------------------------------
-
-
-def left(data: Path) -> list[str]:
-    """Return the runs that have a staging folder."""
-    return sorted(path.name for path in (data / layout.STAGING).iterdir() if path.is_dir())
-
-
-def test_staging_leaves_nothing_behind(tmp_path: Path) -> None:
-    staging = Staging(tmp_path, "a")
-    stage(staging, BTC, BARS, BARS_ROWS)
-    assert left(tmp_path) == ["a"]
-    staging.close()
-    assert left(tmp_path) == []
-
-
-def test_what_a_living_run_staged_is_kept(tmp_path: Path) -> None:
-    alive = Staging(tmp_path, "a")
-    staged = stage(alive, BTC, BARS, BARS_ROWS)
-    Staging(tmp_path, "b").close()
-    assert staged.temporary.exists()
-    alive.close()
-
-
-DIES = """
-import os, sys
-from pathlib import Path
-from lake.files import Staging
-staging = Staging(Path(sys.argv[1]), "dead")
-staging.path().write_text("left behind")
-if sys.argv[2] == "without its lock":
-    (staging.folder / "lock").unlink()
-os._exit(9)
-"""
-
-
-@pytest.mark.parametrize("how", ["with its lock", "without its lock"])
-def test_what_a_dead_run_staged_is_swept(tmp_path: Path, how: str) -> None:
-    """A run can be killed before it has made its lock, or after it has removed it."""
-    subprocess.run([sys.executable, "-c", DIES, str(tmp_path), how], check=False)
-    assert left(tmp_path) == ["dead"]
-    Staging(tmp_path, "next").close()
-    assert left(tmp_path) == []
-
-
-def test_runs_that_begin_at_once_do_not_sweep_each_other(tmp_path: Path) -> None:
-    failures: list[BaseException] = []
-
-    def begin_and_end(name: str) -> None:
-        try:
-            for i in range(30):
-                staging = Staging(tmp_path, f"{name}-{i}")
-                path = staging.path()
-                path.write_text("mine")
-                assert path.read_text() == "mine"
-                staging.close()
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, it must be seen
-            failures.append(error)
-
-    threads = [threading.Thread(target=begin_and_end, args=(name,)) for name in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert left(tmp_path) == []
-
-
-def test_paths_are_new_each_time(staging: Staging) -> None:
-    paths = {staging.path() for _ in range(100)}
-    assert len(paths) == 100
-    assert {path.parent for path in paths} == {staging.folder}
-
-
-def test_a_data_root_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file, not a folder")
-    with pytest.raises(LakeError) as caught:
-        Staging(tmp_path / "data", "run")
-    assert caught.value.code == "E_STORAGE"
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
@@ -443,10 +359,3 @@ def test_the_engine_reads_what_it_declares(staging: Staging) -> None:
     [part] = stored_rows(staged.temporary, TRADES)
     assert part.schema.equals(arrow_schema(TRADES, identity=False))
     assert staged.last_ns < DAY_NS
-
-
-def test_the_lock_of_a_run_is_not_inherited(staging: Staging) -> None:
-    """A program a run starts may outlive it."""
-    assert os.get_inheritable(staging._lock) is False
-    with (staging.folder / "lock").open("rb") as other, pytest.raises(BlockingIOError):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,10 +15,10 @@ import pytest
 
 from lake import files, rows
 from lake.errors import LakeError
-from lake.files import Staging
 from lake.intake import Intake, stored_rows
 from lake.manifest.rows import FileRow
 from lake.rows import ContentHash
+from lake.staging import Staging
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address, Partition
