@@ -26,7 +26,7 @@ from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from lake.staging import Staging
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 131_072
 """Rows a row group: what a writer holds in memory, and what a reader skips by."""
+PIECE_ROWS = 16_384
+"""Rows of a file that a merge decodes at a time."""
 _SYNC_THREADS = 16
 
 
@@ -297,6 +299,23 @@ def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Pa
         return parquet.read_row_group(group, columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
+
+
+def read_pieces(parquet: pq.ParquetFile, columns: list[str], path: Path | str) -> Iterator[pa.Table]:
+    """Yield the rows of an open file in order, a few thousand at a time, so that many files can be read side by side.
+
+    Raises:
+        LakeError: FILE_DAMAGED.
+    """
+    batches = parquet.iter_batches(batch_size=PIECE_ROWS, columns=columns, use_threads=False)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (OSError, pa.ArrowException) as error:
+            raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
+        if batch is None:
+            return
+        yield pa.Table.from_batches([batch])
 
 
 def publish(data: Path, staged: Sequence[StagedFile]) -> None:

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from schemas.columns import Schema
@@ -118,6 +120,14 @@ class ContentHash:
     def hexdigest(self) -> str:
         """Return the hash as text: `rows128:` and 32 hexadecimal digits."""
         return f"rows128:{self._sum % 2**64:016x}{self._squares % 2**64:016x}"
+
+
+def sequence_hash(tables: Iterable[pa.Table]) -> str:
+    """Return a hash of rows in their order, however they are cut into tables."""
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(row_hashes(table).tobytes())
+    return digest.hexdigest()
 
 
 def row_hashes(rows: pa.RecordBatch | pa.Table, ranks: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 from concurrent.futures import wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lake.files import FileWriter
+    from lake.files import FileWriter, StagedFile
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
     from lake.merge.model import Stream
@@ -151,6 +152,10 @@ class Intake:
                 for other in list(self._open.values()):
                     self._close(other)
             part = self._open[day] = Part(partition)
+        if self._lazy:
+            # Kept for long, a slice would keep its whole batch.
+            whole = pa.array(np.arange(piece.batch.num_rows))
+            piece = replace(piece, batch=piece.batch.take(whole))
         size = piece.batch.nbytes
         part.pieces.append(piece)
         part.held += piece.batch.num_rows
@@ -189,15 +194,19 @@ class Intake:
         if pieces:
             table = pa.Table.from_batches([p.batch for p in pieces], self._arrow)
             stored = part.partition.label in self._live
-            if not stored and not part.runs and self._continues(part, pieces, table):
-                if part.writer is None:
-                    part.writer = self._writer(part.partition)
-                part.writer.write(table, known(pieces))
+            small = final and part.writer is None
+            if self._continues(part, pieces, table):
+                if small and (stored or part.runs):
+                    part.runs.append(self._keep(table, part.partition))
+                else:
+                    if part.writer is None:
+                        part.writer = self._writer(part.partition)
+                    part.writer.write(table, known(pieces))
             else:
                 self._end_file(part)
                 table, counts = merge.dedup(table, self._schema)
                 part.counts.add(counts)
-                if final and not stored and not part.runs:
+                if small and not stored and not part.runs:
                     part.writer = self._writer(part.partition)
                     part.writer.write(table)
                 else:
@@ -229,7 +238,7 @@ class Intake:
     def _end_file(self, part: Part) -> None:
         if part.writer is not None:
             staged = part.writer.finish()
-            part.writer = None
+            part.writer = part.last = None
             if staged is not None:
                 part.runs.append(Run(file=staged, path=staged.temporary))
 
@@ -319,7 +328,7 @@ class Intake:
         except BaseException:
             writer.abandon()
             raise
-        if rewrites and live is not None and staged is not None and staged.content_hash == live.content_hash:
+        if rewrites and live is not None and staged is not None and self._same(staged, live):
             staged, rewrites = None, False
             found.new, found.identical = 0, found.identical + found.new
         if staged is None:
@@ -332,6 +341,14 @@ class Intake:
         parquet = files.open_stored(self._data, live.path, self._schema)
         for table in rows_of(parquet, self._schema, live.path):
             yield table if self.keep_stored is None else self.keep_stored(table)
+
+    def _same(self, staged: StagedFile, live: FileRow) -> bool:
+        """Whether a file has the rows of a stored one, in their order too."""
+        if staged.content_hash != live.content_hash:
+            return False
+        new = rows.sequence_hash(stored_rows(staged.temporary, self._schema))
+        parquet = files.open_stored(self._data, live.path, self._schema)
+        return new == rows.sequence_hash(rows_of(parquet, self._schema, live.path))
 
     def _doubt(self, partition: Partition) -> int | None:
         doubt = self.doubt_ns

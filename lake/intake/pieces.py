@@ -56,8 +56,8 @@ def rows_of(parquet: pq.ParquetFile, schema: Schema, path: Path | str) -> Iterat
     """Yield the rows of an open lake file as `stored_rows` does, and close it."""
     wanted = arrow_schema(schema, identity=False)
     with parquet:
-        for group in range(parquet.num_row_groups):
-            yield files.read_group(parquet, group, wanted.names, path).cast(wanted)
+        for table in files.read_pieces(parquet, wanted.names, path):
+            yield table.cast(wanted)
 
 
 @dataclass(slots=True)

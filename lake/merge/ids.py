@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lake.merge.model import Counts, OnConflict, Stream
 
 
+_PAIRS = 65_536
+"""Pairs of rows that are compared at a time."""
+
+
 def id_keys(table: pa.Table) -> NDArray[np.uint64]:
     """Return a 64-bit key for each trade id: equal ids have equal keys; rows without an id have 0."""
     ids = table.column("trade_id")
@@ -102,7 +106,7 @@ def id_drops(
     if len(again):
         ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
         losers, winners = order[again], order[ends[np.searchsorted(ends, again)]]
-        same = _compare(source, source, losers, winners, streams[1:], streams[1:])
+        same = _compare(source, losers, winners, streams[1:])
         total.identical += int(same.sum())
         total.superseded += int((~same).sum())
         _scatter(drops, losers, streams[1:], first=1)
@@ -165,17 +169,16 @@ def _scatter(
 
 
 def _compare(
-    a: list[Stream],
-    b: list[Stream],
-    a_rows: NDArray[np.int64],
-    b_rows: NDArray[np.int64],
-    a_streams: list[_IdColumn],
-    b_streams: list[_IdColumn],
+    streams: list[Stream], a: NDArray[np.int64], b: NDArray[np.int64], columns: list[_IdColumn]
 ) -> NDArray[np.bool_]:
-    """Compare rows of two joined streams by number."""
-    left, right = _pick(a, a_rows, a_streams), _pick(b, b_rows, b_streams)
-    same_ids(left, right)
-    return rows.equal_rows(left, right, left.column_names)
+    """Compare rows of joined streams by number, a slice at a time."""
+    parts = [np.empty(0, dtype=bool)]
+    for start in range(0, len(a), _PAIRS):
+        here = slice(start, start + _PAIRS)
+        left, right = _pick(streams, a[here], columns), _pick(streams, b[here], columns)
+        same_ids(left, right)
+        parts.append(rows.equal_rows(left, right, left.column_names))
+    return np.concatenate(parts)
 
 
 def _pick(streams: list[Stream], numbers: NDArray[np.int64], columns: list[_IdColumn]) -> pa.Table:

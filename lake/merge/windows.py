@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WINDOW_ROWS = 262_144
-"""Rows of one stream that a merge holds at a time; more only where a single ts has more."""
+"""Rows a merge holds at a time, of all its streams together; more only where a single ts has more."""
 
 
 def windows(streams: list[Iterable[pa.Table]]) -> Iterator[list[pa.Table]]:
     """Cut streams that are ordered by ts at common times: each window has, of every stream, all rows of its times."""
     heads = [_Head(iter(s)) for s in streams]
-    while any([h.fill(WINDOW_ROWS) for h in heads]):  # noqa: C419 -- every stream has to be filled
+    share = max(1, WINDOW_ROWS // max(1, len(heads)))
+    while any([h.fill(share) for h in heads]):  # noqa: C419 -- every stream has to be filled
         open_ends = [int(h.ts[-1]) for h in heads if not h.exhausted]
         if not open_ends:
             yield [h.take(None) for h in heads]
@@ -31,7 +32,7 @@ def windows(streams: list[Iterable[pa.Table]]) -> Iterator[list[pa.Table]]:
         if all(not len(h.ts) or h.ts[0] >= boundary for h in heads):
             for h in heads:  # one ts fills a whole window: make room for all of it
                 if not h.exhausted and int(h.ts[-1]) == boundary:
-                    h.fill(len(h.ts) + WINDOW_ROWS)
+                    h.fill(len(h.ts) + share)
             continue
         yield [h.take(boundary) for h in heads]
 
