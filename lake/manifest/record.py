@@ -92,17 +92,20 @@ class Recording:
 
     def _compare(self) -> None:
         """Compare each partition's live file with the one the change was made from."""
+        expected = {(file.address, file.partition): file.replaces for file in self._change.files}
+        # What was found to be there already must be there still: the ledger and the ingest's key vouch for it.
+        expected |= {(address, partition): live for address, partition, live in self._change.expected}
         lost: list[tuple[Address, str]] = []
-        for file in self._change.files:
-            series = self._series_id(file.address)
+        for (address, partition), before in expected.items():
+            series = self._series_id(address)
             live = None
             if series is not None:
                 live = self._connection.execute(
                     "SELECT id FROM files WHERE series_id = ? AND partition = ? AND to_snapshot IS NULL",
-                    (series, file.partition),
+                    (series, partition),
                 ).fetchone()
-            if (live[0] if live else None) != file.replaces and (live is None or live[0] not in self._change.removed):
-                lost.append((file.address, file.partition))
+            if (live[0] if live else None) != before and (live is None or live[0] not in self._change.removed):
+                lost.append((address, partition))
         for file_id in self._change.removed:
             row = self._connection.execute(
                 """SELECT address, partition, to_snapshot FROM files JOIN series ON series.id = series_id

@@ -139,6 +139,8 @@ class Change:
     files: list[NewFile] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     """Ids of live files that go without a successor in the same partition."""
+    expected: list[tuple[Address, str, int | None]] = field(default_factory=list)
+    """The live file, or none, of every partition the change was made from, also of those it leaves as they are."""
     instruments: dict[Address, Instrument] = field(default_factory=dict)
     source: SourceRecord | None = None
     ledger: LedgerRecord | None = None

@@ -47,7 +47,7 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
     Args:
         config: The lake.
         writer: The manifest's writer, whose run is under way.
-        change: What else the snapshot holds; its files, checks, touched and corrected are filled in here.
+        change: What else the snapshot holds; what the partitions decide is filled in here.
         delivery: The partitions.
 
     Returns:
@@ -104,6 +104,7 @@ def _fill(change: Change, delivery: Delivery) -> None:
     change.corrected = [(address, s.partition.label) for s in delivery.settled if s.counts.corrected or s.rewrites]
     change.corrected += [(address, f.partition) for f in delivery.removed]
     change.removed = [f.id for f in delivery.removed]
+    change.expected = [(address, s.partition.label, s.replaces.id if s.replaces else None) for s in delivery.settled]
     for s in delivery.settled:
         for ts in s.proven:
             change.checks.append(CheckRecord(address, s.partition.label, BAR_COMPLETE, passed=True, detail=str(ts)))

@@ -75,6 +75,26 @@ def test_a_partition_that_came_into_being_meanwhile_is_a_conflict(config: Config
     assert caught.value.partitions == [(BTC, "2024-03-01")]
 
 
+def test_a_partition_left_as_it_is_must_still_be_as_it_was_seen(config: Config) -> None:
+    commit(config, new_file("2024-03-01"), new_file("2024-03-02"))
+    seen = live_ids(config)
+    expected = [(BTC, "2024-03-01", seen["2024-03-01"]), (BTC, "2024-03-02", seen["2024-03-02"])]
+    ingest(config, "same", expected=expected, touched=[(BTC, label) for label in seen])
+    commit(config, new_file("2024-03-02", tag="b", replaces=seen["2024-03-02"]))
+    before = counts(config)
+    with pytest.raises(Conflict) as caught:
+        ingest(config, "same again", expected=[*expected, (BTC, "2024-03-03", None), (ETH, "2024-03-01", None)])
+    assert caught.value.partitions == [(BTC, "2024-03-02")]
+    assert counts(config) == before
+
+
+def test_a_partition_seen_empty_that_got_a_file_is_a_conflict(config: Config) -> None:
+    commit(config, new_file("2024-03-01"))
+    with pytest.raises(Conflict) as caught:
+        commit(config, new_file("2024-03-02"), expected=[(BTC, "2024-03-01", None)])
+    assert caught.value.partitions == [(BTC, "2024-03-01")]
+
+
 def test_removing_a_file_that_is_gone_is_a_conflict(config: Config) -> None:
     commit(config, new_file("2024-03-01"))
     removed = [live_ids(config)["2024-03-01"]]
