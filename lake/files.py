@@ -253,13 +253,15 @@ def retired(data: Path, path: str) -> Path:
 def retire(data: Path, paths: Iterable[str]) -> None:
     """Move files that are live no more out of the sight of other engines' globs.
 
-    Readers look in both places, so it does not matter when this happens, or whether it survives a power cut.
+    Readers look in both places, so it does not matter when this happens, or whether it survives a power cut. Files that
+    were moved before are passed over at the price of one look.
     """
     for path in paths:
-        target = retired(data, path)
+        source, target = data / path, retired(data, path)
         with suppress(OSError):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (data / path).rename(target)
+            if source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.rename(target)
 
 
 def open_stored(data: Path, path: str, schema: Schema) -> pq.ParquetFile:

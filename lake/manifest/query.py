@@ -60,6 +60,7 @@ LISTING = """SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes)
     FROM (SELECT * FROM files WHERE series_id = :series AND to_snapshot IS NULL AND from_snapshot <= :snapshot
         UNION ALL SELECT * FROM files
             WHERE series_id = :series AND to_snapshot > :snapshot AND from_snapshot <= :snapshot)"""
+REPLACED = "SELECT path FROM files WHERE to_snapshot BETWEEN :first AND :last"
 HISTORY = """SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
         (SELECT count(DISTINCT series_id) FROM (SELECT series_id FROM files WHERE from_snapshot = snapshots.id
             UNION ALL SELECT series_id FROM files WHERE to_snapshot = snapshots.id
@@ -255,6 +256,10 @@ class Manifest:
         live = "AND to_snapshot IS NULL" if live_only else ""
         sql = f"SELECT {_FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
         return (decode.file_row(row) for row in self._chunks(sql))
+
+    def replaced_by(self, first: int, last: int) -> list[str]:
+        """Return the paths of the files that ceased to be live with one of the snapshots from first to last."""
+        return [str(path) for (path,) in self._rows(REPLACED, first=first, last=last)]
 
     def count_files(self) -> int:
         """Return how many files `all_files` yields, superseded ones too."""

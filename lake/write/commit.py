@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,6 +58,7 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
         AlreadyIngested: The same ingest became current meanwhile.
     """
     deadline = time.monotonic() + config.wait_s
+    begun = _move_last(config)
     outrun: list[StagedFile] = []
     with _Turn(config) as turn:
         while True:
@@ -85,7 +86,26 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
                 files.discard(config.data, [file for file in outrun if file not in published])
                 gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed
                 files.retire(config.data, [file.path for file in gone])
+                _move_others(config, begun, snapshot)
                 return snapshot
+
+
+def _move_last(config: Config) -> int:
+    """Move what the newest snapshot replaced, in case its run was killed before it could; return its number."""
+    with Manifest.open(config) as manifest:
+        newest = manifest.snapshot()
+        files.retire(config.data, manifest.replaced_by(newest, newest))
+    return newest
+
+
+def _move_others(config: Config, begun: int, snapshot: int) -> None:
+    """Move what snapshots replaced that came between, for the same reason: the next commit looks at the last one only.
+
+    The commit stands whatever comes of this.
+    """
+    if snapshot > begun + 1:
+        with suppress(LakeError), Manifest.open(config) as manifest:
+            files.retire(config.data, manifest.replaced_by(begun + 1, snapshot - 1))
 
 
 def _publish(config: Config, settled: list[Settled]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,7 +20,7 @@ from schemas.keys import Address
 from tests.tables import bar, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 BTC = Address.of("X", "SPOT", "BTC/USDT", "bars", "1m")
@@ -73,6 +74,59 @@ def test_a_file_still_in_its_first_place_is_read_all_the_same(lake: Config) -> N
     with Manifest.open(lake) as manifest:
         assert Scan(lake, manifest, [BTC], as_of=3).count() == 4
         assert Scan(lake, manifest, [BTC]).count() == 5
+
+
+def close_of(lake: Config, folder: str) -> list[tuple[int, float]]:
+    found = duckdb.read_parquet(f"{lake.data}/{folder}/**/*.parquet").project("epoch_us(ts) // 60_000_000, close")
+    return sorted(found.fetchall())
+
+
+def killed_before_the_move(lake: Config, monkeypatch: pytest.MonkeyPatch, price: float) -> None:
+    """Correct a row of ADA, and end before the replaced file is moved."""
+
+    def retire(_: Path, paths: Iterable[str]) -> None:
+        if any("ADA" in path for path in paths):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "retire", retire)
+        with pytest.raises(KeyboardInterrupt):
+            write(lake, ADA, table(BARS, [bar(MINUTES_A_DAY, price)]))
+
+
+ADA_ROWS = [(MINUTES_A_DAY - 2, 100.0), (MINUTES_A_DAY - 1, 100.0), (MINUTES_A_DAY, 5.0), (MINUTES_A_DAY + 1, 100.0)]
+
+
+def test_what_a_killed_commit_left_in_sight_the_next_one_moves(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(lake, ETH, table(BARS, [bar(0, 100.0)]))  # replaces nothing
+    killed_before_the_move(lake, monkeypatch, 5.0)
+    assert len(close_of(lake, "Y")) == len(ADA_ROWS) + 2
+    write(lake, ETH, table(BARS, [bar(1, 100.0)]))
+    assert close_of(lake, "Y") == ADA_ROWS
+    with Manifest.open(lake) as manifest:
+        assert Scan(lake, manifest, [ADA], as_of=3).to_arrow().column("close").to_pylist() == [100.0] * 4
+
+
+def test_what_was_left_in_sight_while_a_commit_was_under_way_it_moves_too(
+    lake: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["lake.write.commit"]
+    real, waiting = module._fill, [5.0]
+
+    def fill(*args: object) -> None:
+        real(*args)
+        if waiting:
+            killed_before_the_move(lake, monkeypatch, waiting.pop())
+
+    monkeypatch.setattr(module, "_fill", fill)
+    write(lake, ETH, table(BARS, [bar(1, 100.0)]))
+    assert close_of(lake, "Y") == ADA_ROWS
+
+
+def test_a_file_that_was_moved_costs_no_folder(lake: Config) -> None:
+    path = "Y/SPOT/ADA/bars/1m/2001/01/01/gone.parquet"
+    files.retire(lake.data, [path])
+    assert not files.retired(lake.data, path).parent.exists()
 
 
 def test_files_that_are_gone_already_are_no_trouble(lake: Config) -> None:

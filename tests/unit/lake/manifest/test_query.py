@@ -297,6 +297,20 @@ def test_the_instrument_of_a_series_is_kept(config: Config) -> None:
     assert (series.time_zone, series.created_snapshot) == ("America/New_York", 1)
 
 
+def test_replaced_files_are_found_by_the_snapshots_that_replaced_them(config: Config) -> None:
+    commit(config, new_file("2024-03-01"), new_file("2024-03-02"))
+    for tag, label in (("b", "2024-03-01"), ("c", "2024-03-02"), ("d", "2024-03-01")):
+        commit(config, new_file(label, tag=tag, replaces=live_ids(config)[label]))
+    first, second = new_file("2024-03-01").path, new_file("2024-03-02").path
+    with Manifest.open(config) as manifest:
+        assert manifest.replaced_by(1, 1) == []
+        assert manifest.replaced_by(2, 3) == [first, second]
+        assert manifest.replaced_by(4, 4) == [new_file("2024-03-01", tag="b").path]
+        assert manifest.replaced_by(5, 9) == []
+        steps = manifest._rows(f"EXPLAIN QUERY PLAN {query.REPLACED}", first=1, last=1)
+    assert [step[3] for step in steps] == ["SEARCH files USING INDEX files_removed (to_snapshot>? AND to_snapshot<?)"]
+
+
 def test_threads_may_share_a_manifest(config: Config) -> None:
     commit(config, *(new_file(f"2024-03-0{day}") for day in range(1, 10)))
     counts: list[int] = []
