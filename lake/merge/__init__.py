@@ -116,7 +116,7 @@ def merge(
     """Merge one source's runs into the stored rows of a partition.
 
     Every stream yields tables in order of ts; `source` streams are in source order, each already `dedup`ed on its own.
-    Memory: a window of each stream; for rows with ids also 8 bytes a row.
+    Memory: one window; for rows whose ids do not rise with time also some 60 bytes a row of the partition.
 
     Args:
         stored: Gives the stored rows, in stored order. May be called twice.
