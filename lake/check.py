@@ -20,6 +20,7 @@ from schemas.keys import decode, encode, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedReader
 
     from lake.config import Config
     from lake.manifest import FileRow
@@ -137,31 +138,37 @@ def _examine(data: Path, file: FileRow) -> Damage | None:
     if file.tier != HOT:
         return None
     expected = f"sha256:{file.sha256}"
-    path = data / file.path
-    if not path.exists():
-        path = data / layout.REPLACED / file.path
     try:
-        with path.open("rb") as stream:
+        with _open(data, file.path) as stream:
             size = os.fstat(stream.fileno()).st_size
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if digest != file.sha256:
+                return Damage(file.path, expected, f"sha256:{digest}")
+            if size != file.bytes:
+                return Damage(file.path, f"{file.bytes} bytes", f"{size} bytes")
+            return _count(stream, file)
     except (FileNotFoundError, NotADirectoryError):
         return Damage(file.path, expected, "")
     except OSError as error:
         return Damage(file.path, expected, f"cannot be read: {error.strerror}")
-    if digest != file.sha256:
-        return Damage(file.path, expected, f"sha256:{digest}")
-    if size != file.bytes:
-        return Damage(file.path, f"{file.bytes} bytes", f"{size} bytes")
-    return _count(path, file)
 
 
-def _count(path: Path, file: FileRow) -> Damage | None:
+def _open(data: Path, path: str) -> BufferedReader:
+    """Open a file by its name, or where replaced ones go: a writer may move it at any time, in that direction only."""
+    try:
+        return (data / path).open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return (data / layout.REPLACED / path).open("rb")
+
+
+def _count(stream: BufferedReader, file: FileRow) -> Damage | None:
     """Compare the rows the manifest counts with those the file does; its bytes are known to be as stored."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    stream.seek(0)
     try:
-        rows = pq.read_metadata(path).num_rows
+        rows = pq.read_metadata(stream).num_rows
     except (OSError, pa.ArrowException) as error:
         return Damage(file.path, f"{file.rows} rows", f"no Parquet file: {error}")
     return None if rows == file.rows else Damage(file.path, f"{file.rows} rows", f"{rows} rows")

@@ -3,20 +3,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lake import files
 from lake.check import Damage, verify
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from tests.manifests import commit, live_ids, make_lake, new_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lake.config import Config
     from lake.manifest import NewFile
 
@@ -88,6 +88,33 @@ def test_superseded_files_are_checked_too(config: Config) -> None:
     commit(config, stored(config, "2024-03-01", "b", replaces=live_ids(config)["2024-03-01"]))
     (config.data / FIRST).unlink()
     assert verify(config).missing == [FIRST]
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "when it is open", "when it is hashed"])
+def test_a_file_that_is_replaced_meanwhile_is_no_damage(
+    config: Config, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_it, hash_it = Path.open, hashlib.file_digest
+
+    def opened(path: Path, *args: Any, **options: Any) -> Any:  # noqa: ANN401 -- as it is
+        if path == config.data / FIRST and moment == "before it is opened":
+            files.retire(config.data, [FIRST])
+        stream = open_it(path, *args, **options)
+        if path == config.data / FIRST and moment == "when it is open":
+            files.retire(config.data, [FIRST])
+        return stream
+
+    def hashed(stream: Any, name: str) -> Any:  # noqa: ANN401 -- as it is
+        digest = hash_it(stream, name)
+        if moment == "when it is hashed":
+            files.retire(config.data, [FIRST])
+        return digest
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(hashlib, "file_digest", hashed)
+    report = verify(config)
+    assert (report.ok, report.files_ok, report.orphans) == (True, 2, [])
+    assert not (config.data / FIRST).exists()
 
 
 def test_files_the_manifest_does_not_name_are_listed_and_no_damage(config: Config) -> None:
