@@ -46,8 +46,8 @@ class Recording:
         self.snapshot = parent.id + 1
         self._series: dict[Address, int] = {}
 
-    def write(self, at_ns: int) -> None:
-        """Write all rows but the snapshot's hash.
+    def write(self) -> None:
+        """Write all rows but the snapshot's time, which `date` sets, and its hash.
 
         Raises:
             AlreadyIngested: The change's ingest key is current already.
@@ -57,7 +57,7 @@ class Recording:
         change = self._change
         self._refuse_repeat()
         self._compare()
-        self._write_snapshot(at_ns)
+        self._write_snapshot()
         self._create_series()
         self._swap_files()
         self._refuse_overlaps()
@@ -119,13 +119,17 @@ class Recording:
         if lost:
             raise Conflict(lost)
 
-    def _write_snapshot(self, at_ns: int) -> None:
+    def date(self, at_ns: int) -> None:
+        """Set the snapshot's time; it is behind its parent's."""
+        self._connection.execute("UPDATE snapshots SET at_ns = ? WHERE id = ?", (at_ns, self.snapshot))
+
+    def _write_snapshot(self) -> None:
         change = self._change
         self._db.table("snapshots").insert(
             {
                 "id": self.snapshot,
                 "parent": self._parent.id,
-                "at_ns": at_ns,
+                "at_ns": self._parent.at_ns + 1000,
                 "run_id": change.run_id,
                 "operation": change.operation,
                 "message": change.message,

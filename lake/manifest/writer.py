@@ -133,12 +133,14 @@ class Writer:
         if change.run is not None:
             _insert_run(db, change.run)
         recording = Recording(db, change, parent)
-        # Microseconds, as clocks print them, so that the time a user copies back finds the same snapshot.
-        now_ns = time.time_ns() // 1000 * 1000
-        recording.write(max(now_ns, parent.at_ns + 1000))
+        recording.write()
         if change.run is not None or change.ends_run:
             _end_run(connection, change.run_id, "ok", None)
         connection.execute("UPDATE runs SET snapshot = ? WHERE id = ?", (recording.snapshot, change.run_id))
+        # Late, so that a snapshot is hardly older than the moment it can first be seen. Microseconds, as clocks print
+        # them, so that the time a user copies back finds the same snapshot.
+        now_ns = time.time_ns() // 1000 * 1000
+        recording.date(max(now_ns, parent.at_ns + 1000))
         body = canonical(document(connection, recording.snapshot))
         digest = digest_of(body)
         log = CommitLog(self._config.log)

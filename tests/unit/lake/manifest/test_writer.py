@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,6 +197,33 @@ def test_two_vendor_symbols_that_differ_in_case_are_refused_with_both_named(conf
     assert "BTCUSDT" in caught.value.message
     # Another name altogether was chosen on purpose, with --symbol.
     commit(config, new_file("2024-03-03"), instruments={BTC: Instrument("tBTCUSD")})
+
+
+def test_a_snapshot_is_dated_when_its_rows_are_written(config: Config) -> None:
+    written_ns = 0
+
+    def slow() -> Iterator[QuarantineRecord]:
+        nonlocal written_ns
+        yield QuarantineRecord(1, "off_grid", "d", "raw")
+        written_ns = time.time_ns()
+
+    ledger = LedgerRecord(read=1, quarantined=1, rejected={"off_grid": 1})
+    ingest(config, "march", new_file("2024-03-01"), ledger=ledger, quarantine=slow())
+    with Manifest.open(config) as manifest:
+        [row] = manifest.history()
+        assert written_ns // 1000 * 1000 <= row.at_ns <= time.time_ns()
+        assert row.at_ns % 1000 == 0
+
+
+def test_snapshots_follow_each_other_when_the_clock_goes_back(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(config, new_file("2024-03-01"))
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
+    commit(config, new_file("2024-03-02"))
+    commit(config, new_file("2024-03-03"))
+    with Manifest.open(config) as manifest:
+        third, second, first = (row.at_ns for row in manifest.history())
+        assert (second - first, third - second) == (1000, 1000)
+        assert manifest.check_chain() == []
 
 
 def test_the_log_holds_each_snapshot_under_its_hash(config: Config) -> None:
