@@ -216,7 +216,7 @@ def _show_lines(data: dict[str, Any]) -> list[str]:
         "rows": f"{data['rows']:,}",
         "files": f"{plural(len(files), 'file')}, {size(data['bytes'])}, {', '.join(tiers)}",
         "snapshot": data["snapshot"],
-        "vendor symbol": instrument["vendor_symbol"],
+        "vendor symbol": instrument["vendor_symbol"] or "not known",
         "time zone": instrument["time_zone"] or "UTC",
         "schema": f"{schema['name']} version {schema['version']}, key {', '.join(schema['key']) or 'none'}",
     }

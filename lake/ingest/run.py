@@ -180,7 +180,7 @@ class _File:
             staging.close()
 
     def _refuse_other_case(self, series: SeriesRow | None) -> None:
-        if series is None or series.vendor_symbol == self._vendor_symbol:
+        if series is None or series.vendor_symbol in {"", self._vendor_symbol}:
             return
         if series.vendor_symbol.casefold() == self._vendor_symbol.casefold():
             msg = f"{self._vendor_symbol!r} and {series.vendor_symbol!r} differ only in case"

@@ -16,7 +16,7 @@ from lake.manifest import decode
 from lake.manifest.connection import Link, explained
 from lake.manifest.decode import FILE_COLUMNS, SERIES_COLUMNS, moment_ns
 from lake.manifest.examine import ChainReport, examine
-from lake.manifest.rows import BAR_COMPLETE, Versions
+from lake.manifest.rows import BAR_COMPLETE, VENDOR_SYMBOL, Versions
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,7 +41,10 @@ T = TypeVar("T")
 LONGEST_PARTITION_NS = 366 * 86_400 * 10**9
 CHUNK = 5_000
 _FILES = ", ".join(FILE_COLUMNS)
-_SERIES = ", ".join(f"series.{column}" for column in SERIES_COLUMNS)
+SPELLING = f"""coalesce(nullif(series.vendor_symbol, ''), (SELECT detail FROM checks WHERE series_id = series.id
+    AND partition IS NULL AND name = '{VENDOR_SYMBOL}' ORDER BY checks.id LIMIT 1), '')"""
+"""A series' vendor symbol: of the snapshot that made it, else the first that came later; rows are never changed."""
+_SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
 
 # Two arms, so that reading the newest snapshot walks live files only, however often they were rewritten.
 PLAN = f"""SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL

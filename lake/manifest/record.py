@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
 from lake.manifest.chain import QuarantineDigest
-from lake.manifest.query import current_ingest
-from lake.manifest.rows import AlreadyIngested, Conflict, Instrument
+from lake.manifest.query import SPELLING, current_ingest
+from lake.manifest.rows import VENDOR_SYMBOL, AlreadyIngested, CheckRecord, Conflict, Instrument
 from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Recording:
             instruments.setdefault(address, Instrument(""))
         for address, instrument in instruments.items():
             if self._series_id(address) is not None:
-                self._refuse_other_case(address, instrument.vendor_symbol)
+                self._spell(address, instrument.vendor_symbol)
                 continue
             cursor = self._connection.execute(
                 """INSERT INTO series (address, exchange, market, symbol, type, period, vendor_symbol, tick_size,
@@ -157,7 +157,7 @@ class Recording:
                     address.symbol,
                     address.type,
                     address.period,
-                    instrument.vendor_symbol or address.symbol,
+                    instrument.vendor_symbol,
                     instrument.tick_size,
                     instrument.price_may_be_negative,
                     instrument.time_zone,
@@ -166,11 +166,17 @@ class Recording:
             )
             self._series[address] = int(cursor.lastrowid or 0)
 
-    def _refuse_other_case(self, address: Address, symbol: str) -> None:
+    def _spell(self, address: Address, symbol: str) -> None:
+        """Keep the first vendor's spelling of a series that has none; refuse another case of the one it has."""
+        if not symbol:
+            return
         stored = self._connection.execute(
-            "SELECT vendor_symbol FROM series WHERE id = ?", (self._series[address],)
+            f"SELECT {SPELLING} FROM series WHERE id = ?", (self._series[address],)
         ).fetchone()[0]
-        if symbol and symbol != stored and normalise(symbol) == normalise(stored) == address.symbol:
+        if not stored:
+            # A row of this snapshot, covered by its hash: the series' own row belongs to the one that made it.
+            self._write_check(CheckRecord(address, None, VENDOR_SYMBOL, passed=True, detail=symbol))
+        elif symbol != stored and normalise(symbol) == normalise(stored) == address.symbol:
             raise LakeError("SYMBOL_CASE", f"{symbol!r} and {stored!r} differ only in case", where=str(address))
 
     def _swap_files(self) -> None:
@@ -309,20 +315,21 @@ class Recording:
         )
 
     def _write_checks(self) -> None:
-        self._connection.executemany(
+        for check in self._change.checks:
+            self._write_check(check)
+
+    def _write_check(self, check: CheckRecord) -> None:
+        self._connection.execute(
             """INSERT INTO checks (snapshot, run_id, series_id, partition, name, passed, detail)
             VALUES (?, ?, ?, ?, ?, ?, ?)""",
             (
-                (
-                    self.snapshot,
-                    self._change.run_id,
-                    self._known_series(check.address),
-                    check.partition,
-                    check.name,
-                    check.passed,
-                    check.detail,
-                )
-                for check in self._change.checks
+                self.snapshot,
+                self._change.run_id,
+                self._known_series(check.address),
+                check.partition,
+                check.name,
+                check.passed,
+                check.detail,
             ),
         )
 

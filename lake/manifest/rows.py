@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BAR_COMPLETE = "bar_complete"
 """Name of the check that ends the doubt about a bar; its detail is the bar's open, in nanoseconds."""
 
+VENDOR_SYMBOL = "vendor_symbol"
+"""Name of the check that gives a series its vendor's spelling, its detail, when none was known at first."""
+
 RunStatus = Literal["running", "ok", "refused", "failed", "interrupted", "unchanged"]
 
 
@@ -24,6 +27,7 @@ class Instrument:
     """What is known of a series beyond its address; kept from the ingest that created the series."""
 
     vendor_symbol: str
+    """Empty where it is not known: then the first one to come is kept."""
     tick_size: float | None = None
     price_may_be_negative: bool = False
     time_zone: str = "UTC"
@@ -168,6 +172,7 @@ class SeriesRow:
     id: int
     address: Address
     vendor_symbol: str
+    """Empty as long as no source told it."""
     tick_size: float | None
     price_may_be_negative: bool
     time_zone: str

@@ -479,6 +479,21 @@ def test_symbols_that_differ_only_in_case_are_refused(lake: Config, tmp_path: Pa
     assert state(lake)[0] == 1
 
 
+def test_a_series_made_by_a_write_takes_the_spelling_of_its_first_source(lake: Config, tmp_path: Path) -> None:
+    write(lake, BTC, bars(bar(0)))
+    take(lake, save(tmp_path / "a.csv", [line(0)]), symbol="btcusdt")
+    write(lake, BTC, bars(bar(1)))
+    take(lake, save(tmp_path / "b.csv", [line(1)]), symbol="btcusdt")
+    with pytest.raises(LakeError) as caught:
+        take(lake, save(tmp_path / "c.csv", [line(2)]), symbol="BTCUSDT")
+    assert caught.value.code == "E_SYMBOL_CASE"
+    with Manifest.open(lake) as manifest:
+        series = manifest.find(BTC)
+    assert series is not None
+    assert series.vendor_symbol == "btcusdt"
+    assert verify(lake).ok
+
+
 def test_a_truncated_file_leaves_nothing_but_its_run(lake: Config, tmp_path: Path) -> None:
     whole = save(tmp_path / "a.csv", [line(i, 100 + i / 9999) for i in range(3 * DAY)])
     archive = tmp_path / "a.zip"

@@ -199,6 +199,39 @@ def test_two_vendor_symbols_that_differ_in_case_are_refused_with_both_named(conf
     commit(config, new_file("2024-03-03"), instruments={BTC: Instrument("tBTCUSD")})
 
 
+def spelling(config: Config) -> str:
+    with Manifest.open(config) as manifest:
+        series = manifest.find(BTC)
+        assert series is not None
+        assert [row.vendor_symbol for row in manifest.series(symbol="BTCUSDT")] == [series.vendor_symbol]
+        assert manifest.check_chain() == []
+    return series.vendor_symbol
+
+
+def test_the_first_vendor_symbol_to_come_is_kept(config: Config) -> None:
+    commit(config, new_file("2024-03-01"))
+    assert spelling(config) == ""
+    commit(config, new_file("2024-03-02"), instruments={BTC: Instrument("BTCusdt")})
+    assert spelling(config) == "BTCusdt"
+    commit(config, new_file("2024-03-03"), instruments={BTC: Instrument("tBTCUSD")})
+    commit(config, new_file("2024-03-04"))
+    assert spelling(config) == "BTCusdt"
+    with pytest.raises(LakeError) as caught:
+        commit(config, new_file("2024-03-05"), instruments={BTC: Instrument("BTCUSDT")})
+    assert caught.value.code == "E_SYMBOL_CASE"
+
+
+def test_a_vendor_symbol_that_was_changed_later_is_a_finding(config: Config) -> None:
+    commit(config, new_file("2024-03-01"))
+    commit(config, new_file("2024-03-02"), instruments={BTC: Instrument("BTCusdt")})
+    connection = sqlite3.connect(config.manifest)
+    assert connection.execute("UPDATE checks SET detail = 'BTCUSDT'").rowcount == 1
+    connection.commit()
+    connection.close()
+    with Manifest.open(config) as manifest:
+        assert len(manifest.check_chain()) == 1
+
+
 def test_a_snapshot_is_dated_when_its_rows_are_written(config: Config) -> None:
     written_ns = 0
 
