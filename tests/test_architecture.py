@@ -32,7 +32,6 @@ LONG_FUNCTIONS = {
 }
 LONG_MODULES: dict[str, str] = {
     "tests/unit/lake/test_ingest.py": "one room: a file from its bytes to its report, case by case",
-    "tests/unit/lake/test_write.py": "one room: a table into a series, case by case",
 }
 
 # Raised inside the lake and always caught there: no user ever sees one.

@@ -1,22 +1,16 @@
-"""Writing tables: modes, what is refused, what may be given."""
+"""Writing tables: modes and lost races."""
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import duckdb
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
 
 from lake.check import verify
 from lake.errors import LakeError
-from lake.manifest import Instrument, Manifest
+from lake.manifest import Instrument, Manifest, Writer
 from lake.read import Scan
 from lake.write import WriteResult, write
 from schemas.bars import BARS
@@ -30,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
-    from lake.write import Mode, Tabular
+    from lake.manifest.rows import Change
+    from lake.write import Mode
 
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 DAYS = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1d")
@@ -139,7 +134,7 @@ def test_a_series_made_by_a_vendor_that_writes_small_letters_can_be_written_to(l
 
 
 def test_prices_may_be_negative_where_the_instrument_says_so(lake: Config) -> None:
-    with pytest.raises(LakeError, match="1 rows break"):
+    with pytest.raises(LakeError, match="1 of the first 1 rows break"):
         write(lake, BTC, bars(bar(0, -37.63)))
     commit(lake, instruments={BTC: Instrument("BTCUSDT", price_may_be_negative=True)})
     write(lake, BTC, bars(bar(0, -37.63)))
@@ -160,6 +155,15 @@ def test_append_adds_behind_the_last_row_only(lake: Config) -> None:
         assert caught.value.code == "E_CONFLICT"
     assert read(lake) == [*first, *behind]
     assert snapshot(lake) == 2
+
+
+def test_a_mode_that_there_is_not_is_refused_before_anything(lake: Config) -> None:
+    with pytest.raises(LakeError) as caught:
+        write(lake, BTC, bars(bar(0)), mode="overwrite")  # type: ignore[arg-type]  # that is the point
+    assert caught.value.code == "E_USAGE"
+    assert list(caught.value.fix) == [f'mode="{mode}"' for mode in ("upsert", "append", "replace")]
+    with Manifest.open(lake) as manifest:
+        assert manifest.runs() == []
 
 
 # ---- replace ---------------------------------------------------------------------------------------------------------
@@ -204,162 +208,7 @@ def test_replace_in_an_empty_series_is_a_write(lake: Config) -> None:
     assert counts(write(lake, BTC, bars(bar(0)), mode="replace")) == {"new": 1}
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "code", "says"),
-    [
-        (bars(bar(0), bar(1, volume=-1.0)), "E_SCHEMA", "row 1: negative_volume"),
-        (bars(bar(0)).append_column("colour", pa.array(["red"])), "E_SCHEMA", "unknown columns: colour"),
-        (bars(bar(0)).drop_columns(["close"]), "E_COLUMN_MISSING", "'close'"),
-        (bars(bar(0)).drop_columns(["ts"]), "E_COLUMN_MISSING", "'ts'"),
-        (bars(bar(0)).set_column(0, "ts", pa.array([0])), "E_SCHEMA", "integers are no times"),
-        (bars(bar(0)).set_column(1, "open", pa.array(["dear"])), "E_SCHEMA", "column 'open'"),
-        (bars(bar(0)).set_column(1, "open", pa.array([[1.0]])), "E_SCHEMA", "column 'open'"),
-        (bars(bar(0)).set_column(0, "ts", pa.array([1], pa.timestamp("ns", "UTC"))), "E_SCHEMA", "column 'ts'"),
-        (bars(bar(0)).append_column("open", pa.array([1.0])), "E_SCHEMA", "open"),
-        (pa.table({"ts": pa.array([None], pa.timestamp("us", "UTC"))}), "E_COLUMN_MISSING", "'open'"),
-        ([1, 2, 3], "E_USAGE", "list is not a table"),
-    ],
-)
-def test_what_does_not_fit_is_refused_whole(lake: Config, data: Any, code: str, says: str) -> None:  # noqa: ANN401 -- that is the point
-    with pytest.raises(LakeError) as caught:
-        write(lake, BTC, data)
-    assert caught.value.code == code
-    assert says in f"{caught.value.message} {caught.value.where}"
-    assert (snapshot(lake), data_files(lake)) == (0, set())
-    with Manifest.open(lake) as manifest:
-        assert manifest.find(BTC) is None
-        assert [run.status for run in manifest.runs()] == ["refused" if caught.value.exit == 12 else "failed"]
-
-
-def test_a_bad_row_in_the_last_batch_takes_back_all(lake: Config) -> None:
-    write(lake, BTC, bars(bar(0)))
-    good = [bar(i) for i in range(0, 3 * DAY, 7)]
-    batches = [*bars(*good).to_batches(max_chunksize=100), *bars(bar(3 * DAY, high=0.5)).to_batches()]
-    before = data_files(lake)
-    with pytest.raises(LakeError, match="break the schema") as caught:
-        write(lake, BTC, pa.RecordBatchReader.from_batches(batches[0].schema, iter(batches)))
-    assert f"row {len(good)}: ohlc_inconsistent" in caught.value.where
-    assert (read(lake), data_files(lake), snapshot(lake)) == ([bar(0)], before, 1)
-    assert list((lake.data / "_staging").glob("*/*")) == []
-
-
-def test_a_table_that_breaks_while_it_is_read_takes_back_all(lake: Config) -> None:
-    def batches() -> Any:  # noqa: ANN401 -- a generator that fails
-        yield bars(bar(0)).to_batches()[0]
-        msg = "the other end hung up"
-        raise RuntimeError(msg)
-
-    with pytest.raises(Exception, match="hung up"):
-        write(lake, BTC, pa.RecordBatchReader.from_batches(bars().schema, batches()))
-    assert (snapshot(lake), data_files(lake)) == (0, set())
-    with Manifest.open(lake) as manifest:
-        assert [run.status for run in manifest.runs()] == ["failed"]
-
-
-# ---- what may be given -----------------------------------------------------------------------------------------------
-
-MOMENTS = [dt.datetime(2024, 3, 5, 10, minute, tzinfo=dt.UTC) for minute in range(3)]
-PLAIN: dict[str, list[Any]] = {
-    "ts": MOMENTS,
-    "open": [1.0, 2.0, 3.0],
-    "high": [1.5, 2.5, 3.5],
-    "low": [0.5, 1.5, 2.5],
-    "close": [1.0, 2.0, 3.0],
-    "volume": [1.0, None, 0.0],
-    "trades": [1, 2, 3],
-}
-EXPECTED = [
-    {
-        name: int(value.timestamp()) * 10**6 if name == "ts" else value
-        for name, value in row.items()
-        if value is not None
-    }
-    for row in (dict(zip(PLAIN, values, strict=True)) for values in zip(*PLAIN.values(), strict=True))
-]
-NAIVE = [moment.replace(tzinfo=None) for moment in MOMENTS]
-EAST = dt.timezone(dt.timedelta(hours=9))
-
-
-def _duck() -> duckdb.DuckDBPyRelation | None:
-    return duckdb.sql(
-        "SELECT TIMESTAMPTZ '2024-03-05 10:00:00+00' + INTERVAL (i) MINUTE AS ts, 1.0::DOUBLE + i AS open,"
-        " 1.5 + i AS high, 0.5 + i AS low, 1.0 + i AS close, [1.0, NULL, 0.0][i + 1] AS volume, i + 1 AS trades"
-        " FROM range(3) t(i) ORDER BY i"
-    )
-
-
-GIVEN: dict[str, Any] = {
-    "arrow table": lambda: pa.table(PLAIN),
-    "arrow batch": lambda: pa.RecordBatch.from_pydict(PLAIN),
-    "arrow reader": lambda: pa.table(PLAIN).to_reader(),
-    "columns in another order": lambda: pa.table(dict(reversed(PLAIN.items()))),
-    "naive times": lambda: pa.table(PLAIN | {"ts": pa.array(NAIVE, pa.timestamp("us"))}),
-    "times in seconds": lambda: pa.table(PLAIN | {"ts": pa.array(NAIVE, pa.timestamp("s"))}),
-    "times in nanoseconds": lambda: pa.table(PLAIN | {"ts": pa.array(MOMENTS, pa.timestamp("ns", "UTC"))}),
-    "times of another zone": lambda: pa.table(PLAIN | {"ts": pa.array(MOMENTS, pa.timestamp("us", "Asia/Tokyo"))}),
-    "whole numbers and decimals": lambda: pa.table(
-        PLAIN | {"open": pa.array([1, 2, 3]), "volume": pa.array([decimal.Decimal(1), None, decimal.Decimal(0)])}
-    ),
-    "pandas": lambda: pd.DataFrame(PLAIN),
-    "pandas, indexed by ts": lambda: pd.DataFrame(PLAIN).set_index("ts"),
-    "pandas, a part with its index": lambda: pd.concat([pd.DataFrame(PLAIN)] * 2).iloc[3:],
-    "pandas, naive": lambda: pd.DataFrame(PLAIN | {"ts": NAIVE}),
-    "pandas, eastern": lambda: pd.DataFrame(PLAIN | {"ts": [moment.astimezone(EAST) for moment in MOMENTS]}),
-    "polars": lambda: pl.DataFrame(PLAIN),
-    "polars, naive": lambda: pl.DataFrame(PLAIN | {"ts": NAIVE}),
-    "duckdb": _duck,
-}
-
-
-@pytest.mark.parametrize("given", GIVEN)
-def test_tables_of_every_make(lake: Config, given: str) -> None:
-    data: Tabular = GIVEN[given]()
-    assert counts(write(lake, BTC, data)) == {"new": 3}
-    assert read(lake) == EXPECTED
-
-
-SIDES = ["buy", None, "sell"]
-TRADES_PLAIN = {"ts": MOMENTS, "price": [1.0, 2.0, 3.0], "size": [1.0] * 3, "side": SIDES, "trade_id": ["1", "2", None]}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pa.table(TRADES_PLAIN),
-        pa.table(TRADES_PLAIN | {"side": pa.array(SIDES).dictionary_encode()}),
-        pa.table(TRADES_PLAIN | {"side": pa.array(SIDES).dictionary_encode(null_encoding="encode")}),
-        pa.table(
-            TRADES_PLAIN
-            | {
-                "side": pa.array(SIDES, pa.large_string())
-                .dictionary_encode()
-                .cast(pa.dictionary(pa.int8(), pa.large_string()))
-            }
-        ),
-        pd.DataFrame(TRADES_PLAIN),
-        pd.DataFrame(TRADES_PLAIN).astype({"side": "category"}),
-        pl.DataFrame(TRADES_PLAIN),
-        pl.DataFrame(TRADES_PLAIN).with_columns(pl.col("side").cast(pl.Categorical)),
-        pl.DataFrame(TRADES_PLAIN).with_columns(pl.col("side").cast(pl.Enum(["sell", "buy"]))),
-    ],
-)
-def test_texts_of_every_make(lake: Config, data: Tabular) -> None:
-    write(lake, TICKS, data)
-    found = read(lake, TICKS)
-    assert [(row.get("side"), row.get("trade_id")) for row in found] == list(zip(SIDES, ["1", "2", None], strict=True))
-    assert found[0]["ts"] == int(MOMENTS[0].timestamp()) * 10**9
-    assert counts(write(lake, TICKS, pa.table(TRADES_PLAIN))) == {"identical": 3}
-
-
-def test_names_of_the_series_in_the_table_are_the_addresss_business(lake: Config) -> None:
-    write(lake, BTC, bars(bar(0), bar(1)))
-    with Manifest.open(lake) as manifest:
-        whole = Scan(lake, manifest, [BTC]).to_arrow()
-    assert whole.column("symbol").to_pylist() == ["BTCUSDT"] * 2
-    assert counts(write(lake, BTC, whole)) == {"identical": 2}
+# ---- all modes -------------------------------------------------------------------------------------------------------
 
 
 def test_many_modes_in_a_row_agree_with_the_rules(lake: Config) -> None:
@@ -471,4 +320,50 @@ def test_a_race_that_cannot_be_won_leaves_no_file(lake: Config, monkeypatch: pyt
     with pytest.raises(LakeError, match="cannot be read"):
         write(lake, BTC, bars(bar(0, 3.0)))
     assert read(lake) == [bar(0, 2.0)]
+    assert verify(lake).orphans == []
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "mine"),
+    [
+        ([bar(5, 2.0)], [bar(5), bar(6)]),  # a row under the same key
+        ([bar(5)], [bar(5)]),  # the very row
+        ([bar(9)], [bar(5), bar(6)]),  # a later row of the same partition
+        ([bar(DAY)], [bar(5)]),  # a later partition, which the appended rows do not touch
+        ([bar(2)], [bar(DAY), bar(3 * DAY)]),
+    ],
+)
+def test_an_append_that_lost_a_race_is_still_an_append(
+    lake: Config, meanwhile: list[Row], mine: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake, BTC, bars(bar(0), bar(1)))
+    before_once(monkeypatch, "_publish", lambda: write(lake, BTC, bars(*meanwhile)))
+    kept = [bar(0), bar(1), *meanwhile]
+    if mine[0]["ts"] > meanwhile[-1]["ts"]:
+        assert counts(write(lake, BTC, bars(*mine), mode="append")) == {"new": len(mine)}
+        kept += mine
+    else:
+        with pytest.raises(LakeError, match="not behind those stored") as caught:
+            write(lake, BTC, bars(*mine), mode="append")
+        assert (caught.value.code, caught.value.fix[0]) == ("E_CONFLICT", 'mode="upsert"')
+    assert read(lake) == kept
+    report = verify(lake)
+    assert (report.ok, report.orphans) == (True, [])
+
+
+def test_an_append_outrun_between_its_check_and_its_commit_is_refused(
+    lake: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake, BTC, bars(bar(0), bar(1)))
+    real, waiting = Writer.commit, [lambda: write(lake, BTC, bars(bar(5, 2.0)))]
+
+    def later(writer: Writer, change: Change) -> int:
+        if waiting:
+            waiting.pop()()
+        return real(writer, change)
+
+    monkeypatch.setattr(Writer, "commit", later)
+    with pytest.raises(LakeError, match="not behind those stored"):
+        write(lake, BTC, bars(bar(5), bar(6)), mode="append")
+    assert read(lake) == [bar(0), bar(1), bar(5, 2.0)]
     assert verify(lake).orphans == []
