@@ -186,12 +186,13 @@ class Lake:
         Args:
             address: The series, made if it is new; its type decides the schema.
             data: An Arrow table or stream, a pandas or Polars frame, or anything with `__arrow_c_stream__`.
-            mode: `upsert` merges by the natural key, `append` refuses rows that are there already, `replace` puts the
-                rows in place of all that the partitions they fall in hold.
+            mode: `upsert` merges by the natural key, `append` refuses rows that are not behind the last stored one,
+                `replace` puts the rows in the place of everything stored between the first and the last of them.
             message: Why, for the history.
 
         Raises:
-            LakeError: UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it, CONFLICT, LOCKED.
+            LakeError: USAGE for another mode, UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it
+                or name another series, CONFLICT, LOCKED.
         """
         from lake.write import write
 
