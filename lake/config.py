@@ -134,7 +134,7 @@ def _root(root: str | Path | None, db_path: str | Path | None, *, must_exist: bo
 
 def _absolute(path: str | Path) -> Path:
     # Not resolve(): a lake reached through a link keeps the name its owner gave it.
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 -- resolve() would follow links
 
 
 def _file_settings(file: Path) -> dict[str, Any]:

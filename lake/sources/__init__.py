@@ -23,7 +23,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207
+        files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207 -- Path.glob takes no absolute patterns
         files = [file for file in files if file.is_file() and (file == path or file.suffix != ".CHECKSUM")]
         if not files:
             what = "is a folder: name its files" if path.is_dir() else "names no file"

@@ -53,7 +53,7 @@ class _Kept:
     records: int = 0
 
 
-def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401
+def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401 -- pa.Schema
     """Convert the block `data`, whose first line has the number `first_line`, record by record."""
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})

@@ -206,7 +206,7 @@ def _flags(array: Any) -> Flags:  # noqa: ANN401 -- pa.BooleanArray
     return np.array(array.to_pylist(), dtype=np.bool_)
 
 
-def _blame(verdicts: dict[int, Bad], bad: Flags, array: Any, reason: str, target: str) -> None:  # noqa: ANN401
+def _blame(verdicts: dict[int, Bad], bad: Flags, array: Any, reason: str, target: str) -> None:  # noqa: ANN401 -- pa.Array
     for row in np.flatnonzero(bad):
         said = shown(str(python_values(array.slice(int(row), 1))[0]))
         detail = f"{target} is empty" if reason == "missing_value" else f"{target} {said}"

@@ -29,7 +29,7 @@ def frame(schema: Schema, *rows: dict[str, Any]) -> pd.DataFrame:
     return made
 
 
-def failures(schema: Schema, rows: pd.DataFrame, **options: Any) -> set[tuple[int, str]]:  # noqa: ANN401
+def failures(schema: Schema, rows: pd.DataFrame, **options: Any) -> set[tuple[int, str]]:  # noqa: ANN401 -- options as they come
     with pytest.raises(pandera.errors.SchemaErrors) as caught:
         pandera_model(schema, **options).validate(rows, lazy=True)
     cases = caught.value.failure_cases

@@ -30,21 +30,21 @@ def as_parquet(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 -- pa.Tabl
     pq.write_table(table, sink)
 
 
-def as_file(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401
+def as_file(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 -- pa.Table
     with ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=1)
 
 
-def as_stream(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401
+def as_stream(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 -- pa.Table
     with ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
 
 
-def as_feather(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401
+def as_feather(table: Any, sink: io.BytesIO) -> None:  # noqa: ANN401 -- pa.Table
     feather.write_feather(table, sink, compression="lz4")
 
 
-def save(path: Path, table: Any, how: Callable[[Any, io.BytesIO], None] = as_parquet) -> Path:  # noqa: ANN401
+def save(path: Path, table: Any, how: Callable[[Any, io.BytesIO], None] = as_parquet) -> Path:  # noqa: ANN401 -- pa.Table
     sink = io.BytesIO()
     how(table, sink)
     return write(path, sink.getvalue())
@@ -75,7 +75,7 @@ def test_every_container_gives_the_same_rows(tmp_path: Path, how: Callable[[Any,
     ],
     ids=str,
 )
-def test_times_of_every_type_are_read(tmp_path: Path, times: Any) -> None:  # noqa: ANN401
+def test_times_of_every_type_are_read(tmp_path: Path, times: Any) -> None:  # noqa: ANN401 -- pa.Table
     assert read(save(tmp_path / "x.parquet", pa.table({"ts": times, **OHLC}))).ns == [
         FIRST * 10**9,
         (FIRST + 60) * 10**9,
