@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
 from lake.manifest.rows import (
+    VENDOR_SYMBOL,
     FileRow,
     HistoryRow,
     IngestRow,
@@ -59,6 +60,11 @@ SERIES_COLUMNS = (
     "time_zone",
     "created_snapshot",
 )
+SPELLING = f"""coalesce(nullif(series.vendor_symbol, ''), (SELECT detail FROM checks WHERE series_id = series.id
+    AND partition IS NULL AND name = '{VENDOR_SYMBOL}' ORDER BY checks.id LIMIT 1), '')"""
+"""A series' vendor symbol: of the snapshot that made it, else the first that came later; rows are never changed."""
+FILES = ", ".join(FILE_COLUMNS)
+SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
 
 
 def file_row(row: tuple[Any, ...]) -> FileRow:

@@ -14,9 +14,9 @@ from lake.lookup import unknown_snapshot
 from lake.manifest import connection as connections
 from lake.manifest import decode
 from lake.manifest.connection import Link, explained
-from lake.manifest.decode import FILE_COLUMNS, SERIES_COLUMNS, moment_ns
+from lake.manifest.decode import FILES, SERIES, moment_ns
 from lake.manifest.examine import ChainReport, examine
-from lake.manifest.rows import BAR_COMPLETE, VENDOR_SYMBOL, Versions
+from lake.manifest.rows import BAR_COMPLETE, Versions
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,16 +40,10 @@ T = TypeVar("T")
 
 LONGEST_PARTITION_NS = 366 * 86_400 * 10**9
 CHUNK = 5_000
-_FILES = ", ".join(FILE_COLUMNS)
-SPELLING = f"""coalesce(nullif(series.vendor_symbol, ''), (SELECT detail FROM checks WHERE series_id = series.id
-    AND partition IS NULL AND name = '{VENDOR_SYMBOL}' ORDER BY checks.id LIMIT 1), '')"""
-"""A series' vendor symbol: of the snapshot that made it, else the first that came later; rows are never changed."""
-_SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
-
 # Two arms, so that reading the newest snapshot walks live files only, however often they were rewritten.
-PLAN = f"""SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL
+PLAN = f"""SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL
         AND part_start_ns > :reach AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
-    UNION ALL SELECT {_FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
+    UNION ALL SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
         AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
     ORDER BY part_start_ns"""
 _HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot IS NULL
@@ -221,7 +215,7 @@ class Manifest:
         where, parameters = decode.filters(exchange, market, symbol, type, period)
         at = self.snapshot() if snapshot is None else snapshot
         rows = self._rows(
-            f"SELECT {_SERIES} FROM series WHERE {where} AND {_HAS_FILES} "
+            f"SELECT {SERIES} FROM series WHERE {where} AND {_HAS_FILES} "
             "ORDER BY exchange, market, symbol, type, period",
             snapshot=at,
             **parameters,
@@ -230,7 +224,7 @@ class Manifest:
 
     def find(self, address: Address) -> SeriesRow | None:
         """Return the series at an address, whether or not it has files now."""
-        rows = self._rows(f"SELECT {_SERIES} FROM series WHERE address = :address", address=str(address))
+        rows = self._rows(f"SELECT {SERIES} FROM series WHERE address = :address", address=str(address))
         return decode.series_row(rows[0]) if rows else None
 
     def plan(self, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int) -> list[FileRow]:
@@ -244,7 +238,7 @@ class Manifest:
 
     def current(self, series_id: int, partitions: Sequence[str] | None = None) -> dict[str, FileRow]:
         """Return the live files by partition label; of the given partitions only, where any are given."""
-        sql = f"SELECT {_FILES} FROM files WHERE series_id = ? AND to_snapshot IS NULL"
+        sql = f"SELECT {FILES} FROM files WHERE series_id = ? AND to_snapshot IS NULL"
 
         def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             if partitions is None:
@@ -257,7 +251,7 @@ class Manifest:
     def all_files(self, *, live_only: bool = False) -> Iterator[FileRow]:
         """Yield every file, superseded ones too unless `live_only`; in chunks, so later commits may show."""
         live = "AND to_snapshot IS NULL" if live_only else ""
-        sql = f"SELECT {_FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
+        sql = f"SELECT {FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
         return (decode.file_row(row) for row in self._chunks(sql))
 
     def replaced_by(self, first: int, last: int) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
 from lake.manifest.chain import QuarantineDigest
-from lake.manifest.query import SPELLING, current_ingest
+from lake.manifest.decode import SPELLING
+from lake.manifest.query import current_ingest
 from lake.manifest.rows import VENDOR_SYMBOL, AlreadyIngested, CheckRecord, Conflict, Instrument
 from schemas.keys import Address, normalise
 
