@@ -41,7 +41,7 @@ nightly: $(STAMP) ## every test there is: full sweeps and servers included
 	$(BIN)/python -m pytest -m "" --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(STAMP) ## measure speed and memory
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --write-docs
 
 lock: ## resolve the dependencies anew and write constraints.txt
 	rm -rf $(VENV)

@@ -250,7 +250,7 @@ def read(options: Options) -> Outcome:
     simply(in_arcticdb("write", str(store), str(source)))
     if not options.peers_only:
         init(root)
-        simply(ingest_argv(str(source), root))
+        simply(ingest_argv(str(source), root, "--period", "1m"))
     program, in_a_day = [sys.executable, "-m", "tests.bench.programs.lake_read"], latency(MINUTES_A_DAY)
     lanes = options.race(
         Contender(TO_ARROW, lambda _: [*program, "arrow", str(root), days], in_a_day, ours=True),
@@ -274,7 +274,7 @@ def plan(options: Options) -> Outcome:
     stores, days = home.home() / "stores", random_days()
     few, many = home.fresh(stores / "plan-few"), stores / "plan-many"
     init(few)
-    simply(ingest_argv(str(source), few))
+    simply(ingest_argv(str(source), few, "--period", "1m"))
     shutil.rmtree(many, ignore_errors=True)
     shutil.copytree(few, many, ignore=shutil.ignore_patterns("*.parquet"))
     simply([sys.executable, "-m", "tests.bench.programs.lake_widen", str(many), str(SERIES)])
@@ -297,7 +297,7 @@ def start(options: Options) -> Outcome:
     root = home.fresh(home.home() / "stores" / "start-lake")
     if not options.peers_only:
         init(root)
-        simply(ingest_argv(str(source), root))
+        simply(ingest_argv(str(source), root, "--period", "1m"))
     bare = [sys.executable, str(home.REPOSITORY / "tests" / "bench" / "programs" / "typer_bare.py")]
     lanes = options.race(
         Contender(HELP, lambda _: [*home.dl(), "--help"], ours=True),
