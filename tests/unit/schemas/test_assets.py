@@ -25,7 +25,7 @@ from schemas.ticks import QUOTES, TRADES
 
 
 def bars(period: str, *upstreams: str, made: str = "source") -> AssetSpec:
-    return AssetSpec(f"bars/{period}", BARS, upstreams, made=made)  # type: ignore[arg-type] -- any text is tried
+    return AssetSpec(f"bars/{period}", BARS, upstreams, made=made)  # type: ignore[arg-type]  # any text is tried
 
 
 MINUTES = Registry([bars("1m"), bars("5m", "bars/1m", made="derived"), bars("1d", "bars/5m", made="derived")])
