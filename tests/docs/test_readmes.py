@@ -193,9 +193,16 @@ def test_errors_page_has_the_same_exit_codes_and_every_error() -> None:
 def test_options_and_commands_that_are_named_exist(name: str) -> None:
     options, commands = known_words()
     text = "\n".join([*code_words(read(name)), *(step.text for step in steps(read(name)))])
-    others = {"--strict", "--version"}
+    others = {"--strict", "--version", *options_of_the_bench()}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - options - others == set()
     assert set(re.findall(r"(?<![\w/.-])dl ([a-z]+)", text)) - commands == set()
+
+
+def options_of_the_bench() -> set[str]:
+    """Return the options of `python -m tests.bench`, as its first line names them."""
+    from tests.bench import __main__ as bench
+
+    return set(re.findall(r"--[a-z-]+", bench.__doc__ or ""))
 
 
 def known_words() -> tuple[set[str], set[str]]:
