@@ -34,6 +34,17 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPart:
+    """One natural partition of a series, inside a sealed file."""
+
+    partition: str
+    rows: int
+    first_ns: int
+    last_ns: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewFile:
     """A file that is already on disk under its final name, to become part of the lake."""
 
@@ -56,6 +67,8 @@ class NewFile:
     """Id of the live file it was merged with; None when there was none."""
     upstreams: tuple[int, ...] = ()
     """Ids of the files a derived file was computed from."""
+    parts: tuple[NewPart, ...] = ()
+    """The natural partitions in a sealed file, in order of time; empty for a file of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,20 @@
-"""The one way in for bytes: `commit` makes staged partitions a snapshot, whole or not at all; `write` takes a table."""
+"""The one way in for bytes: `commit` and `swap` make staged files a snapshot, whole or not at all.
 
-from lake.write.commit import Delivery, commit, run
+`commit` merges again when another writer was first; `swap` leaves that to its caller; `write` takes a table.
+"""
+
+from lake.write.commit import Delivery, commit, new_file, run, swap
 from lake.write.table import Mode, Tabular, WriteResult, conform, write
 
-__all__ = ["Delivery", "Mode", "Tabular", "WriteResult", "commit", "conform", "run", "write"]
+__all__ = [
+    "Delivery",
+    "Mode",
+    "Tabular",
+    "WriteResult",
+    "commit",
+    "conform",
+    "new_file",
+    "run",
+    "swap",
+    "write",
+]

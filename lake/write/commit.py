@@ -15,12 +15,12 @@ from lake.manifest import Manifest, Writer
 from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecord, Conflict, NewFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
     from lake.files import StagedFile
     from lake.intake import Intake, Settled
-    from lake.manifest.rows import FileRow
+    from lake.manifest.rows import FileRow, NewPart
     from schemas.columns import Schema
     from schemas.keys import Address
 
@@ -67,20 +67,13 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
             _fill(change, delivery)
             delivery.before_commit()
             try:
-                snapshot = writer.commit(change)
+                snapshot = _record(config, writer, change, [*published, *outrun])
             except Conflict as lost:
                 try:
                     outrun += _merge_again(config, delivery, lost, turn, deadline)
                 except BaseException:
                     files.discard(config.data, [*published, *outrun])
                     raise
-            except AlreadyIngested:
-                files.discard(config.data, [*published, *outrun])
-                raise
-            except LakeError as error:
-                if error.code in _NOTHING_WRITTEN:
-                    files.discard(config.data, [*published, *outrun])
-                raise
             else:
                 # Merged once more, a partition may have come back to the very file that lost.
                 files.discard(config.data, [file for file in outrun if file not in published])
@@ -88,6 +81,56 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
                 files.retire(config.data, [file.path for file in gone])
                 _move_others(config, begun, snapshot)
                 return snapshot
+
+
+def swap(config: Config, writer: Writer, change: Change, staged: Sequence[StagedFile], gone: Sequence[FileRow]) -> int:
+    """Publish staged files and commit a change that is complete as it stands, once.
+
+    The staged files are removed when it is known that they did not become part of the lake. After an unknown outcome
+    nothing is: see `Writer.commit`.
+
+    Args:
+        config: The lake.
+        writer: The manifest's writer, whose run is under way.
+        change: All that the snapshot holds, the staged files among it.
+        staged: The files, not yet in place.
+        gone: The live files that the change replaces or removes.
+
+    Returns:
+        The number of the new snapshot.
+
+    Raises:
+        Conflict: Another writer was first; make the change anew from what is stored now.
+        AlreadyIngested: The same ingest became current meanwhile.
+        LakeError: LOCKED, DISK_FULL, STORAGE, and what the manifest refuses.
+    """
+    begun = _move_last(config)
+    try:
+        files.publish(config.data, staged)
+    except LakeError:
+        files.discard(config.data, staged)
+        raise
+    try:
+        snapshot = _record(config, writer, change, staged)
+    except Conflict:
+        files.discard(config.data, staged)
+        raise
+    files.retire(config.data, [file.path for file in gone])
+    _move_others(config, begun, snapshot)
+    return snapshot
+
+
+def _record(config: Config, writer: Writer, change: Change, written: Sequence[StagedFile]) -> int:
+    """Commit a change whose files are in place; discard these when an error leaves no doubt, but not on a Conflict."""
+    try:
+        return writer.commit(change)
+    except AlreadyIngested:
+        files.discard(config.data, written)
+        raise
+    except LakeError as error:
+        if error.code in _NOTHING_WRITTEN:
+            files.discard(config.data, written)
+        raise
 
 
 def _move_last(config: Config) -> int:
@@ -130,15 +173,33 @@ def _fill(change: Change, delivery: Delivery) -> None:
             change.checks.append(CheckRecord(address, s.partition.label, BAR_COMPLETE, passed=True, detail=str(ts)))
         if s.staged is None:
             continue
-        change.files.append(_new_file(s, s.staged, version))
+        change.files.append(new_file(s.staged, version, replaces=s.replaces, unproven=s.unproven))
 
 
-def _new_file(settled: Settled, staged: StagedFile, schema_version: int) -> NewFile:
+def new_file(
+    staged: StagedFile,
+    schema_version: int,
+    *,
+    replaces: FileRow | None = None,
+    upstreams: Sequence[int] = (),
+    unproven: Sequence[int] = (),
+    parts: Sequence[NewPart] = (),
+) -> NewFile:
+    """Return what the manifest is to know of a staged file.
+
+    Args:
+        staged: The file.
+        schema_version: The version of the schema its rows follow.
+        replaces: The live file it takes the place of.
+        upstreams: Ids of the files its rows were made from.
+        unproven: Opens, in nanoseconds, of bars that may be unfinished.
+        parts: The natural partitions in it, where it is sealed.
+    """
     return NewFile(
         address=staged.address,
-        partition=settled.partition.label,
-        start_ns=settled.partition.start_ns,
-        end_ns=settled.partition.end_ns,
+        partition=staged.partition.label,
+        start_ns=staged.partition.start_ns,
+        end_ns=staged.partition.end_ns,
         path=staged.path,
         rows=staged.rows,
         bytes=staged.bytes,
@@ -147,8 +208,10 @@ def _new_file(settled: Settled, staged: StagedFile, schema_version: int) -> NewF
         sha256=staged.sha256,
         content_hash=staged.content_hash,
         schema_version=schema_version,
-        unproven=settled.unproven,
-        replaces=settled.replaces.id if settled.replaces else None,
+        unproven=tuple(unproven),
+        replaces=None if replaces is None else replaces.id,
+        upstreams=tuple(upstreams),
+        parts=tuple(parts),
     )
 
 
@@ -185,7 +248,7 @@ def live_files(manifest: Manifest, address: Address, labels: list[str] | None = 
     return {} if series is None else manifest.current(series.id, labels)
 
 
-_NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE"}
+_NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE", "E_DERIVED"}
 """Errors of a commit that leave no doubt."""
 
 
