@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.dates import parse_as_of, parse_range
-from dl_datalake.series import Filters, find_one, is_pattern, parse_address, unknown
+from dl_datalake.series import Filters, find_one, is_pattern, parse_address
 from lake.errors import LakeError
+from lake.selection import unknown
 
 if TYPE_CHECKING:
     import builtins

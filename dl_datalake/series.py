@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
-from lake.lookup import near_series
-from schemas.keys import Address, decode
+from lake.lookup import parse_pattern
+from lake.selection import unknown
+from schemas.keys import Address
 
 if TYPE_CHECKING:
     from lake.manifest import Manifest, SeriesRow
@@ -29,16 +30,7 @@ class Filters:
     @classmethod
     def parse(cls, pattern: str) -> Filters:
         """Parse `BINANCE/*/BTC*/bars/1m`; USAGE when it has not five places."""
-        parts = pattern.strip("/").split("/")
-        if len(parts) != len(_PLACES):
-            raise LakeError(
-                "USAGE",
-                f'"{pattern}" is not an address',
-                why="An address is EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m.",
-                fix=["dl list"],
-            )
-        names = [decode(part) for part in parts[:3]] + parts[3:]
-        return cls(**{place: None if name == "*" else name for place, name in zip(_PLACES, names, strict=True)})
+        return cls(**parse_pattern(pattern))
 
     def words(self) -> dict[str, str | None]:
         """Return the filters by name, as the manifest takes them."""
@@ -69,19 +61,6 @@ def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> Seri
             fix=["name one of them"],
         )
     raise unknown(manifest, text)
-
-
-def unknown(manifest: Manifest, text: str) -> LakeError:
-    """Return the error for a series the lake does not hold, with what it does hold of the symbol."""
-    asked = Filters.parse(text)
-    stored = [row.address for row in manifest.series()]
-    key, place = f"{asked.type or ''}/{asked.period or ''}", f"{asked.exchange or ''}/{asked.market or ''}"
-    return LakeError(
-        "UNKNOWN_SERIES",
-        f'"{text}" is not in the lake',
-        why=near_series(stored, asked.symbol or "", key, place),
-        fix=["dl list"],
-    )
 
 
 def parse_address(text: str) -> Address:

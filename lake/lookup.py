@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
+from schemas.keys import decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,25 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _YEARS = range(1900, 2200)
+_PLACES = ("exchange", "market", "symbol", "type", "period")
+
+
+def parse_pattern(text: str) -> dict[str, str | None]:
+    """Parse `BINANCE/*/BTC*/bars/1m` into what to look for in each place of an address; None means anything.
+
+    Raises:
+        LakeError: USAGE when it has not five places.
+    """
+    parts = text.strip("/").split("/")
+    if len(parts) != len(_PLACES):
+        raise LakeError(
+            "USAGE",
+            f'"{text}" is not an address',
+            why="An address is EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m.",
+            fix=["dl list"],
+        )
+    names = [decode(part) for part in parts[:3]] + parts[3:]
+    return {place: None if name == "*" else name for place, name in zip(_PLACES, names, strict=True)}
 
 
 def schema_of(key: str) -> Schema:
