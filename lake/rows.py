@@ -84,6 +84,11 @@ class ContentHash:
         self._sum += total
         self._squares += squares
 
+    def include(self, digest: str) -> None:
+        """Add rows by the hash of theirs; of rows with ids, those of one ts must have been hashed together."""
+        words = digest.removeprefix("rows128:")
+        self.add(int(words[:16], 16), int(words[16:], 16))
+
     def update(self, rows: pa.RecordBatch | pa.Table) -> None:
         """Add rows; where they have ids they must come in stored order."""
         ranked = self._ranked and rows.column("trade_id").null_count < rows.num_rows

@@ -176,6 +176,8 @@ class Change:
     """A run not yet written: it is written with the commit, which saves a transaction."""
     ends_run: bool = False
     """Whether the commit also ends its run as ok; always so with `run`."""
+    keeps_content: bool = False
+    """Whether the rows stay as they were and only lie in other files: then nothing made from them is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
