@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from lake import files, rows
+import numpy as np
+
+from lake import files, layout, rows
 from lake import write as writing
 from lake.errors import LakeError
-from lake.intake.pieces import rows_of
+from lake.intake.pieces import rows_of, stored_rows
 from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Conflict, NewPart
@@ -25,7 +27,7 @@ from lake.staging import Staging
 from schemas.keys import Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
     from lake.files import StagedFile
@@ -309,7 +311,7 @@ def _new_file(month: _Month, staged: StagedFile) -> NewFile:
         schema_of(month.series.address.key).version,
         upstreams=[day.id for day in month.days],
         unproven=month.unproven,
-        parts=[NewPart(day.partition, day.rows, day.first_ns, day.last_ns, day.content_hash) for day in month.days],
+        parts=_facts(month),
     )
 
 
@@ -329,11 +331,35 @@ def _stage(config: Config, staging: Staging, run_id: str, month: _Month) -> Stag
     except BaseException:
         writer.abandon()
         raise
-    expected = _sum(schema, (day.content_hash for day in month.days)), sum(day.rows for day in month.days)
-    if staged is None or (staged.content_hash, staged.rows) != expected:
+    if staged is None or _parts(staged, schema) != _facts(month):
         files.discard(config.data, [] if staged is None else [staged])
         raise _culprit(config, month, schema)
     return staged
+
+
+def _parts(staged: StagedFile, schema: Schema) -> list[NewPart]:
+    """Return what a staged file has of each day, by reading it back."""
+    per_day, scale = layout.PER_DAY[rows.unit(schema)], layout.NS_PER[rows.unit(schema)]
+    parts: list[NewPart] = []
+    content = rows.ContentHash(schema)
+    for table in stored_rows(staged.temporary, schema):
+        ts = rows.times(table)
+        days = ts // per_day
+        for start, stop in itertools.pairwise([0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(ts)]):
+            label = Partition(int(days[start]), "day").label
+            before = parts.pop() if parts and parts[-1].partition == label else None
+            if before is None:
+                content = rows.ContentHash(schema)
+            content.update(table.slice(start, stop - start))
+            first = int(ts[start]) * scale if before is None else before.first_ns
+            count = stop - start + (0 if before is None else before.rows)
+            parts.append(NewPart(label, count, first, int(ts[stop - 1]) * scale, content.hexdigest()))
+    return parts
+
+
+def _facts(month: _Month) -> list[NewPart]:
+    """Return what the manifest says of each day."""
+    return [NewPart(day.partition, day.rows, day.first_ns, day.last_ns, day.content_hash) for day in month.days]
 
 
 def _refuse_damaged(config: Config, day: FileRow) -> None:
@@ -350,13 +376,6 @@ def _refuse_damaged(config: Config, day: FileRow) -> None:
     if found != day.sha256:
         message = f"its SHA-256 is {found[:12]}…, and {day.sha256[:12]}… was stored; its month is not sealed"
         raise LakeError("FILE_DAMAGED", message, where=day.path)
-
-
-def _sum(schema: Schema, hashes: Iterable[str]) -> str:
-    total = rows.ContentHash(schema)
-    for each in hashes:
-        total.include(each)
-    return total.hexdigest()
 
 
 def _culprit(config: Config, month: _Month, schema: Schema) -> LakeError:
