@@ -1,23 +1,28 @@
 """Where a lake lies and what it may use; read once, handed down, never changed.
 
 Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
-`[lake]` table takes data_root, db_path, memory_mb, threads and wait; paths in it are relative to its folder.
+`[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path.
+Paths in it are relative to its folder.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+HOT = "hot"
+"""The tier that is the data root."""
+TIER_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 MANIFEST_NAME = "manifest.db"
 FILE_NAME = "dl.toml"
 _VARIABLES = {
@@ -31,6 +36,15 @@ MIN_MEMORY_MB = 16
 MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
+_TIER_SETTINGS = ("path",)
+
+
+@dataclass(frozen=True, slots=True)
+class TierSettings:
+    """What dl.toml says of a tier."""
+
+    path: Path
+    """Its folder, absolute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Config:
     threads: int = THREADS
     wait_s: float = WAIT_S
     """How long to wait for another writer."""
+    tiers: Mapping[str, TierSettings] = field(default_factory=dict, hash=False)
+    """The tiers that dl.toml names; the manifest knows those that were given by path."""
 
     @property
     def log(self) -> Path:
@@ -80,7 +96,8 @@ def locate(
     given = {"data_root": data_root, "db_path": db_path, "memory_mb": memory_mb, "threads": threads, "wait": wait_s}
     outside, names = _outside_settings(given)
     home = _root(root or os.environ.get("DL_ROOT") or None, outside.get("db_path"), must_exist=must_exist)
-    inside = _file_settings(home / FILE_NAME)
+    document = _document(home / FILE_NAME)
+    inside = _settings(document, "lake", _VARIABLES, home / FILE_NAME)
 
     def path(key: str, default: Path) -> Path:
         if key in outside:
@@ -100,6 +117,7 @@ def locate(
         memory_mb=int(number("memory_mb", MEMORY_MB, MIN_MEMORY_MB)),
         threads=int(number("threads", THREADS, 1)),
         wait_s=number("wait", WAIT_S, 0),
+        tiers=_tiers(document, home / FILE_NAME),
     )
     if must_exist and not config.manifest.is_file():
         raise LakeError("LAKE_NOT_INITIALISED", f"no lake here: {config.manifest} does not exist", where=str(home))
@@ -137,10 +155,10 @@ def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 -- resolve() would follow links
 
 
-def _file_settings(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
-            document = tomllib.load(stream)
+            return tomllib.load(stream)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
@@ -151,27 +169,57 @@ def _file_settings(file: Path) -> dict[str, Any]:
             why="The lake's settings are read before anything else.",
             fix=["correct the file"],
         ) from error
-    table = document.get("lake", {})
+
+
+def _settings(document: Mapping[str, Any], name: str, known: Iterable[str], file: Path) -> dict[str, Any]:
+    """Return one table of dl.toml; USAGE when it is none, or has a setting that is not known."""
+    table = document.get(name.rpartition(".")[2], {})
     if not isinstance(table, dict):
         raise LakeError(
             "USAGE",
-            "[lake] is not a table",
+            f"[{name}] is not a table",
             where=str(file),
             why="The settings stand below it.",
-            fix=["write [lake] on a line of its own"],
+            fix=[f"write [{name}] on a line of its own"],
         )
     for key in table:
-        if key not in _VARIABLES:
-            near = get_close_matches(key, _VARIABLES, 1)
-            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(_VARIABLES)}"
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            told = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
             raise LakeError(
                 "USAGE",
-                f"unknown setting {key!r}: {known}",
+                f"unknown setting {key!r}: {told}",
                 where=str(file),
                 why="A setting that is misspelt would be one that is not there.",
                 fix=["correct the file"],
             )
     return table
+
+
+def _tiers(document: Mapping[str, Any], file: Path) -> dict[str, TierSettings]:
+    tiers = document.get("tiers", {})
+    if not isinstance(tiers, dict):
+        _refuse_tier("tiers is not a table", file)
+    found = {}
+    for name in tiers:
+        if name == HOT or not TIER_NAME.fullmatch(name):
+            _refuse_tier(f"{name!r} cannot be the name of a tier", file)
+        settings = _settings(tiers, f"tiers.{name}", _TIER_SETTINGS, file)
+        path = settings.get("path")
+        if not isinstance(path, str) or not path:
+            _refuse_tier(f"[tiers.{name}] names no path", file)
+        found[name] = TierSettings(_absolute(file.parent / Path(path).expanduser()))
+    return found
+
+
+def _refuse_tier(message: str, file: Path) -> NoReturn:
+    raise LakeError(
+        "USAGE",
+        message,
+        where=str(file),
+        why=f"A tier has a name of a-z, 0-9 and -, other than {HOT}, and a folder.",
+        fix=['[tiers.cold]\npath = "/mnt/cold"'],
+    )
 
 
 def _number(value: object, name: str, least: float) -> float:

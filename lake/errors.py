@@ -123,7 +123,18 @@ CODES: dict[str, Code] = {
         "The file's bytes are not those that were stored.",
         ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
     ),
+    "TIER_UNAVAILABLE": Code(
+        Exit.STORAGE,
+        "Files lie in a tier that is not there now; the disk may not be mounted.",
+        ("mount the disk and try again", "or say in dl.toml where the tier is"),
+    ),
+    "TIER_FOREIGN": Code(
+        Exit.REFUSED,
+        "A tier is a folder of its own: what lies there is not this tier's.",
+        ("name an empty or a new folder", "or the tier's own"),
+    ),
     "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
+    "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
     "UNKNOWN_SNAPSHOT": Code(Exit.NOT_FOUND, "The lake has no such snapshot.", ("dl history",)),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),

@@ -265,7 +265,10 @@ def retire(data: Path, paths: Iterable[str]) -> None:
 
 
 def open_stored(data: Path, path: str, schema: Schema) -> pq.ParquetFile:
-    """Open a file of the manifest, replaced or not; else like `open_parquet`."""
+    """Open a file that lies in the data root, replaced or not; else like `open_parquet`.
+
+    `lake.places` opens files of every tier.
+    """
     try:
         return open_parquet(data / path, schema)
     except LakeError as error:
@@ -290,9 +293,14 @@ def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
             read_dictionary=[c.name for c in schema.columns if c.type == "category"],
         )
     except FileNotFoundError:
-        raise LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path)) from None
+        raise missing(path) from None
     except (OSError, pa.ArrowException) as error:
         raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=str(path)) from error
+
+
+def missing(path: Path) -> LakeError:
+    """Return the error for a file of the manifest that is not where it should be."""
+    return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
 
 
 def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Path | str) -> pa.Table:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from lake import files, layout, merge, rows
 from lake.errors import LakeError
 from lake.lookup import near_series, schema_of
+from lake.places import Places
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, normalise
 
@@ -65,6 +66,7 @@ class Scan:
                 fix=["read series of one type at a time"],
             )
         self._config = config
+        self._places = Places(config)
         self.addresses = tuple(addresses)
         self.declaration: Schema = schemas.pop()
         self.start_ns, self.end_ns = start_ns, end_ns
@@ -129,7 +131,7 @@ class Scan:
             else pa.schema([arrow_schema(self.declaration).field(n) for n in columns])
         )
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
-        with files.open_stored(self._config.data, file.path, self.declaration) as parquet:
+        with self._places.parquet(file, self.declaration) as parquet:
             for group in self._groups(parquet, covers=covers):
                 table = files.read_group(parquet, group, needed, path)
                 if not covers:

@@ -19,6 +19,7 @@ from lake.intake import Intake
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import AlreadyIngested, Change, Instrument, LedgerRecord, SourceRecord
 from lake.merge import Counts
+from lake.places import Places
 from lake.staging import Staging
 from schemas.keys import Address
 from schemas.periods import Period
@@ -146,7 +147,7 @@ class _File:
         quarantine = Quarantine(staging.folder)
         intake = Intake(
             staging=staging,
-            data=self._config.data,
+            places=Places(self._config),
             address=self._address,
             schema=self._plan.schema,
             run_id=run_id,

@@ -26,7 +26,6 @@ from schemas.keys import Address, Partition
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor, Future
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
     from lake.merge.model import Stream
+    from lake.places import Places
     from lake.staging import Staging
     from schemas.columns import Schema
 
@@ -50,7 +50,7 @@ class Intake:
         self,
         *,
         staging: Staging,
-        data: Path,
+        places: Places,
         address: Address,
         schema: Schema,
         run_id: str,
@@ -63,7 +63,7 @@ class Intake:
 
         Args:
             staging: Where files are staged.
-            data: The data root.
+            places: Where stored files are opened.
             address: The series.
             schema: Its schema.
             run_id: The run, for the files' footers.
@@ -72,7 +72,7 @@ class Intake:
             pool: Workers to encode and merge in.
             budget: Bytes of rows to hold before runs go to disk.
         """
-        self._staging, self._data, self._address, self._schema = staging, data, address, schema
+        self._staging, self._places, self._address, self._schema = staging, places, address, schema
         self._run_id, self._live, self._on_conflict, self._pool = run_id, live, on_conflict, pool
         self._budget = budget
         self._unit = rows.unit(schema)
@@ -338,7 +338,7 @@ class Intake:
         return Settled(partition, staged, live, total, runs, counts, proven, unproven, rewrites)
 
     def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
-        parquet = files.open_stored(self._data, live.path, self._schema)
+        parquet = self._places.parquet(live, self._schema)
         for table in rows_of(parquet, self._schema, live.path):
             yield table if self.keep_stored is None else self.keep_stored(table)
 
@@ -347,7 +347,7 @@ class Intake:
         if staged.content_hash != live.content_hash:
             return False
         new = rows.sequence_hash(stored_rows(staged.temporary, self._schema))
-        parquet = files.open_stored(self._data, live.path, self._schema)
+        parquet = self._places.parquet(live, self._schema)
         return new == rows.sequence_hash(rows_of(parquet, self._schema, live.path))
 
     def _doubt(self, partition: Partition) -> int | None:

@@ -17,6 +17,7 @@ from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
+from lake.places import Places
 from lake.sources.times import bounds
 from lake.staging import Staging
 from lake.write.commit import Delivery, commit, live_files, run
@@ -90,7 +91,7 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
             with ThreadPoolExecutor(config.threads, thread_name_prefix="write") as pool:
                 intake = Intake(
                     staging=staging,
-                    data=config.data,
+                    places=Places(config),
                     address=address,
                     schema=schema,
                     run_id=run_id,

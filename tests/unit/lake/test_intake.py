@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 
 from lake import files, rows
+from lake.config import Config
 from lake.errors import LakeError
 from lake.intake import Intake, stored_rows
 from lake.manifest.rows import FileRow
+from lake.places import Places
 from lake.rows import ContentHash
 from lake.staging import Staging
 from schemas.arrow import arrow_schema
@@ -82,7 +84,7 @@ class Bench:
         self.runs += 1
         return Intake(
             staging=Staging(self.folder, f"run-{self.runs}"),
-            data=self.folder,
+            places=Places(Config(self.folder, self.folder, self.folder / "manifest.db")),
             address=address,
             schema=schema,
             run_id="run",

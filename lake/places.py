@@ -1,0 +1,111 @@
+"""Opening a file of the manifest wherever it lies: in the data root, among the replaced ones, or in a tier."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from lake import files, tiers
+from lake.config import HOT
+from lake.errors import LakeError
+from lake.manifest import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow.parquet as pq
+
+    from lake.config import Config
+    from lake.manifest.rows import FileRow
+    from lake.tiers import Tier
+    from schemas.columns import Schema
+
+
+class Places:
+    """All the places of one lake; cheap to make, and safe in threads.
+
+    A file's path is never used twice, so whatever lies under it, in whichever place, is that file. The data root is
+    looked at first, also for a file of another tier: its hot copy is kept for a while. Files may move while a plan is
+    being read, in any direction; then they are found where they went.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Prepare; the tiers are looked up when the first file is not in the data root."""
+        self._config = config
+        self._lock = threading.Lock()
+        self._tiers: dict[str, Tier] | None = None
+
+    def parquet(self, file: FileRow, schema: Schema) -> pq.ParquetFile:
+        """Open a file of the manifest as `files.open_parquet` does.
+
+        Raises:
+            LakeError: FILE_MISSING, FILE_DAMAGED; TIER_UNAVAILABLE or TIER_FOREIGN when it can only be in a tier that
+                is not there.
+        """
+        try:
+            return files.open_stored(self._config.data, file.path, schema)
+        except LakeError as error:
+            if error.code != "E_FILE_MISSING":
+                raise
+            missing = error
+        for tier in self._candidates(file):
+            local = tier.local(file.path)
+            with suppress(FileNotFoundError):
+                if local is not None and local.exists():
+                    return files.open_parquet(local, schema)
+        raise self._lost(file) or missing
+
+    def stream(self, file: FileRow) -> BinaryIO:
+        """Open a file of the manifest to read its bytes; raises as `parquet` does."""
+        for path in (self._config.data / file.path, files.retired(self._config.data, file.path)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return path.open("rb")
+        for tier in self._candidates(file):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return tier.open(file.path)
+        raise self._lost(file) or files.missing(self._config.data / file.path)
+
+    def is_hot(self, file: FileRow) -> bool:
+        """Tell whether the data root holds a copy of the file now."""
+        data = self._config.data
+        return (data / file.path).exists() or files.retired(data, file.path).exists()
+
+    def tier(self, name: str) -> Tier:
+        """Return a tier by its name; LakeError UNKNOWN_TIER when neither dl.toml nor the manifest knows it."""
+        found = self._known().get(name) or self._known(anew=True).get(name)
+        if found is None:
+            raise LakeError("UNKNOWN_TIER", f"there is no tier {name!r}", where=str(self._config.root))
+        return found
+
+    def _known(self, *, anew: bool = False) -> dict[str, Tier]:
+        with self._lock:
+            if self._tiers is None or anew:
+                with Manifest.open(self._config) as manifest:
+                    self._tiers = tiers.known(self._config, manifest)
+            return self._tiers
+
+    def _candidates(self, file: FileRow) -> Iterator[Tier]:
+        """Yield the tiers that are there, the one the plan names first."""
+        known = self._known()
+        if file.tier not in known:  # first used after they were looked up
+            known = self._known(anew=True)
+        for name in sorted(known, key=lambda name: name != file.tier):
+            with suppress(LakeError):
+                known[name].check()
+                yield known[name]
+
+    def _lost(self, file: FileRow) -> LakeError | None:
+        """Return why a file is nowhere to be found, when it is in a tier that is not there."""
+        name = file.tier
+        if name == HOT:  # it may have moved since the plan was made
+            with Manifest.open(self._config) as manifest:
+                now = manifest.current(file.series_id, [file.partition]).get(file.partition)
+            if now is None or now.id != file.id or now.tier == HOT:
+                return None
+            name = now.tier
+        try:
+            self.tier(name).check()
+        except LakeError as error:
+            return error
+        return None
