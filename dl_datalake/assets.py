@@ -78,5 +78,5 @@ def _info(spec: AssetSpec, series: int) -> AssetInfo:
         code_version=spec.code_version,
         description=spec.description,
         columns=describe(spec.schema),
-        checks=[{"name": c.name, "description": c.description, "blocking": c.blocking} for c in spec.checks],
+        checks=[{"name": c.name, "description": c.description, "blocking": c.blocking} for c in (*spec.row_checks, *spec.checks)],
     )

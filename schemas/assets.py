@@ -6,25 +6,42 @@ schema and the period (grain, natural key, checks, grid) is derived, never typed
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
 
 from schemas.bars import BARS
-from schemas.columns import IDENTITY, REASONS
+from schemas.calendars import FreshnessPolicy
+from schemas.columns import IDENTITY, REASONS, Column, ColumnType
+from schemas.features import features_schema
 from schemas.keys import Address
-from schemas.metrics import FUNDING, OPEN_INTEREST
+from schemas.metrics import FUNDING, OPEN_INTEREST, metrics_schema
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period
 from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from schemas.columns import Rule, Schema
     from schemas.periods import Grain
 
 Made = Literal["source", "derived", "external"]
+
+
+class Said(TypedDict, total=False):
+    """What may be said of an asset of one's own; `AssetSpec.of` tells what each word means."""
+
+    columns: Mapping[str, str | Column]
+    schema_version: int
+    freshness: str | Mapping[str, str] | FreshnessPolicy
+    tags: Iterable[str]
+    checks: Iterable[Check]
+    description: str
+    owner: str
+    code_version: str
+
 
 _SCHEMAS: dict[str, Schema] = {
     "ticks/trade": TRADES,
@@ -52,6 +69,10 @@ class AssetCycleError(GraphError):
     """An asset is made from itself, directly or through others."""
 
 
+class SchemaMismatchError(GraphError):
+    """A key was declared with other columns before, or an upstream lacks a column that is read of it."""
+
+
 def canonical(key: str) -> str:
     """Return an asset key in its one spelling (`bars/60m` is `bars/1h`); UnknownAssetError when it is not a key."""
     type_, _, period = key.partition("/")
@@ -61,11 +82,36 @@ def canonical(key: str) -> str:
         raise UnknownAssetError(f"{key!r} is not an asset key: {error}") from None
 
 
-def declare(key: str, schema: Schema) -> None:
-    """Give `metrics/<name>` or `features/<set>.v<N>` its schema; DuplicateAssetError when it has another one."""
+_ORIGINS: dict[str, str] = {}
+_LATER: dict[str, Callable[[], object]] = {}
+_declaring = threading.RLock()
+
+
+def declare(key: str, schema: Schema, origin: str = "") -> None:
+    """Give `metrics/<name>` or `features/<set>.v<N>` its schema.
+
+    Args:
+        key: The asset.
+        schema: Its columns.
+        origin: The file that declares it: the same file may declare it anew, as when a notebook loads it again.
+
+    Raises:
+        SchemaMismatchError: It has another one.
+    """
     key = canonical(key)
-    if key.startswith("bars/") or _SCHEMAS.setdefault(key, schema) != schema:
-        raise DuplicateAssetError(f"{key} already has another schema; a changed feature set is a new version")
+    with _declaring:
+        if origin and _ORIGINS.get(key) == origin:
+            _SCHEMAS[key] = schema
+            return
+        if key.startswith("bars/") or _SCHEMAS.setdefault(key, schema) != schema:
+            raise SchemaMismatchError(f"{key} already has another schema; a changed feature set is a new version")
+        _ORIGINS.setdefault(key, origin)
+
+
+def declare_later(name: str, load: Callable[[], object]) -> None:
+    """Have `load` called once, when a schema is wanted that nobody has declared; `name` says whose it is."""
+    with _declaring:
+        _LATER[name] = load
 
 
 def schema_of(key: str) -> Schema:
@@ -73,9 +119,20 @@ def schema_of(key: str) -> Schema:
     key = canonical(key)
     if key.startswith("bars/"):
         return BARS
+    with _declaring:
+        while key not in _SCHEMAS and _LATER:
+            _LATER.popitem()[1]()
     if key not in _SCHEMAS:
         raise UnknownAssetError(f"{key} has no schema: declare its columns first")
     return _SCHEMAS[key]
+
+
+def column(type: str, *, nullable: bool = False, unit: str = "", description: str = "") -> Column:  # noqa: A002 -- the word of Column
+    """Return a column without a name: the mapping it stands in names it."""
+    types: tuple[ColumnType, ...] = get_args(ColumnType)
+    if type not in types:
+        raise SchemaMismatchError(f"{type!r} is no type of a column: expected one of {', '.join(types)}")
+    return Column("", types[types.index(type)], nullable=nullable, unit=unit, description=description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +145,26 @@ class CheckSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A check of one's own on the rows of one partition.
+
+    `function` takes an Arrow table and returns True, or what is wrong in words (False will do). With `blocking` a
+    partition that fails it is not written by what derives it; without, the finding is kept beside it.
+    """
+
+    name: str
+    function: Callable[[Any], object]
+    blocking: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AssetSpec:
     """One asset: its key `type/period`, schema and upstreams, and who answers for it.
 
     `made` says where its rows come from: `source` (ingested), `derived` (made from its upstreams by the lake) or
-    `external` (computed elsewhere and written).
+    `external` (computed elsewhere and written). Upstreams of a source are what it can be made from instead: nothing
+    is missing where it is not.
     """
 
     key: str
@@ -102,6 +174,64 @@ class AssetSpec:
     owner: str = ""
     code_version: str = "1"
     made: Made = "source"
+    freshness: FreshnessPolicy | None = None
+    tags: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """The asset's own checks; what every row must satisfy follows from the schema: see `row_checks`."""
+    make: Callable[..., Any] | None = None
+    """Makes one partition: it takes a table an upstream, of the same symbol and time, and returns a table."""
+    reads: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The columns `make` reads of an upstream, where not all."""
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        *,
+        upstreams: Iterable[str] | Mapping[str, Iterable[str]] = (),
+        made: Made | None = None,
+        make: Callable[..., Any] | None = None,
+        **said: Unpack[Said],
+    ) -> AssetSpec:
+        """Return the spec of an asset of one's own.
+
+        Args:
+            key: `metrics/<name>`, `features/<set>.v<N>`, or bars of a period.
+            upstreams: Keys of what it is made from; as a mapping, to the columns that are read of each.
+            made: Derived with a function, external for features, source otherwise.
+            make: What makes a partition from those of the upstreams.
+            **said: columns: those beside ts and the series' identity (for features also known_at), by name; a type as
+                text, or `column(...)` for one with nulls, unit or description. Bars have theirs.
+                schema_version: To be raised with every change of a metric's columns; a feature set's is in its key.
+                freshness: How late is late: `"2h"`, or `{"within": "2h", "calendar": "FX"}`.
+                tags: Words to select it by.
+                checks: Checks of its own.
+                description, owner, code_version: As they are.
+
+        Raises:
+            GraphError: These do not make an asset.
+        """
+        key = canonical(key)
+        freshness = said.get("freshness")
+        spec = cls(
+            key=key,
+            schema=_own_schema(key, said.get("columns"), said.get("schema_version", 1)),
+            upstreams=tuple(canonical(name) for name in upstreams),
+            description=said.get("description", ""),
+            owner=said.get("owner", ""),
+            code_version=str(said.get("code_version", "1")),
+            made=made or ("derived" if make else "external" if key.startswith("features/") else "source"),
+            freshness=None if freshness is None else FreshnessPolicy.of(freshness),
+            tags=tuple(said.get("tags", ())),
+            checks=tuple(said.get("checks", ())),
+            make=make,
+            reads=tuple((canonical(name), tuple(of)) for name, of in upstreams.items())
+            if isinstance(upstreams, Mapping)
+            else (),
+        )
+        if make and (spec.made != "derived" or not spec.upstreams):
+            raise GraphError(f"{key} is made by a function, which takes its upstreams: name them")
+        return spec
 
     @property
     def type(self) -> str:
@@ -137,7 +267,7 @@ class AssetSpec:
         )
 
     @property
-    def checks(self) -> tuple[CheckSpec, ...]:
+    def row_checks(self) -> tuple[CheckSpec, ...]:
         """What every row must satisfy to be accepted, one check a reason, strongest first."""
         demands: dict[str, list[str]] = {"bad_timestamp": ["ts is there"]}
         columns = [column for column in self.schema.columns if column not in IDENTITY]
@@ -150,6 +280,44 @@ class AssetSpec:
             if rule.kind != "on_grid" or self.grid_us:
                 demands.setdefault(rule.reason, []).append(_demand(rule, self.grid_us))
         return tuple(CheckSpec(reason, "; ".join(demands[reason])) for reason in REASONS if reason in demands)
+
+
+def asset(
+    key: str, *, upstreams: Iterable[str] | Mapping[str, Iterable[str]], **said: Unpack[Said]
+) -> Callable[[Callable[..., Any]], AssetSpec]:
+    """Declare an asset that the decorated function makes, one partition at a time.
+
+    The function takes an Arrow table an upstream, in their order, with the rows of one symbol in one partition, and
+    returns a table of any library. Its docstring describes the asset; for the arguments see `AssetSpec.of`. Raise
+    `code_version` when it computes something else than before: what it made becomes stale.
+    """
+
+    def declared(function: Callable[..., Any]) -> AssetSpec:
+        first = (function.__doc__ or "").strip().split("\n\n")[0]
+        words: Said = {"description": " ".join(first.split())}
+        words.update(said)
+        return AssetSpec.of(key, upstreams=upstreams, make=function, **words)
+
+    return declared
+
+
+def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: int) -> Schema:
+    """Return the schema of a key with columns of its own; without, the one it has already."""
+    if columns is None:
+        return schema_of(key)
+    kind, _, name = key.partition("/")
+    if kind not in {"metrics", "features"}:
+        raise SchemaMismatchError(f"{key} has the columns of all {kind}: leave out columns")
+    named = tuple(
+        replace(column(given) if isinstance(given, str) else given, name=name) for name, given in columns.items()
+    )
+    try:
+        if kind == "metrics":
+            return metrics_schema(name, named, version=version)
+        set_name, _, number = name.rpartition(".v")
+        return features_schema(set_name, named, version=int(number))
+    except ValueError as error:
+        raise SchemaMismatchError(f"{key}: {error}") from None
 
 
 def _demand(rule: Rule, grid_us: int | None) -> str:
@@ -173,115 +341,3 @@ def describe(schema: Schema) -> list[dict[str, str | bool]]:
         {"name": c.name, "type": c.type, "nullable": c.nullable, "unit": c.unit, "description": c.description}
         for c in schema.columns
     ]
-
-
-class Registry:
-    """The declared assets and the graph they make."""
-
-    def __init__(self, specs: Iterable[AssetSpec] = ()) -> None:
-        """Take specs in any order.
-
-        Raises:
-            DuplicateAssetError: A key comes twice.
-            UnknownAssetError: An upstream is not among them.
-            AssetCycleError: One is made from itself.
-        """
-        self._specs: dict[str, AssetSpec] = {}
-        self._enter(specs)
-
-    def _enter(self, specs: Iterable[AssetSpec]) -> None:
-        together = dict(self._specs)
-        for spec in specs:
-            if canonical(spec.key) != spec.key:
-                raise GraphError(f"{spec.key} is spelt {canonical(spec.key)}")
-            if spec.key in together:
-                raise DuplicateAssetError(f"{spec.key} is declared twice")
-            together[spec.key] = spec
-        for spec in together.values():
-            for upstream in spec.upstreams:
-                if upstream not in together:
-                    raise UnknownAssetError(f"{spec.key} is made from {upstream}, which is not declared")
-        try:
-            TopologicalSorter({key: spec.upstreams for key, spec in together.items()}).prepare()
-        except CycleError as error:
-            raise AssetCycleError(f"an asset is made from itself: {' → '.join(error.args[1])}") from None
-        self._specs = together
-
-    def add(self, spec: AssetSpec) -> None:
-        """Declare one more asset, whose upstreams are declared already; raises as the constructor does."""
-        self._enter([spec])
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._specs
-
-    def __iter__(self) -> Iterator[AssetSpec]:
-        return iter(self._specs.values())
-
-    def __len__(self) -> int:
-        return len(self._specs)
-
-    def keys(self) -> tuple[str, ...]:
-        """Return the declared keys in the order of their declaration."""
-        return tuple(self._specs)
-
-    def get(self, key: str) -> AssetSpec:
-        """Return a declared asset; UnknownAssetError when there is none under exactly this key."""
-        if key not in self._specs:
-            raise UnknownAssetError(f"{key} is not declared")
-        return self._specs[key]
-
-    def resolve(self, key: str) -> AssetSpec:
-        """Return the declared asset, or the one its family makes of the key.
-
-        Bars of a price side or an adjustment are made from bars of the same side and adjustment. Bars of a period
-        that is not declared are made from the coarsest declared source bars that they are whole multiples of.
-
-        Raises:
-            UnknownAssetError: The key is malformed, or its set has no schema.
-        """
-        key = canonical(key)
-        if key in self._specs:
-            return self._specs[key]
-        schema = schema_of(key)
-        if schema is not BARS:
-            return AssetSpec(key, schema, made="external" if key.startswith("features/") else "source")
-        plain, suffix = _parted(key)
-        spec = self._specs.get(plain) or self._undeclared(plain)
-        # Ticks have no adjustment and no such sides: only bars are upstream of the family's other members.
-        upstreams = tuple(f"{name}{suffix}" for name in spec.upstreams if not suffix or name.startswith("bars/"))
-        return replace(spec, key=key, upstreams=upstreams)
-
-    def _undeclared(self, key: str) -> AssetSpec:
-        """Return the spec of bars without suffixes that are not declared."""
-        wanted = Period.parse(key.partition("/")[2])
-        fitting = [
-            (spec.period.fixed_us, spec.key)
-            for spec in self
-            if spec.period and spec.made == "source" and spec.period.fixed_us and _divides(spec.period.fixed_us, wanted)
-        ]
-        if not fitting:
-            return AssetSpec(key, BARS)
-        return AssetSpec(key, BARS, upstreams=(max(fitting)[1],), made="derived")
-
-    def upstreams(self, key: str) -> tuple[str, ...]:
-        """Return the keys an asset is made from; UnknownAssetError as `resolve` does."""
-        return self.resolve(key).upstreams
-
-    def downstreams(self, key: str) -> tuple[str, ...]:
-        """Return the keys of the declared assets made from this one, with its side and adjustment if it has them."""
-        key = canonical(key)
-        plain, suffix = _parted(key) if key.startswith("bars/") else (key, "")
-        return tuple(f"{spec.key}{suffix}" for spec in self if plain in spec.upstreams)
-
-
-def _parted(key: str) -> tuple[str, str]:
-    """Part the key of bars into the one without side and adjustment, and these: `bars/5m`, `-bid-split`."""
-    plain, dash, suffix = key.partition("-")
-    return plain, dash + suffix
-
-
-def _divides(step_us: int, period: Period) -> bool:
-    """Whether bars of `period` are made of whole bars of `step_us`, and of more than one."""
-    day_us = 86_400_000_000
-    length = period.fixed_us or day_us
-    return length % step_us == 0 and (length > step_us or period.fixed_us is None)

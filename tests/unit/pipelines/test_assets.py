@@ -11,13 +11,14 @@ from pipelines.assets import ASSETS, spec
 def test_every_asset_of_the_design_is_declared() -> None:
     periods = ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1mo"]
     others = ["ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3", "metrics/funding", "metrics/open_interest"]
-    assert set(ASSETS.keys()) == {*(f"bars/{period}" for period in periods), *others}
+    sides = ["1m-bid", "1m-ask", "1m-mid"]
+    assert set(ASSETS.keys()) == {*(f"bars/{period}" for period in (*periods, *sides)), *others}
 
 
 def test_coarser_bars_are_made_from_minutes() -> None:
     made = {asset.key: (asset.made, asset.upstreams) for asset in ASSETS}
-    assert made.pop("bars/1m") == ("source", ())
-    assert made.pop("bars/1s") == ("source", ("ticks/trade",))
+    assert made.pop("bars/1m") == made.pop("bars/1s") == ("source", ("ticks/trade",))
+    assert {made.pop(f"bars/1m-{side}") for side in ("bid", "ask", "mid")} == {("source", ("ticks/quote",))}
     coarser = {key: value for key, value in made.items() if key.startswith("bars/")}
     assert set(coarser.values()) == {("derived", ("bars/1m",))}
     assert ASSETS.downstreams("bars/1m") == tuple(coarser)

@@ -1,34 +1,34 @@
-"""Assets: what is derived from schema and period, and a graph that cannot be wrong."""
+"""Assets: what is derived from schema and period, and what is said of one's own."""
 
 from __future__ import annotations
 
 import pytest
 
 from schemas.assets import (
-    AssetCycleError,
     AssetSpec,
-    DuplicateAssetError,
+    Check,
     GraphError,
-    Registry,
+    SchemaMismatchError,
     UnknownAssetError,
+    asset,
     canonical,
+    column,
     declare,
+    declare_later,
     describe,
     schema_of,
 )
 from schemas.bars import BARS
+from schemas.calendars import FreshnessPolicy
 from schemas.columns import Column, Schema
 from schemas.features import features_schema
-from schemas.metrics import FUNDING
+from schemas.metrics import FUNDING, metrics_schema
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
 
 
 def bars(period: str, *upstreams: str, made: str = "source") -> AssetSpec:
     return AssetSpec(f"bars/{period}", BARS, upstreams, made=made)  # type: ignore[arg-type]  # any text is tried
-
-
-MINUTES = Registry([bars("1m"), bars("5m", "bars/1m", made="derived"), bars("1d", "bars/5m", made="derived")])
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_trades_are_told_apart_by_day_and_id_where_they_have_one() -> None:
 
 def test_checks_are_those_of_the_schema_strongest_first() -> None:
     reasons = ["bad_timestamp", "bad_number", "missing_value", "non_positive_price", "ohlc_inconsistent"]
-    assert [check.name for check in bars("1m").checks] == [*reasons, "negative_volume", "off_grid"]
-    assert [check.name for check in bars("1d").checks] == [*reasons, "negative_volume"]
-    assert all(check.blocking for check in bars("1m").checks)
-    said = {check.name: check.description for check in bars("1m").checks}
+    assert [check.name for check in bars("1m").row_checks] == [*reasons, "negative_volume", "off_grid"]
+    assert [check.name for check in bars("1d").row_checks] == [*reasons, "negative_volume"]
+    assert all(check.blocking for check in bars("1m").row_checks)
+    said = {check.name: check.description for check in bars("1m").row_checks}
     assert said["ohlc_inconsistent"] == "high ≥ open, close, low; low ≤ open, close"
     assert said["off_grid"] == "ts is a multiple of 60 s since the epoch"
 
@@ -88,94 +88,17 @@ def test_a_declared_feature_set_has_its_schema_and_keeps_it() -> None:
     declare(key, first)
     declare(key, features_schema("assets-test", (Column("x", "float64"),), version=1))
     assert schema_of(key) is first
-    assert MINUTES.resolve(key).made == "external"
-    with pytest.raises(DuplicateAssetError, match="new version"):
+    with pytest.raises(SchemaMismatchError, match="new version"):
         declare(key, features_schema("assets-test", (Column("x", "int64"),), version=1))
 
 
 def test_bars_cannot_be_given_another_schema() -> None:
-    with pytest.raises(DuplicateAssetError):
+    with pytest.raises(SchemaMismatchError):
         declare("bars/1m", FUNDING)
 
 
 def test_one_length_has_one_key() -> None:
     assert canonical("bars/60m-bid") == "bars/1h-bid"
-
-
-def test_the_graph_both_ways() -> None:
-    assert MINUTES.keys() == ("bars/1m", "bars/5m", "bars/1d")
-    assert MINUTES.upstreams("bars/1d") == ("bars/5m",)
-    assert MINUTES.downstreams("bars/1m") == ("bars/5m",)
-    assert MINUTES.downstreams("bars/1d") == ()
-    assert ("bars/1m" in MINUTES, "bars/2m" in MINUTES, len(MINUTES)) == (True, False, 3)
-
-
-def test_sides_and_adjustments_are_never_mixed() -> None:
-    assert MINUTES.resolve("bars/5m-bid").upstreams == ("bars/1m-bid",)
-    assert MINUTES.resolve("bars/1d-mark-split").upstreams == ("bars/5m-mark-split",)
-    assert MINUTES.downstreams("bars/1m-ask") == ("bars/5m-ask",)
-    assert MINUTES.upstreams("bars/7m-index") == ("bars/1m-index",)
-
-
-def test_bars_of_one_side_are_not_made_from_trades() -> None:
-    registry = Registry([AssetSpec("ticks/trade", TRADES), bars("1s", "ticks/trade")])
-    assert registry.resolve("bars/1s").upstreams == ("ticks/trade",)
-    assert registry.resolve("bars/1s-bid").upstreams == ()
-
-
-@pytest.mark.parametrize(
-    ("key", "upstreams", "made"),
-    [
-        ("bars/7m", ("bars/1m",), "derived"),
-        ("bars/60m", ("bars/1m",), "derived"),
-        ("bars/3mo", ("bars/1m",), "derived"),
-        ("bars/2w", ("bars/1m",), "derived"),
-        ("bars/90s", ("bars/1s",), "derived"),
-        ("bars/1s", (), "source"),
-    ],
-)
-def test_bars_of_an_undeclared_period_come_from_the_coarsest_source_that_fits(
-    key: str, upstreams: tuple[str, ...], made: str
-) -> None:
-    spec = Registry([bars("1s"), bars("1m"), bars("5m", "bars/1m", made="derived")]).resolve(key)
-    assert (spec.upstreams, spec.made) == (upstreams, made)
-
-
-def test_a_declared_spec_is_resolved_as_it_is() -> None:
-    assert MINUTES.resolve("bars/5m") is MINUTES.get("bars/5m")
-    with pytest.raises(UnknownAssetError):
-        MINUTES.get("bars/2m")
-
-
-def test_a_key_declared_twice_is_refused() -> None:
-    with pytest.raises(DuplicateAssetError, match="bars/1m"):
-        Registry([bars("1m"), bars("1m")])
-
-
-def test_an_upstream_nobody_declares_is_refused() -> None:
-    with pytest.raises(UnknownAssetError, match="bars/1h is made from bars/1m"):
-        Registry([bars("1h", "bars/1m")])
-
-
-def test_an_asset_made_from_itself_is_refused() -> None:
-    with pytest.raises(AssetCycleError, match="bars/1m"):
-        Registry([bars("1m", "bars/1m")])
-    with pytest.raises(AssetCycleError, match="→"):
-        Registry([bars("1m", "bars/1d"), bars("5m", "bars/1m"), bars("1d", "bars/5m")])
-
-
-def test_a_key_spelt_another_way_is_refused() -> None:
-    with pytest.raises(GraphError, match="bars/1h"):
-        Registry([bars("60m")])
-
-
-def test_a_refused_addition_changes_nothing() -> None:
-    registry = Registry([bars("1m")])
-    with pytest.raises(UnknownAssetError):
-        registry.add(bars("1d", "bars/1h"))
-    assert registry.keys() == ("bars/1m",)
-    registry.add(bars("1h", "bars/1m"))
-    assert registry.downstreams("bars/1m") == ("bars/1h",)
 
 
 def test_describe_lists_columns_as_they_are_stored() -> None:
@@ -188,3 +111,83 @@ def test_describe_lists_columns_as_they_are_stored() -> None:
         "description": "Open of the bar.",
     }
     assert [column["name"] for column in columns][-3:] == ["exchange", "market", "symbol"]
+
+
+def test_a_function_and_its_words_make_an_asset() -> None:
+    holds = Check("holds", lambda _table: True, blocking=False)
+
+    @asset(
+        "metrics/assets-gap",
+        columns={"gap": "float64", "note": column("text", nullable=True, unit="words")},
+        upstreams={"bars/60m": ["ts", "close"], "metrics/funding": ["ts", "funding_rate"]},
+        freshness={"within": "2h", "calendar": "FX"},
+        tags=["mine"],
+        checks=[holds],
+        code_version="3",
+        owner="me",
+    )
+    def gap(bars: object, funding: object) -> object:
+        """Tell close and funding
+        apart.
+
+        At length.
+        """
+        return (bars, funding)
+
+    assert (gap.key, gap.made, gap.upstreams) == ("metrics/assets-gap", "derived", ("bars/1h", "metrics/funding"))
+    assert gap.reads == (("bars/1h", ("ts", "close")), ("metrics/funding", ("ts", "funding_rate")))
+    assert gap.schema.names == ("ts", "gap", "note", "exchange", "market", "symbol")
+    assert gap.schema.column("note") == Column("note", "text", nullable=True, unit="words")
+    assert (gap.freshness, gap.tags, gap.checks) == (FreshnessPolicy("2h", "FX"), ("mine",), (holds,))
+    assert (gap.code_version, gap.owner, gap.description) == ("3", "me", "Tell close and funding apart.")
+    assert gap.make is not None
+    assert gap.make(1, 2) == (1, 2)
+
+
+def test_what_others_compute_needs_no_function() -> None:
+    spec = AssetSpec.of("features/assets-vol.v7", columns={"vol": "float64"}, upstreams=["bars/1m"])
+    assert (spec.made, spec.schema.version, spec.make) == ("external", 7, None)
+    assert spec.schema.names[:3] == ("ts", "known_at", "vol")
+    assert AssetSpec.of("metrics/assets-x", columns={"x": "int64"}, schema_version=4).schema.version == 4
+    assert AssetSpec.of("bars/2m").schema is BARS
+
+
+def test_what_cannot_be_an_asset_is_refused() -> None:
+    with pytest.raises(SchemaMismatchError, match="'float' is no type of a column"):
+        AssetSpec.of("metrics/assets-y", columns={"x": "float"})
+    with pytest.raises(SchemaMismatchError, match="columns of all bars"):
+        AssetSpec.of("bars/2m", columns={"x": "float64"})
+    with pytest.raises(SchemaMismatchError, match="every column has its own name"):
+        AssetSpec.of("metrics/assets-y", columns={"ts": "float64"})
+    with pytest.raises(GraphError, match="name them"):
+        asset("metrics/assets-y", columns={"x": "float64"}, upstreams=[])(print)
+    with pytest.raises(UnknownAssetError, match="declare its columns"):
+        AssetSpec.of("metrics/assets-nothing")
+    with pytest.raises(ValueError, match="no length of time"):
+        AssetSpec.of("bars/2m", freshness="soon")
+
+
+def test_the_same_file_may_declare_a_set_anew() -> None:
+    key = "metrics/assets-anew"
+    first, second = (metrics_schema("assets-anew", (Column(name, "float64"),)) for name in ("x", "y"))
+    declare(key, first, "a.py")
+    declare(key, second, "a.py")
+    assert schema_of(key) is second
+    with pytest.raises(SchemaMismatchError):
+        declare(key, first, "b.py")
+
+
+def test_a_schema_nobody_declared_is_looked_for_once() -> None:
+    key, calls = "metrics/assets-later", []
+
+    def load() -> None:
+        calls.append(1)
+        declare(key, metrics_schema("assets-later", (Column("x", "float64"),)))
+
+    declare_later("here", load)
+    assert schema_of("metrics/funding") is FUNDING
+    assert calls == []
+    assert schema_of(key).name == "metrics_assets-later"
+    with pytest.raises(UnknownAssetError):
+        schema_of("metrics/assets-never")
+    assert calls == [1]
