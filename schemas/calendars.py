@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ _LENGTH = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _NEW_YORK = "America/New_York"
 _FX_TURN = dt.time(17)
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
-_DAYS_AHEAD = 30
+_DAYS_AROUND = 30
 
 
 class CalendarError(ValueError):
@@ -130,12 +131,11 @@ def _exchange(name: str, month: dt.date) -> tuple[tuple[int, int], ...]:
         raise CalendarError(
             f"the calendar {name} needs exchange_calendars: pip install 'dl-datalake[calendars]'"
         ) from None
+    first, last = month - dt.timedelta(days=_DAYS_AROUND), month + dt.timedelta(days=31 + _DAYS_AROUND)
     try:
-        known = exchange_calendars.get_calendar(
-            name,
-            start=(month - dt.timedelta(days=_DAYS_AHEAD)).isoformat(),
-            end=(month + dt.timedelta(days=31 + _DAYS_AHEAD)).isoformat(),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pandas, at what exchange_calendars still does
+            known = exchange_calendars.get_calendar(name, start=first.isoformat(), end=last.isoformat())
     except exchange_calendars.errors.InvalidCalendarName:
         raise CalendarError(f"there is no calendar {name!r}: expected {ALWAYS}, {FX} or such as XNYS") from None
     opens, closes = (column.dt.as_unit("ns").astype("int64") for column in (known.opens, known.closes))
