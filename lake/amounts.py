@@ -1,0 +1,36 @@
+"""Amounts as people write them: how long, and how many bytes."""
+
+from __future__ import annotations
+
+import re
+
+from lake.errors import LakeError
+
+_AMOUNT = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,3})?) ?(?P<unit>[a-z]+)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_BYTES = {"b": 1} | {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
+_BYTES |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
+
+
+def duration_ns(text: str) -> int:
+    """Return `40d`, `36h`, `0d` in nanoseconds; LakeError USAGE for what is no length of time."""
+    return _parse(text, {unit: seconds * 10**9 for unit, seconds in _SECONDS.items()}, "a length of time", "40d")
+
+
+def byte_count(text: str) -> int:
+    """Return `512MB`, `1.5 GB`, `64MiB` in bytes; LakeError USAGE for what is no size."""
+    return _parse(text, _BYTES, "a size", "512MB")
+
+
+def _parse(text: str, units: dict[str, int], what: str, example: str) -> int:
+    match = _AMOUNT.fullmatch(text.strip())
+    unit = units.get(match["unit"].lower()) if match else None
+    if match is None or unit is None:
+        raise LakeError(
+            "USAGE",
+            f'"{text}" is not {what}',
+            why=f"It is a number and one of {', '.join(units)}.",
+            fix=[f"write it like {example}"],
+        )
+    whole, _, part = match["number"].partition(".")
+    return int(whole) * unit + int(part or 0) * unit // 10 ** len(part)
