@@ -1,4 +1,7 @@
-"""What is declared, joined with what is stored: the asset table of the CLI and of the client."""
+"""Assets: the words to declare one's own with, and what is declared, joined with what is stored.
+
+A module of one's own, named in dl.toml, says `from dl_datalake.assets import asset, AssetSpec, Check, column`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
+from schemas.assets import AssetSpec, Check, asset, column
+from schemas.calendars import FreshnessPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lake.manifest import SeriesRow
-    from schemas.assets import AssetSpec
+
+__all__ = ["AssetInfo", "AssetSpec", "Check", "FreshnessPolicy", "asset", "asset_info", "asset_infos", "column"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,9 @@ def _info(spec: AssetSpec, series: int) -> AssetInfo:
     from pipelines.assets import ASSETS
     from schemas.assets import describe
 
+    checks = [(c.name, c.description, c.blocking) for c in spec.row_checks]
+    checks += [(c.name, c.description, c.blocking) for c in spec.checks]
+
     return AssetInfo(
         key=spec.key,
         schema=spec.schema.name,
@@ -78,5 +87,5 @@ def _info(spec: AssetSpec, series: int) -> AssetInfo:
         code_version=spec.code_version,
         description=spec.description,
         columns=describe(spec.schema),
-        checks=[{"name": c.name, "description": c.description, "blocking": c.blocking} for c in (*spec.row_checks, *spec.checks)],
+        checks=[{"name": name, "description": text, "blocking": blocks} for name, text, blocks in checks],
     )

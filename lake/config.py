@@ -1,8 +1,8 @@
 """Where a lake lies and what it may use; read once, handed down, never changed.
 
 Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
-`[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path.
-Paths in it are relative to its folder.
+`[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path; an
+`[assets]` table the modules that declare assets, and how late is late. Paths in it are relative to its folder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from lake.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from schemas.calendars import FreshnessPolicy
 
 HOT = "hot"
 """The tier that is the data root."""
@@ -37,6 +39,7 @@ MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
 _TIER_SETTINGS = ("path",)
+_ASSET_SETTINGS = ("modules", "freshness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ class Config:
     """How long to wait for another writer."""
     tiers: Mapping[str, TierSettings] = field(default_factory=dict, hash=False)
     """The tiers that dl.toml names; the manifest knows those that were given by path."""
+    modules: tuple[str, ...] = ()
+    """The modules beside dl.toml, or installed, that declare assets of one's own."""
+    freshness: tuple[tuple[str, FreshnessPolicy], ...] = ()
+    """How late is late, by an asset's key or a pattern of addresses; the last that fits counts."""
 
     @property
     def log(self) -> Path:
@@ -118,6 +125,7 @@ def locate(
         threads=int(number("threads", THREADS, 1)),
         wait_s=number("wait", WAIT_S, 0),
         tiers=_tiers(document, home / FILE_NAME),
+        **_assets(document, home / FILE_NAME),
     )
     if must_exist and not config.manifest.is_file():
         raise LakeError("LAKE_NOT_INITIALISED", f"no lake here: {config.manifest} does not exist", where=str(home))
@@ -219,6 +227,37 @@ def _refuse_tier(message: str, file: Path) -> NoReturn:
         where=str(file),
         why=f"A tier has a name of a-z, 0-9 and -, other than {HOT}, and a folder.",
         fix=['[tiers.cold]\npath = "/mnt/cold"'],
+    )
+
+
+def _assets(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    table = _settings(document, "assets", _ASSET_SETTINGS, file)
+    modules, freshness = table.get("modules", []), table.get("freshness", {})
+    if not isinstance(modules, list) or not all(isinstance(name, str) and name for name in modules):
+        _refuse_assets("modules is not a list of names", file)
+    if not isinstance(freshness, dict):
+        _refuse_assets("freshness is not a table", file)
+    policies = []
+    if freshness:
+        from schemas.calendars import FreshnessPolicy
+
+        for pattern, given in freshness.items():
+            if not isinstance(given, dict | str):
+                _refuse_assets(f"the freshness of {pattern} is {given!r}", file)
+            try:
+                policies.append((pattern, FreshnessPolicy.of(given)))
+            except ValueError as error:
+                _refuse_assets(f"the freshness of {pattern}: {error}", file)
+    return {"modules": tuple(modules), "freshness": tuple(policies)}
+
+
+def _refuse_assets(message: str, file: Path) -> NoReturn:
+    raise LakeError(
+        "USAGE",
+        message,
+        where=str(file),
+        why="[assets] names modules, and how late is late by asset or by pattern of addresses.",
+        fix=['[assets]\nmodules = ["my_assets"]', '[assets.freshness]\n"bars/1m" = "2h"'],
     )
 
 

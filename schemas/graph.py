@@ -18,6 +18,7 @@ from schemas.assets import (
     schema_of,
 )
 from schemas.bars import BARS
+from schemas.keys import TYPES
 from schemas.periods import Period
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from schemas.calendars import FreshnessPolicy
     from schemas.keys import Address
+
+_SLASHES = 4
+"""Of an address."""
 
 
 class Registry:
@@ -137,8 +141,16 @@ class Registry:
         return tuple(key for key in TopologicalSorter(graph).static_order() if key in wanted)
 
     def due(self, pattern: str, policy: FreshnessPolicy) -> None:
-        """Give the series that fit an asset's key or a pattern of addresses their freshness, above what is declared."""
-        self._due.append((pattern if pattern.count("/") > 1 else f"*/*/*/{canonical(pattern)}", policy))
+        """Give the series that fit an asset's key or a pattern of addresses their freshness, above what is declared.
+
+        Raises:
+            GraphError: It is neither.
+        """
+        if pattern.partition("/")[0] in TYPES:
+            pattern = f"*/*/*/{pattern if '*' in pattern else canonical(pattern)}"
+        if pattern.count("/") != _SLASHES:
+            raise GraphError(f"{pattern!r} is neither an asset's key nor a pattern such as OANDA/*/*/bars/1m")
+        self._due.append((pattern, policy))
 
     def freshness(self, address: Address) -> FreshnessPolicy | None:
         """Return when rows of a series are late: by the last pattern given to `due` that fits, else as declared."""

@@ -8,6 +8,7 @@ that begins at noon or later belongs to the next day, as the FX week that opens 
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -78,17 +79,19 @@ class Sessions:
             LakeError: MISSING_EXTRA without exchange_calendars, USAGE when it does not know the exchange or the range.
         """
         try:
-            import exchange_calendars  # type: ignore[import-untyped]  # ships no types
+            import exchange_calendars
         except ImportError as error:
             message = "exchange calendars need the package exchange_calendars"
             raise LakeError("MISSING_EXTRA", message, fix=["pip install 'dl-datalake[calendars]'"]) from error
+        low, high = (_day(us // DAY_US + days) for us, days in ((low_us, -margin_days), (high_us, margin_days)))
         try:
-            known = exchange_calendars.get_calendar(name)
-            low, high = (_day(us // DAY_US + days) for us, days in ((low_us, -margin_days), (high_us, margin_days)))
-            least, most = known.bound_min(), known.bound_max()
-            low = low if least is None else max(low, least.date())
-            high = high if most is None else min(high, most.date())
-            calendar = exchange_calendars.get_calendar(name, start=low, end=high)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pandas, at what exchange_calendars still does
+                known = exchange_calendars.get_calendar(name)
+                least, most = known.bound_min(), known.bound_max()
+                low = low if least is None else max(low, least.date())
+                high = high if most is None else min(high, most.date())
+                calendar = exchange_calendars.get_calendar(name, start=low.isoformat(), end=high.isoformat())
         except (ValueError, exchange_calendars.errors.CalendarError) as error:
             why = "Calendars are those of exchange_calendars, by their ISO codes."
             raise LakeError("USAGE", f"{name!r}: {error}", why=why, fix=["--calendar XNYS"]) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pipelines.assets import ASSETS, spec
+from pipelines.assets import ASSETS
 
 
 def test_every_asset_of_the_design_is_declared() -> None:
@@ -29,7 +29,7 @@ def test_every_asset_says_what_it_is_and_who_answers_for_it() -> None:
 
 
 def test_a_family_answers_for_what_is_not_declared() -> None:
-    assert spec("bars/45m-bid").upstreams == ("bars/1m-bid",)
+    assert ASSETS.resolve("bars/45m-bid").upstreams == ("bars/1m-bid",)
 
 
 def test_reading_the_assets_loads_nothing_heavy() -> None:
