@@ -51,7 +51,8 @@ def schema_of(key: str) -> Schema:
         raise LakeError(
             "UNKNOWN_ASSET",
             f'no asset "{key}" is declared',
-            why="Rows are stored under a declared schema, and there is no way yet to declare a set of one's own.",
+            why="Rows are stored under a declared schema, and none of this lake's modules declares this one.",
+            fix=["declare it as docs/assets.md says", "dl assets list"],
         ) from None
 
 

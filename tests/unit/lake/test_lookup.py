@@ -27,8 +27,8 @@ def test_schema_is_that_of_the_asset() -> None:
 @pytest.mark.parametrize(
     ("key", "why"),
     [
-        ("features/mom.v1", "no way yet to declare"),
-        ("metrics/turnover", "no way yet to declare"),
+        ("features/mom.v1", "none of this lake's modules declares"),
+        ("metrics/turnover", "none of this lake's modules declares"),
         ("ticks/trades", "expected ticks/trade or ticks/quote"),
         ("bar/1m", "'bar' is not a type"),
     ],
