@@ -33,4 +33,5 @@ def _parse(text: str, units: dict[str, int], what: str, example: str) -> int:
             fix=[f"write it like {example}"],
         )
     whole, _, part = match["number"].partition(".")
-    return int(whole) * unit + int(part or 0) * unit // 10 ** len(part)
+    thousandths = int(whole) * 1000 + int(part.ljust(3, "0"))
+    return thousandths * unit // 1000

@@ -311,13 +311,38 @@ def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Pa
         raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
 
 
-def read_pieces(parquet: pq.ParquetFile, columns: list[str], path: Path | str) -> Iterator[pa.Table]:
+def groups_between(parquet: pq.ParquetFile, schema: Schema, start_ns: int | None, end_ns: int | None) -> list[int]:
+    """Return the row groups of an open file that may have rows of [start_ns, end_ns), by their statistics."""
+    groups = list(range(parquet.num_row_groups))
+    if len(groups) == 1:
+        return groups
+    scale = layout.NS_PER[rows.unit(schema)]
+    index = parquet.schema_arrow.get_field_index("ts")
+
+    def may_hold(statistics: pq.Statistics | None) -> bool:
+        if statistics is None or not statistics.has_min_max:
+            return True
+        low, high = (int(v) * scale for v in (statistics.min_raw, statistics.max_raw))
+        return (end_ns is None or low < end_ns) and (start_ns is None or high >= start_ns)
+
+    return [g for g in groups if may_hold(parquet.metadata.row_group(g).column(index).statistics)]
+
+
+def read_pieces(
+    parquet: pq.ParquetFile, columns: list[str], path: Path | str, groups: list[int] | None = None
+) -> Iterator[pa.Table]:
     """Yield the rows of an open file in order, a few thousand at a time, so that many files can be read side by side.
+
+    Args:
+        parquet: The file.
+        columns: Which columns.
+        path: Where it lies, for what is said of it.
+        groups: Only these row groups.
 
     Raises:
         LakeError: FILE_DAMAGED.
     """
-    batches = parquet.iter_batches(batch_size=PIECE_ROWS, columns=columns, use_threads=False)
+    batches = parquet.iter_batches(batch_size=PIECE_ROWS, row_groups=groups, columns=columns, use_threads=False)
     while True:
         try:
             batch = next(batches, None)

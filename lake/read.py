@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
-    import pyarrow.parquet as pq
-
     from lake.config import Config
     from lake.manifest import Manifest
     from lake.manifest.rows import FileRow
@@ -132,25 +130,12 @@ class Scan:
         )
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
         with self._places.parquet(file, self.declaration) as parquet:
-            for group in self._groups(parquet, covers=covers):
+            start, end = (None, None) if covers else (self.start_ns, self.end_ns)
+            for group in files.groups_between(parquet, self.declaration, start, end):
                 table = files.read_group(parquet, group, needed, path)
                 if not covers:
                     table = self._trim(table)
                 yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
-
-    def _groups(self, parquet: pq.ParquetFile, *, covers: bool) -> list[int]:
-        groups = list(range(parquet.num_row_groups))
-        if covers or len(groups) == 1:
-            return groups
-        index = parquet.schema_arrow.get_field_index("ts")
-        return [g for g in groups if self._may_hold(parquet.metadata.row_group(g).column(index).statistics)]
-
-    def _may_hold(self, statistics: pq.Statistics | None) -> bool:
-        if statistics is None or not statistics.has_min_max:
-            return True
-        scale = layout.NS_PER[self._unit]
-        low, high = (int(v) * scale for v in (statistics.min_raw, statistics.max_raw))
-        return (self.end_ns is None or low < self.end_ns) and (self.start_ns is None or high >= self.start_ns)
 
     def _trim(self, table: pa.Table) -> pa.Table:
         ts = rows.times(table)

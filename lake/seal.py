@@ -17,11 +17,13 @@ import numpy as np
 
 from lake import files, layout, rows
 from lake import write as writing
+from lake.config import HOT
 from lake.errors import LakeError
 from lake.intake.pieces import rows_of, stored_rows
 from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Conflict, NewPart
+from lake.places import Places
 from lake.selection import select
 from lake.staging import Staging
 from schemas.keys import Partition
@@ -41,7 +43,6 @@ OLDER_THAN_NS = 40 * DAY_NS
 MAX_BYTES = 512_000_000
 """Months of ticks and order books above this size keep their day files, which are large enough."""
 _BY_SIZE = {"ticks", "orderbook"}
-_HOT = "hot"
 _COMMIT_MONTHS = 12
 _COMMIT_BYTES = 256_000_000
 """What one commit takes at most; a single month may be larger."""
@@ -92,6 +93,7 @@ class Progress:
     """How far a seal is: months done of all that there are to seal."""
 
     month: str
+    """Series and month of the last one done."""
     done: int
     total: int
     bytes_done: int
@@ -168,7 +170,7 @@ def _months(manifest: Manifest, series: SeriesRow, closed_ns: int, max_bytes: in
         partition = Partition.parse(label)
         if len(days) < 2 or partition.end_ns > closed_ns:
             continue
-        if any(day.tier != _HOT for day in days):
+        if any(day.tier != HOT for day in days):
             left["other_tier"] += 1
         elif series.address.type in _BY_SIZE and sum(day.bytes for day in days) > max_bytes:
             left["too_large"] += 1
@@ -321,11 +323,12 @@ def _new_file(month: _Month, staged: StagedFile) -> NewFile:
 def _stage(config: Config, staging: Staging, run_id: str, month: _Month) -> StagedFile:
     """Write a month's file from those of its days; FILE_DAMAGED naming the day that is not what was stored."""
     schema = schema_of(month.series.address.key)
+    places = Places(config)
     writer = files.FileWriter(staging, month.series.address, month.partition, schema, run_id)
     try:
         for day in month.days:
-            _refuse_damaged(config, day)
-            for table in rows_of(files.open_stored(config.data, day.path, schema), schema, day.path):
+            _refuse_damaged(places, day)
+            for table in rows_of(places.parquet(day, schema), schema, day.path):
                 writer.write(table)
         staged = writer.finish()
     except BaseException:
@@ -333,7 +336,7 @@ def _stage(config: Config, staging: Staging, run_id: str, month: _Month) -> Stag
         raise
     if staged is None or _parts(staged, schema) != _facts(month):
         files.discard(config.data, [] if staged is None else [staged])
-        raise _culprit(config, month, schema)
+        raise _culprit(places, month, schema)
     return staged
 
 
@@ -362,14 +365,11 @@ def _facts(month: _Month) -> list[NewPart]:
     return [NewPart(day.partition, day.rows, day.first_ns, day.last_ns, day.content_hash) for day in month.days]
 
 
-def _refuse_damaged(config: Config, day: FileRow) -> None:
-    """Raise FILE_DAMAGED unless a file has the bytes that were stored: also those that hold no row count."""
-    path = config.data / day.path
+def _refuse_damaged(places: Places, day: FileRow) -> None:
+    """Raise FILE_DAMAGED unless a file has the bytes that were stored: those too that say nothing of its rows."""
     try:
-        with (path if path.exists() else files.retired(config.data, day.path)).open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=day.path) from None
+        with places.stream(day) as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
     except OSError as error:
         message = f"a file of the lake cannot be read: {error.strerror}"
         raise LakeError("FILE_DAMAGED", message, where=day.path) from error
@@ -378,12 +378,12 @@ def _refuse_damaged(config: Config, day: FileRow) -> None:
         raise LakeError("FILE_DAMAGED", message, where=day.path)
 
 
-def _culprit(config: Config, month: _Month, schema: Schema) -> LakeError:
+def _culprit(places: Places, month: _Month, schema: Schema) -> LakeError:
     """Return the error that names the day whose rows are not those its content hash was made of."""
     for day in month.days:
         content = rows.ContentHash(schema)
         count = 0
-        for table in rows_of(files.open_stored(config.data, day.path, schema), schema, day.path):
+        for table in rows_of(places.parquet(day, schema), schema, day.path):
             content.update(table)
             count += table.num_rows
         if (content.hexdigest(), count) != (day.content_hash, day.rows):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,7 @@ from schemas.periods import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lake.config import Config
@@ -38,11 +40,22 @@ _ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
 
 
 def ingest(
-    config: Config, request: IngestRequest, *, progress: Callable[[Progress], None] | None = None
+    config: Config,
+    request: IngestRequest,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    turn: Callable[[Address], AbstractContextManager[None]] | None = None,
 ) -> IngestReport:
     """Ingest every source file of a request, each in a commit of its own.
 
     A file that is refused leaves nothing in the lake but a run that says why.
+
+    Args:
+        config: The lake.
+        request: The files, and how to take them in.
+        progress: Told how far each file is.
+        turn: Entered for a file's series while the file is ingested, where writers of one series are to queue; several
+            at once end in the same lake, only with some work done twice.
 
     Raises:
         LakeError: When there is one source and it is refused, or when the lake itself cannot be used.
@@ -55,7 +68,9 @@ def ingest(
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
         for path in paths:
             try:
-                done.append(_File(config, request, path, pool, progress or (lambda _: None)).ingest())
+                file = _File(config, request, path, pool, progress or (lambda _: None))
+                with turn(file.address) if turn is not None else nullcontext():
+                    done.append(file.ingest())
             except LakeError as error:
                 if len(paths) == 1 or error.exit not in _ONE_FILE_S:
                     raise
@@ -89,8 +104,8 @@ class _File:
             exchange=request.exchange,
             fetched_at_ns=request.fetched_at_ns,
         )
-        self._plan, self._address, self._vendor_symbol = self._detected()
-        self._period = Period.parse(self._address.period) if self._address.type == "bars" else None
+        self._plan, self.address, self._vendor_symbol = self._detected()
+        self._period = Period.parse(self.address.period) if self.address.type == "bars" else None
         self._scale = layout.NS_PER[rows.unit(self._plan.schema)]
 
     def _detected(self) -> tuple[Plan, Address, str]:
@@ -131,8 +146,8 @@ class _File:
                 current = manifest.current_ingest(self._key(digest))
                 if current is not None:
                     return self._unchanged(current)
-            series = manifest.find(self._address)
-            live = manifest.current(series.id) if series is not None else {}
+            series = manifest.find(self.address)
+            live = writing.live_files(manifest, self.address)
         if self._request.dry_run:
             return self._attempt(f"dry-run-{secrets.token_hex(8)}", series, live, None)
         with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown) as run_id:
@@ -148,7 +163,7 @@ class _File:
         intake = Intake(
             staging=staging,
             places=Places(self._config),
-            address=self._address,
+            address=self.address,
             schema=self._plan.schema,
             run_id=run_id,
             live=live,
@@ -169,7 +184,7 @@ class _File:
             digest = reading.into(intake, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
             intake.doubt_ns = self._unproven(intake, reading)
-            delivery = writing.Delivery(self._address, self._plan.schema, intake, intake.settle())
+            delivery = writing.Delivery(self.address, self._plan.schema, intake, intake.settle())
             outcome = _Outcome(digest, reading, intake, delivery)
             if writer is None:
                 return self._report(outcome, "dry_run", None)
@@ -185,7 +200,7 @@ class _File:
             return
         if series.vendor_symbol.casefold() == self._vendor_symbol.casefold():
             msg = f"{self._vendor_symbol!r} and {series.vendor_symbol!r} differ only in case"
-            raise LakeError("SYMBOL_CASE", msg, where=str(self._address))
+            raise LakeError("SYMBOL_CASE", msg, where=str(self.address))
 
     def _refuse_other_ids(self) -> None:
         """Refuse trades where stored ones are numbered in another way: their key is the id."""
@@ -193,12 +208,12 @@ class _File:
         if not own:
             return
         with Manifest.open(self._config) as manifest:
-            series = manifest.find(self._address)
+            series = manifest.find(self.address)
             dialects = manifest.dialects(series.id) if series is not None else set()
         others = sorted(dialect for dialect in dialects if sources.id_space(dialect) not in {"", own})
         if others:
             msg = f"{self._plan.name} is in {self._plan.dialect}, and the series has trades in {', '.join(others)}"
-            raise LakeError("OTHER_IDS", msg, where=str(self._address))
+            raise LakeError("OTHER_IDS", msg, where=str(self.address))
 
     def _key(self, digest: str) -> str:
         """Name the file's bytes together with everything that decides what they become."""
@@ -206,7 +221,7 @@ class _File:
         facts = [
             digest,
             self._plan.dialect,
-            str(self._address),
+            str(self.address),
             sorted(request.columns.items()),
             self._plan.time_zone,
             request.start_ns,
@@ -237,7 +252,7 @@ class _File:
             run_id=run_id,
             operation="ingest",
             message=self._plan.name,
-            instruments={self._address: Instrument(self._vendor_symbol, time_zone=self._plan.time_zone)},
+            instruments={self.address: Instrument(self._vendor_symbol, time_zone=self._plan.time_zone)},
             source=self._source(outcome.digest),
             quarantine=quarantine,
             ingest_key=self._key(outcome.digest),
@@ -310,7 +325,7 @@ class _File:
             source=self._shown,
             sha256=outcome.digest,
             dialect=self._plan.dialect,
-            addresses=[str(self._address)],
+            addresses=[str(self.address)],
             rows={
                 "read": reading.read,
                 "new": counts.new,

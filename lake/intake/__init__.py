@@ -12,13 +12,13 @@ import functools
 import threading
 from concurrent.futures import wait
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
-from lake.intake.pieces import Part, Piece, Run, Settled, known, rows_of, stored_rows, sums
+from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lake.places import Places
     from lake.staging import Staging
     from schemas.columns import Schema
+
+T = TypeVar("T")
 
 __all__ = ["Intake", "Run", "Settled", "stored_rows"]
 
@@ -302,12 +304,7 @@ class Intake:
                 counts.add(part.counts)
             runs = [r for p in parts for r in p.runs]
             jobs.append(self._pool.submit(self.merge, partition, runs, counts, self._live.get(partition.label)))
-        try:
-            return [job.result() for job in jobs]
-        finally:
-            for job in jobs:
-                job.cancel()
-            wait(jobs)  # after a failure: nobody may write into a staging folder that is gone
+        return _results(jobs)
 
     def merge(self, partition: Partition, runs: list[Run], counts: Counts, live: FileRow | None) -> Settled:
         """Merge a partition's runs with what it holds; also called again when another writer was first."""
@@ -337,9 +334,23 @@ class Intake:
         proven, unproven = self._doubts(partition, source, live)
         return Settled(partition, staged, live, total, runs, counts, proven, unproven, rewrites)
 
+    def copy(self, parts: list[FileRow]) -> list[StagedFile]:
+        """Stage stored partitions once more, as they are, each in a file of its own.
+
+        Raises:
+            LakeError: FILE_DAMAGED when one is not what was stored; FILE_MISSING, STORAGE, DISK_FULL.
+        """
+        jobs = [
+            self._pool.submit(copied, self._writer(Partition.parse(part.partition)), self._stored(part), part)
+            for part in parts
+        ]
+        return _results(jobs)
+
+    def _stored(self, live: FileRow) -> Iterator[pa.Table]:
+        return part_rows(self._places.parquet(live, self._schema), self._schema, live)
+
     def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
-        parquet = self._places.parquet(live, self._schema)
-        for table in rows_of(parquet, self._schema, live.path):
+        for table in self._stored(live):
             yield table if self.keep_stored is None else self.keep_stored(table)
 
     def _same(self, staged: StagedFile, live: FileRow) -> bool:
@@ -347,8 +358,7 @@ class Intake:
         if staged.content_hash != live.content_hash:
             return False
         new = rows.sequence_hash(stored_rows(staged.temporary, self._schema))
-        parquet = self._places.parquet(live, self._schema)
-        return new == rows.sequence_hash(rows_of(parquet, self._schema, live.path))
+        return new == rows.sequence_hash(self._stored(live))
 
     def _doubt(self, partition: Partition) -> int | None:
         doubt = self.doubt_ns
@@ -364,8 +374,12 @@ class Intake:
         doubt, before = self._doubt(partition), () if live is None else live.unproven
         if doubt is None and not before:
             return (), ()
-        repeated = live is not None and doubt is not None and self._equal_at(doubt, source, live)
         scale = layout.NS_PER[self._unit]
+        repeated = (
+            live is not None
+            and doubt is not None
+            and equal_at(doubt // scale, self._survivors(live), (t for stream in source for t in stream()))
+        )
         seen = (
             {int(t) * scale for stream in source for table in stream() for t in rows.times(table)} if before else set()
         )
@@ -373,13 +387,12 @@ class Intake:
         unproven = {*before, *([] if doubt is None or repeated else [doubt])} - set(proven)
         return proven, tuple(sorted(unproven))
 
-    def _equal_at(self, ts_ns: int, source: list[Stream], live: FileRow) -> bool:
-        """Whether the source has at a time just what is stored there."""
-        ts = ts_ns // layout.NS_PER[self._unit]
 
-        def at(table: pa.Table) -> pa.Table:
-            return table.filter(pa.array(rows.times(table) == ts))
-
-        stored = pa.concat_tables([at(t) for t in self._survivors(live)])
-        new = pa.concat_tables([at(t) for stream in source for t in stream()])
-        return stored.num_rows == new.num_rows and bool(rows.equal_rows(stored, new, stored.column_names).all())
+def _results(jobs: list[Future[T]]) -> list[T]:
+    """Return what the jobs made; after a failure of one, the others are over too, and nobody writes any more."""
+    try:
+        return [job.result() for job in jobs]
+    finally:
+        for job in jobs:
+            job.cancel()
+        wait(jobs)

@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
-from lake import files
+from lake import files, layout, rows
+from lake.errors import LakeError
 from lake.files import Known
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
-    import pyarrow as pa
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
@@ -58,6 +59,37 @@ def rows_of(parquet: pq.ParquetFile, schema: Schema, path: Path | str) -> Iterat
     with parquet:
         for table in files.read_pieces(parquet, wanted.names, path):
             yield table.cast(wanted)
+
+
+def part_rows(parquet: pq.ParquetFile, schema: Schema, part: FileRow) -> Iterator[pa.Table]:
+    """Yield the rows of one partition as `rows_of` does; the open file may hold others too, where it is sealed."""
+    if parquet.metadata.num_rows == part.rows:
+        yield from rows_of(parquet, schema, part.path)
+        return
+    wanted = arrow_schema(schema, identity=False)
+    scale = layout.NS_PER[rows.unit(schema)]
+    ends = [part.start_ns // scale, part.end_ns // scale]
+    with parquet:
+        groups = files.groups_between(parquet, schema, part.start_ns, part.end_ns)
+        for table in files.read_pieces(parquet, wanted.names, part.path, groups):
+            low, high = np.searchsorted(rows.times(table), ends).tolist()
+            if high > low:
+                yield table.slice(low, high - low).cast(wanted)
+
+
+def copied(writer: FileWriter, tables: Iterator[pa.Table], part: FileRow) -> StagedFile:
+    """Write a stored partition's rows once more; LakeError FILE_DAMAGED when they are not what was stored."""
+    try:
+        for table in tables:
+            writer.write(table)
+        staged = writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
+    if staged is None or (staged.content_hash, staged.rows) != (part.content_hash, part.rows):
+        message = f"its rows of {part.partition} are not those that were stored"
+        raise LakeError("FILE_DAMAGED", message, where=part.path)
+    return staged
 
 
 @dataclass(slots=True)
@@ -122,3 +154,13 @@ def known(pieces: list[Piece]) -> Known | None:
     if len(contents) < len(pieces):
         return None
     return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))
+
+
+def equal_at(ts: int, stored: Iterable[pa.Table], source: Iterable[pa.Table]) -> bool:
+    """Whether the source has at a time just what is stored there."""
+
+    def at(tables: Iterable[pa.Table]) -> pa.Table:
+        return pa.concat_tables([table.filter(pa.array(rows.times(table) == ts)) for table in tables])
+
+    old, new = at(stored), at(source)
+    return old.num_rows == new.num_rows and bool(rows.equal_rows(old, new, old.column_names).all())

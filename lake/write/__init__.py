@@ -4,6 +4,7 @@
 """
 
 from lake.write.commit import Delivery, commit, new_file, run, swap
+from lake.write.sealed import live_files
 from lake.write.table import Mode, Tabular, WriteResult, conform, write
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "WriteResult",
     "commit",
     "conform",
+    "live_files",
     "new_file",
     "run",
     "swap",

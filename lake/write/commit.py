@@ -13,6 +13,7 @@ from lake import files, layout
 from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecord, Conflict, NewFile
+from lake.write.sealed import Opened, live_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,8 @@ class Delivery:
     """Live files to go without a successor."""
     before_commit: Callable[[], None] = lambda: None
     """Called when the partitions are as they will be committed; again after every lost race."""
+    opened: Opened = field(default_factory=Opened)
+    """The sealed months that are met; filled in by `commit`."""
 
 
 def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -> int:
@@ -60,27 +63,49 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
     deadline = time.monotonic() + config.wait_s
     begun = _move_last(config)
     outrun: list[StagedFile] = []
+    published: list[StagedFile] = []
     with _Turn(config) as turn:
         while True:
-            published = [s.staged for s in delivery.settled if s.staged is not None]
-            _publish(config, delivery.settled)
-            _fill(change, delivery)
-            delivery.before_commit()
             try:
-                snapshot = _record(config, writer, change, [*published, *outrun])
-            except Conflict as lost:
-                try:
-                    outrun += _merge_again(config, delivery, lost, turn, deadline)
-                except BaseException:
-                    files.discard(config.data, [*published, *outrun])
-                    raise
+                outrun += _open_months(config, delivery)
+                published = [s.staged for s in delivery.settled if s.staged is not None] + delivery.opened.staged
+                _publish(config, delivery, published)
+                _fill(change, delivery)
+                delivery.before_commit()
+            except Conflict as found:
+                lost = found
+            except BaseException:
+                files.discard(config.data, [*published, *outrun])
+                raise
             else:
-                # Merged once more, a partition may have come back to the very file that lost.
-                files.discard(config.data, [file for file in outrun if file not in published])
-                gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed
-                files.retire(config.data, [file.path for file in gone])
-                _move_others(config, begun, snapshot)
-                return snapshot
+                try:
+                    snapshot = _record(config, writer, change, [*published, *outrun])
+                except Conflict as told:
+                    lost = told
+                else:
+                    break
+            try:
+                outrun += _merge_again(config, delivery, lost, turn, deadline)
+            except BaseException:
+                files.discard(config.data, [*published, *outrun])
+                raise
+    # Merged once more, a partition may have come back to the very file that lost.
+    files.discard(config.data, [file for file in outrun if file not in published])
+    gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed + delivery.opened.gone
+    files.retire(config.data, dict.fromkeys(file.path for file in gone))
+    _move_others(config, begun, snapshot)
+    return snapshot
+
+
+def _open_months(config: Config, delivery: Delivery) -> list[StagedFile]:
+    """Copy out the days that stay as they are where others of a sealed month change; return files not needed now.
+
+    Raises:
+        Conflict: A sealed month is not what the partitions were merged with.
+    """
+    with Manifest.open(config) as manifest:
+        days = delivery.opened.meet(manifest, delivery.address, delivery.settled, delivery.removed)
+    return delivery.opened.copy(delivery.intake, days)
 
 
 def swap(config: Config, writer: Writer, change: Change, staged: Sequence[StagedFile], gone: Sequence[FileRow]) -> int:
@@ -151,29 +176,33 @@ def _move_others(config: Config, begun: int, snapshot: int) -> None:
             files.retire(config.data, manifest.replaced_by(begun + 1, snapshot - 1))
 
 
-def _publish(config: Config, settled: list[Settled]) -> None:
-    waiting = [s.staged for s in settled if s.staged is not None and s.staged.temporary.exists()]
+def _publish(config: Config, delivery: Delivery, staged: list[StagedFile]) -> None:
+    waiting = [file for file in staged if file.temporary.exists()]
     files.publish(config.data, waiting)
     moved = {f.temporary: config.data / f.path for f in waiting}
-    for run in (r for s in settled for r in s.runs):
+    for run in (r for s in delivery.settled for r in s.runs):
         if run.path in moved:
             run.path = moved[run.path]
 
 
 def _fill(change: Change, delivery: Delivery) -> None:
-    address, version = delivery.address, delivery.schema.version
+    address, version, opened = delivery.address, delivery.schema.version, delivery.opened
     change.files, change.checks = [], []
     change.touched = [(address, s.partition.label) for s in delivery.settled]
     change.corrected = [(address, s.partition.label) for s in delivery.settled if s.counts.corrected or s.rewrites]
     change.corrected += [(address, f.partition) for f in delivery.removed]
-    change.removed = [f.id for f in delivery.removed]
-    change.expected = [(address, s.partition.label, s.replaces.id if s.replaces else None) for s in delivery.settled]
+    change.removed = sorted({file.id for file in [*delivery.removed, *opened.gone]})
+    change.expected = []
     for s in delivery.settled:
+        before = s.replaces or opened.around(s.partition.label)
+        change.expected.append((address, s.partition.label, before.id if before else None))
         for ts in s.proven:
             change.checks.append(CheckRecord(address, s.partition.label, BAR_COMPLETE, passed=True, detail=str(ts)))
-        if s.staged is None:
-            continue
-        change.files.append(new_file(s.staged, version, replaces=s.replaces, unproven=s.unproven))
+        if s.staged is not None:
+            change.files.append(new_file(s.staged, version, replaces=before, unproven=s.unproven))
+    for day, staged in opened.copies.values():
+        copy = new_file(staged, version, replaces=day, unproven=day.unproven, upstreams=[day.id])
+        change.files.append(copy)
 
 
 def new_file(
@@ -220,13 +249,19 @@ def _merge_again(config: Config, delivery: Delivery, lost: Conflict, turn: _Turn
     if time.monotonic() > deadline:
         raise LakeError("LOCKED", "other writers kept changing the same partitions", where=str(lost))
     turn.wait(deadline)
-    labels = {label for _, label in lost.partitions}
+    named = {label for _, label in lost.partitions}
+
+    def is_lost(label: str) -> bool:
+        # Also named by the month that was sealed around it meanwhile, or taken apart.
+        return label in named or label[:7] in named
+
+    held = [s.partition.label for s in delivery.settled] + [file.partition for file in delivery.removed]
     with Manifest.open(config) as manifest:
-        live = live_files(manifest, delivery.address, sorted(labels))
+        live = live_files(manifest, delivery.address, filter(is_lost, held))
     still_read: list[StagedFile] = []
     for i, old in enumerate(delivery.settled):
         label = old.partition.label
-        if label not in labels:
+        if not is_lost(label):
             continue
         delivery.settled[i] = delivery.intake.merge(old.partition, old.runs, old.own, live.get(label))
         if old.staged is None:
@@ -236,16 +271,10 @@ def _merge_again(config: Config, delivery: Delivery, lost: Conflict, turn: _Turn
         else:
             files.discard(config.data, [old.staged])
     # What a replacement empties lies wholly in its range, whatever it holds by now.
-    delivery.removed = [f for f in delivery.removed if f.partition not in labels] + [
-        live[f.partition] for f in delivery.removed if f.partition in labels and f.partition in live
+    delivery.removed = [f for f in delivery.removed if not is_lost(f.partition)] + [
+        live[f.partition] for f in delivery.removed if is_lost(f.partition) and f.partition in live
     ]
     return still_read
-
-
-def live_files(manifest: Manifest, address: Address, labels: list[str] | None = None) -> dict[str, FileRow]:
-    """Return what a series' partitions hold now, by label; nothing when there is no such series."""
-    series = manifest.find(address)
-    return {} if series is None else manifest.current(series.id, labels)
 
 
 _NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE", "E_DERIVED"}

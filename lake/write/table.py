@@ -20,7 +20,8 @@ from lake.merge import Counts
 from lake.places import Places
 from lake.sources.times import bounds
 from lake.staging import Staging
-from lake.write.commit import Delivery, commit, live_files, run
+from lake.write.commit import Delivery, commit, run
+from lake.write.sealed import live_files
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 from schemas.keys import normalise
