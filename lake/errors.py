@@ -101,6 +101,11 @@ CODES: dict[str, Code] = {
         "Rows differ from what is stored under the same key, and --on-conflict fail was given.",
         ("--on-conflict newest", "or --on-conflict keep"),
     ),
+    "CHECK": Code(
+        Exit.REFUSED,
+        "A check of the asset failed, and partitions that fail one are not stored.",
+        ("dl assets status", "correct the upstream's rows, or the check"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",

@@ -1,1 +1,6 @@
 """Coarser bars made from finer ones and from ticks: one pass over what changed makes all targets."""
+
+from lake.aggregate.model import AggregateReport, AggregateRequest, Check, Progress, TargetReport
+from lake.aggregate.run import aggregate
+
+__all__ = ["AggregateReport", "AggregateRequest", "Check", "Progress", "TargetReport", "aggregate"]

@@ -24,8 +24,9 @@ _DECIMALS = ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volu
 class Source(Protocol):
     """Turns tables of one series into blocks; keeps what it learnt of its columns."""
 
-    columns: tuple[str, ...]
-    """What it reads."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it reads."""
 
     def block(self, table: pa.Table) -> Block:
         """Return the rows of a table, which must come in stored order."""

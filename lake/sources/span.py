@@ -1,0 +1,53 @@
+"""Up to which time the name of a vendor's file says that it holds everything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+from lake.sources.dialects import DIALECTS
+
+_DATE = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
+_SUFFIX = re.compile(r"\.(?:gz|zip)$", re.IGNORECASE)
+
+
+def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
+    """Return the end of the day or month that a file is named for, in nanoseconds; None where its name tells none.
+
+    A dialect whose pattern of names has a date says with it that such a file holds all of that day or month.
+
+    Args:
+        dialect: The dialect it was read by.
+        path: Where it lay.
+        zone: The time zone of its days.
+    """
+    declared = DIALECTS.get(dialect)
+    if declared is None:
+        return None
+    name = path.rpartition("/")[2]
+    stem = _SUFFIX.sub("", name)
+    named = next(
+        (m for n in (name, stem, f"{stem}.csv") if declared.file and (m := re.fullmatch(declared.file, n))), None
+    )
+    folder = re.search(declared.folder, path) if declared.folder else None
+    for match in (named, folder):
+        if match is not None and (date := match.groupdict().get("date")):
+            return _end_ns(date, zone)
+    return None
+
+
+def _end_ns(text: str, zone: str) -> int | None:
+    parts = _DATE.fullmatch(text)
+    if parts is None:
+        return None
+    year, month, day = (int(part) if part else None for part in parts.groups())
+    try:
+        if day is None:
+            following = dt.date((year or 0) + (month or 0) // 12, (month or 0) % 12 + 1, 1)
+        else:
+            following = dt.date(year or 0, month or 0, day) + dt.timedelta(days=1)
+        end = dt.datetime.combine(following, dt.time(), ZoneInfo(zone))
+    except (ValueError, OverflowError, KeyError):
+        return None
+    return int(end.timestamp()) * 10**9
