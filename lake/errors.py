@@ -111,6 +111,11 @@ CODES: dict[str, Code] = {
         "Two vendor symbols that differ only in case would share one folder.",
         ("use the spelling the series was made with", "or another --symbol"),
     ),
+    "DERIVED": Code(
+        Exit.REFUSED,
+        "A series is made from others or is stored as it came; mixed, neither could be told from the other.",
+        ("choose another symbol or period for the data", "or remove what the series holds first"),
+    ),
     "OTHER_IDS": Code(
         Exit.REFUSED,
         "The trade ids are of two unrelated numberings: one's trades would be taken for corrections of the other's.",

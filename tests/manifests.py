@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BTC = Address("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 ETH = Address("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
+HOURLY = Address("BINANCE", "SPOT", "BTCUSDT", "bars", "1h")
 MINUTE_NS = 60 * 10**9
 
 
@@ -46,7 +47,7 @@ def new_file(
         "first_ns": partition.start_ns,
         "last_ns": partition.end_ns - MINUTE_NS,
         "sha256": hashlib.sha256(path.encode()).hexdigest(),
-        "content_hash": hashlib.sha256(tag.encode()).hexdigest(),
+        "content_hash": f"rows128:{hashlib.md5(tag.encode(), usedforsecurity=False).hexdigest()}",
         "schema_version": 1,
         "replaces": replaces,
     }

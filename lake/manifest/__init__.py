@@ -3,7 +3,10 @@
 `Manifest` reads, `Writer` writes. Importing this package loads nothing but the standard library's sqlite3.
 """
 
-from lake.manifest.query import Manifest
+from lake.manifest.failures import FailureRow
+from lake.manifest.graph import DerivationRow, PartRow
+from lake.manifest.placing import MoveRow, TierRow
+from lake.manifest.query import Manifest, Versions
 from lake.manifest.rows import (
     AlreadyIngested,
     Change,
@@ -15,7 +18,11 @@ from lake.manifest.rows import (
     Instrument,
     LedgerRecord,
     ListRow,
+    NewDerivation,
     NewFile,
+    NewMove,
+    NewPart,
+    NewTier,
     QuarantineRecord,
     QuarantineRow,
     QuarantineRun,
@@ -23,7 +30,6 @@ from lake.manifest.rows import (
     RunRow,
     SeriesRow,
     SourceRecord,
-    Versions,
 )
 from lake.manifest.writer import Writer, new_run
 
@@ -32,6 +38,8 @@ __all__ = [
     "Change",
     "CheckRecord",
     "Conflict",
+    "DerivationRow",
+    "FailureRow",
     "FileRow",
     "HistoryRow",
     "IngestRow",
@@ -39,7 +47,13 @@ __all__ = [
     "LedgerRecord",
     "ListRow",
     "Manifest",
+    "MoveRow",
+    "NewDerivation",
     "NewFile",
+    "NewMove",
+    "NewPart",
+    "NewTier",
+    "PartRow",
     "QuarantineRecord",
     "QuarantineRow",
     "QuarantineRun",
@@ -47,6 +61,7 @@ __all__ = [
     "RunRow",
     "SeriesRow",
     "SourceRecord",
+    "TierRow",
     "Versions",
     "Writer",
     "new_run",

@@ -11,6 +11,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from lake.manifest.decode import STORED
+from lake.manifest.packed import content_text
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -38,6 +41,8 @@ FILE_FACTS = (
     "run_id",
 )
 """What never changes about a file; when it was removed is in the document of the snapshot that removed it."""
+_FILE_SELECT = ", ".join({**STORED, "tier": "'hot'"}.get(column, column) for column in FILE_FACTS)
+# A file is made in the hot tier; where it went later is in the documents of its moves.
 _SERIES_FACTS = (
     "id",
     "address",
@@ -51,7 +56,7 @@ _SERIES_FACTS = (
     "price_may_be_negative",
     "time_zone",
 )
-_RUN_FACTS = ("id", "kind", "command", "started_ns", "pid", "host", "boot_id")
+_RUN_FACTS = ("id", "kind", "command", "started_ns", "pid", "host", "boot_id", "cause", "process_start")
 _SOURCE_FACTS = ("id", "sha256", "name", "path", "bytes", "dialect", "options", "evidence", "fetched_at_ns")
 _LEDGER_FACTS = (
     "id",
@@ -70,6 +75,16 @@ _LEDGER_FACTS = (
     "quarantine_sha256",
 )
 
+_LATER = {
+    "parts": """SELECT file_id, parts.start_day, parts.end_day, parts.rows, parts.first_ns, parts.last_ns, parts.content
+        FROM files JOIN parts ON file_id = files.id WHERE from_snapshot = ? ORDER BY file_id, parts.start_day""",
+    "derivations": """SELECT id, series_id, start_day, end_day, upstream_id, start_ns, end_ns, inputs, code_version,
+        schema_version, recipe, withheld_ns FROM derivations WHERE from_snapshot = ? ORDER BY id""",
+    "underived": "SELECT id FROM derivations WHERE to_snapshot = ? ORDER BY id",
+    "tiers": "SELECT id, name, kind, location FROM tiers WHERE snapshot = ? ORDER BY id",
+    "moves": "SELECT id, file_id, tier FROM moves WHERE snapshot = ? ORDER BY id",
+}
+
 
 def document(connection: sqlite3.Connection, snapshot: int) -> dict[str, Any]:
     """Return everything the snapshot changed, as the tables have it; what is missing is missing in it."""
@@ -87,37 +102,62 @@ def document(connection: sqlite3.Connection, snapshot: int) -> dict[str, Any]:
             "SELECT series_id, partition FROM ingest_partitions WHERE ingest_id = ? ORDER BY series_id, partition",
             ingest["id"],
         )
-    return head | {
-        "format": FORMAT,
-        "runs": _records(connection, _RUN_FACTS, "runs WHERE id = ?", head["run_id"]),
-        "series": _records(connection, _SERIES_FACTS, "series WHERE created_snapshot = ? ORDER BY id", snapshot),
-        "files": {
-            "columns": FILE_FACTS,
-            "rows": _lists(
-                connection, f"SELECT {', '.join(FILE_FACTS)} FROM files WHERE from_snapshot = ? ORDER BY id", snapshot
-            ),
-        },
-        "removed": [
-            row[0] for row in connection.execute("SELECT id FROM files WHERE to_snapshot = ? ORDER BY id", (snapshot,))
-        ],
-        "lineage": _lists(
-            connection,
-            """SELECT file_id, source_id, upstream_file_id FROM files JOIN lineage ON file_id = files.id
+    return (
+        head
+        | {
+            "format": FORMAT,
+            "runs": [_run(record) for record in _records(connection, _RUN_FACTS, "runs WHERE id = ?", head["run_id"])],
+            "series": _records(connection, _SERIES_FACTS, "series WHERE created_snapshot = ? ORDER BY id", snapshot),
+            "files": {
+                "columns": FILE_FACTS,
+                "rows": _lists(
+                    connection, f"SELECT {_FILE_SELECT} FROM files WHERE from_snapshot = ? ORDER BY id", snapshot
+                ),
+            },
+            "removed": [
+                row[0]
+                for row in connection.execute("SELECT id FROM files WHERE to_snapshot = ? ORDER BY id", (snapshot,))
+            ],
+            "lineage": _lists(
+                connection,
+                """SELECT file_id, source_id, upstream_file_id FROM files JOIN lineage ON file_id = files.id
             WHERE from_snapshot = ? ORDER BY lineage.rowid""",
-            snapshot,
-        ),
-        "sources": _records(connection, _SOURCE_FACTS, sources, snapshot),
-        "ingests": ingests,
-        "expired": [
-            row[0] for row in connection.execute("SELECT id FROM ingests WHERE expired_by = ? ORDER BY id", (snapshot,))
-        ],
-        "ledger": _records(connection, _LEDGER_FACTS, "ledger WHERE snapshot = ?", snapshot),
-        "checks": _lists(
-            connection,
-            "SELECT series_id, partition, name, passed, detail FROM checks WHERE snapshot = ? ORDER BY id",
-            snapshot,
-        ),
+                snapshot,
+            ),
+            "sources": _records(connection, _SOURCE_FACTS, sources, snapshot),
+            "ingests": ingests,
+            "expired": [
+                row[0]
+                for row in connection.execute("SELECT id FROM ingests WHERE expired_by = ? ORDER BY id", (snapshot,))
+            ],
+            "ledger": _records(connection, _LEDGER_FACTS, "ledger WHERE snapshot = ?", snapshot),
+            "checks": _lists(
+                connection,
+                "SELECT series_id, partition, name, passed, detail FROM checks WHERE snapshot = ? ORDER BY id",
+                snapshot,
+            ),
+        }
+        | _later_facts(connection, snapshot)
+    )
+
+
+def _later_facts(connection: sqlite3.Connection, snapshot: int) -> dict[str, Any]:
+    """Return what manifests of the second version did not know, where there is any of it: their hashes stand."""
+    found = {
+        key: [[_spelt(value) for value in row] for row in _lists(connection, sql, snapshot)]
+        for key, sql in _LATER.items()
     }
+    return {key: rows for key, rows in found.items() if rows}
+
+
+def _spelt(value: object) -> object:
+    return content_text(value) if isinstance(value, bytes) else value
+
+
+def _run(record: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a run what it does not say and manifests of the second version could not."""
+    later = ("cause", "process_start")
+    return {key: value for key, value in record.items() if key not in later or value not in {"", None}}
 
 
 def _records(

@@ -24,8 +24,10 @@ from schemas.keys import Address, Partition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lake.manifest.rows import RunStatus
+
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
-_DAY_NS = 86_400 * 10**9
+MIN_DAY, MAX_DAY = -(2**31), 2**31
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 FILE_COLUMNS = (
@@ -63,7 +65,12 @@ SERIES_COLUMNS = (
 SPELLING = f"""coalesce(nullif(series.vendor_symbol, ''), (SELECT detail FROM checks WHERE series_id = series.id
     AND partition IS NULL AND name = '{VENDOR_SYMBOL}' ORDER BY checks.id LIMIT 1), '')"""
 """A series' vendor symbol: of the snapshot that made it, else the first that came later; rows are never changed."""
-FILES = ", ".join(FILE_COLUMNS)
+PATH = """CASE WHEN name LIKE '/%' THEN substr(name, 2) ELSE (SELECT address FROM series WHERE series.id = series_id)
+    || '/' || replace(partition, '-', '/') || '/' || name END"""
+RUN_ID = "(SELECT run_id FROM snapshots WHERE snapshots.id = from_snapshot)"
+STORED = {"path": PATH, "run_id": RUN_ID}
+"""Columns of a file that follow from others."""
+FILES = ", ".join(STORED.get(column, column) for column in FILE_COLUMNS)
 SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
 
 
@@ -83,20 +90,17 @@ def series_row(row: tuple[Any, ...]) -> SeriesRow:
 def list_row(row: tuple[Any, ...]) -> ListRow:
     """Make a ListRow of a row of the listing query."""
     address = Address.parse(row[0])
-    first_ns, last_ns, rows, size, files, tiers, snapshot, verified, start_ns, end_ns, covered_ns = row[1:]
-    if address.grain == "day":
-        # By days, not by files: a sealed month is one file.
-        gaps = (end_ns - start_ns - covered_ns) // _DAY_NS
-    else:
-        gaps = _places(address, start_ns, end_ns) - files
+    first_ns, last_ns, rows, size, held, tiers, snapshot, verified, start_day, end_day, covered, files = row[1:]
+    # By partitions, not by files: a sealed month is one file.
+    gaps = (end_day - start_day - covered) if address.grain == "day" else _places(address, start_day, end_day) - held
     tier = "/".join(sorted(tiers.split(","), key=lambda name: (name != "hot", name)))
     return ListRow(address, first_ns, last_ns, rows, size, files, gaps, tier, snapshot, verified)
 
 
-def _places(address: Address, start_ns: int, end_ns: int) -> int:
+def _places(address: Address, start_day: int, end_day: int) -> int:
     """Return how many month or year partitions lie in [start, end)."""
-    first = Partition(start_ns // _DAY_NS, address.grain).first
-    last = Partition(end_ns // _DAY_NS, address.grain).first
+    first = Partition(start_day, address.grain).first
+    last = Partition(end_day, address.grain).first
     years = last.year - first.year
     return years if address.grain == "year" else years * 12 + last.month - first.month
 
@@ -112,9 +116,12 @@ def ingest_row(row: tuple[Any, ...]) -> IngestRow:
     return IngestRow(*(*row[:-1], json.loads(row[-1])))
 
 
-def run_row(row: tuple[Any, ...]) -> RunRow:
-    """Make a RunRow of a row of the runs query."""
-    return RunRow(*(*row[:9], json.loads(row[9]) if row[9] else None, row[10]))
+def run_row(row: tuple[Any, ...], *, interrupted: bool) -> RunRow:
+    """Make a RunRow of a row of the runs query; one that runs is shown as interrupted where it was."""
+    number, kind, status, started_ns, ended_ns, pid, host, boot_id, _, command, error, snapshot, cause = row
+    ended: RunStatus = "interrupted" if interrupted and status == "running" else status
+    failure = json.loads(error) if error else None
+    return RunRow(number, kind, ended, started_ns, ended_ns, pid, host, boot_id, command, failure, snapshot, cause)
 
 
 def quarantine_run(row: tuple[Any, ...]) -> QuarantineRun:

@@ -71,6 +71,7 @@ def examine(read: Read, log: Path) -> ChainReport:
         report.findings += _log_findings(snapshot, entry)
         report.findings += _content_findings(read, snapshot, entry, log)
         previous = snapshot
+    report.findings += read(_misplaced)
     _examine_rest(report, previous, list(lines.values()), rest.unreadable)
     return report
 
@@ -104,6 +105,19 @@ def _content_findings(read: Read, snapshot: _Snapshot, entry: Entry | None, log:
                 f"snapshot {snapshot.id}: its records in quarantine changed ({digest.count} found, "
                 f"{ledger['quarantined']} stored)"
             )
+
+
+def _misplaced(connection: sqlite3.Connection) -> list[str]:
+    """Compare where each file is said to lie with its last move, which a snapshot's hash covers."""
+    rows = connection.execute(
+        """SELECT id, tier, told FROM (SELECT id, tier, coalesce(
+            (SELECT moves.tier FROM moves WHERE file_id = files.id ORDER BY moves.id DESC LIMIT 1), 'hot') AS told
+        FROM files) WHERE tier <> told ORDER BY id LIMIT ?""",
+        (_MAX_DIFFERENCES,),
+    ).fetchall()
+    return [
+        f"file {number} is said to lie in tier {tier!r}; its last move was to {told!r}" for number, tier, told in rows
+    ]
 
 
 def _quarantine_digest(read: Read, ledger_id: int) -> QuarantineDigest:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lake.errors import LakeError
 from lake.lookup import unknown_snapshot
 from lake.manifest import connection as connections
-from lake.manifest import decode
+from lake.manifest import decode, statements
 from lake.manifest.connection import Link, explained
+from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
 from lake.manifest.examine import ChainReport, examine
-from lake.manifest.rows import BAR_COMPLETE, Versions
+from lake.manifest.packed import DAY_NS
+from lake.manifest.process import Process, is_gone, this_process
+from lake.manifest.rows import BAR_COMPLETE
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,47 +42,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_PARTITION_NS = 366 * 86_400 * 10**9
 CHUNK = 5_000
-# Two arms, so that reading the newest snapshot walks live files only, however often they were rewritten.
-PLAN = f"""SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL
-        AND part_start_ns > :reach AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
-    UNION ALL SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
-        AND part_start_ns < :end AND part_end_ns > :start AND from_snapshot <= :snapshot
-    ORDER BY part_start_ns"""
-_HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot IS NULL
-        AND from_snapshot <= :snapshot)
-    OR EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot > :snapshot
-        AND from_snapshot <= :snapshot))"""
-LISTING = """SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes), count(*),
-        group_concat(DISTINCT tier), max(from_snapshot),
-        CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
-        min(part_start_ns), max(part_end_ns), sum(part_end_ns - part_start_ns)
-    FROM (SELECT * FROM files WHERE series_id = :series AND to_snapshot IS NULL AND from_snapshot <= :snapshot
-        UNION ALL SELECT * FROM files
-            WHERE series_id = :series AND to_snapshot > :snapshot AND from_snapshot <= :snapshot)"""
-REPLACED = "SELECT path FROM files WHERE to_snapshot BETWEEN :first AND :last"
-HISTORY = """SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
-        (SELECT count(DISTINCT series_id) FROM (SELECT series_id FROM files WHERE from_snapshot = snapshots.id
-            UNION ALL SELECT series_id FROM files WHERE to_snapshot = snapshots.id
-            UNION ALL SELECT series_id FROM ingest_partitions
-                WHERE ingest_id = (SELECT id FROM ingests WHERE snapshot = snapshots.id))),
-        (SELECT address FROM series WHERE id = coalesce(
-            (SELECT series_id FROM files WHERE from_snapshot = snapshots.id LIMIT 1),
-            (SELECT series_id FROM files WHERE to_snapshot = snapshots.id LIMIT 1),
-            (SELECT series_id FROM ingest_partitions
-                WHERE ingest_id = (SELECT id FROM ingests WHERE snapshot = snapshots.id) LIMIT 1))),
-        name, sha256, coalesce(new, 0), coalesce(corrected, 0), coalesce(quarantined, 0),
-        (SELECT count(*) FROM files WHERE from_snapshot = snapshots.id),
-        (SELECT count(*) FROM files WHERE to_snapshot = snapshots.id)
-    FROM snapshots LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
-    WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""
-_OF_SERIES = """snapshots.id IN (
-    SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NULL
-    UNION SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
-    UNION SELECT to_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
-    UNION SELECT snapshot FROM ingests WHERE id IN (
-        SELECT ingest_id FROM ingest_partitions WHERE series_id = :series))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a health check wants to know of the database."""
+
+    sqlite: str
+    supported: int
+    found: int
+    journal_mode: str
 
 
 class Manifest:
@@ -139,7 +113,7 @@ class Manifest:
 
     # ---- reading
 
-    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run the work in one read transaction; play back a killed writer's journal first where one is in the way."""
         with explained(self._path):
             try:
@@ -161,7 +135,7 @@ class Manifest:
                     connection.execute("COMMIT")
 
     def _rows(self, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-        return self._read(lambda connection: connection.execute(sql, parameters).fetchall())
+        return self.read(lambda connection: connection.execute(sql, parameters).fetchall())
 
     def _chunks(self, sql: str, **parameters: object) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query on `id > :after … LIMIT :chunk` whose first column is the id."""
@@ -215,7 +189,7 @@ class Manifest:
         where, parameters = decode.filters(exchange, market, symbol, type, period)
         at = self.snapshot() if snapshot is None else snapshot
         rows = self._rows(
-            f"SELECT {SERIES} FROM series WHERE {where} AND {_HAS_FILES} "
+            f"SELECT {SERIES} FROM series WHERE {where} AND {statements.HAS_FILES} "
             "ORDER BY exchange, market, symbol, type, period",
             snapshot=at,
             **parameters,
@@ -229,24 +203,34 @@ class Manifest:
 
     def plan(self, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int) -> list[FileRow]:
         """Return the files of [start, end) at the snapshot, oldest partition first; None leaves a side open."""
-        start = decode.MIN_NS if start_ns is None else decode.clamp(start_ns)
-        end = decode.MAX_NS if end_ns is None else decode.clamp(end_ns)
-        # No partition is longer than a year, which bounds the walk through the index below as well.
-        reach = decode.clamp(start - LONGEST_PARTITION_NS)
-        rows = self._rows(PLAN, series=series_id, reach=reach, start=start, end=end, snapshot=snapshot)
+        start = decode.MIN_DAY if start_ns is None else decode.clamp(start_ns) // DAY_NS
+        end = decode.MAX_DAY if end_ns is None else -(-decode.clamp(end_ns) // DAY_NS)
+        reach = start - statements.LONGEST_PARTITION
+        rows = self._rows(statements.PLAN, series=series_id, reach=reach, start=start, end=end, snapshot=snapshot)
         return [decode.file_row(row) for row in rows]
 
     def current(self, series_id: int, partitions: Sequence[str] | None = None) -> dict[str, FileRow]:
-        """Return the live files by partition label; of the given partitions only, where any are given."""
-        sql = f"SELECT {FILES} FROM files WHERE series_id = ? AND to_snapshot IS NULL"
+        """Return the live files by partition label; where partitions are given, the files that hold these.
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        One of several partitions that a sealed file holds is answered with that file.
+        """
+
+        def work(connection: sqlite3.Connection) -> dict[str, FileRow]:
+            sql = f"SELECT {FILES} FROM files WHERE"
             if partitions is None:
-                return connection.execute(f"{sql} ORDER BY part_start_ns", (series_id,)).fetchall()
-            one = f"{sql} AND partition = ?"
-            return [row for label in partitions for row in connection.execute(one, (series_id, label)).fetchall()]
+                found = connection.execute(
+                    f"{sql} series_id = ? AND to_snapshot IS NULL ORDER BY start_day", (series_id,)
+                )
+                return {row[2]: decode.file_row(row) for row in found}
+            holding = {label: covering(connection, series_id, label) for label in partitions}
+            rows = {
+                file_id: decode.file_row(connection.execute(f"{sql} id = ?", (file_id,)).fetchone())
+                for file_id in dict.fromkeys(holding.values())
+                if file_id is not None
+            }
+            return {label: rows[file_id] for label, file_id in holding.items() if file_id is not None}
 
-        return {row[2]: decode.file_row(row) for row in self._read(work)}
+        return self.read(work)
 
     def all_files(self, *, live_only: bool = False) -> Iterator[FileRow]:
         """Yield every file, superseded ones too unless `live_only`; in chunks, so later commits may show."""
@@ -256,7 +240,7 @@ class Manifest:
 
     def replaced_by(self, first: int, last: int) -> list[str]:
         """Return the paths of the files that ceased to be live with one of the snapshots from first to last."""
-        return [str(path) for (path,) in self._rows(REPLACED, first=first, last=last)]
+        return [str(path) for (path,) in self._rows(statements.REPLACED, first=first, last=last)]
 
     def count_files(self) -> int:
         """Return how many files `all_files` yields, superseded ones too."""
@@ -281,24 +265,25 @@ class Manifest:
             return [
                 row
                 for series, address in connection.execute(chosen, parameters).fetchall()
-                for row in connection.execute(LISTING, {"series": series, "address": address, "snapshot": at})
+                for row in connection.execute(
+                    statements.LISTING, {"series": series, "address": address, "snapshot": at}
+                )
             ]
 
         # A series without files adds up to a row of nulls.
-        return [decode.list_row(row) for row in self._read(work) if row[1] is not None]
+        return [decode.list_row(row) for row in self.read(work) if row[1] is not None]
 
     def unproven(self, series_id: int, snapshot: int) -> list[int]:
         """Return the opens, in nanoseconds, of a series' bars that may be unfinished: no later source repeated them."""
-        sql = """SELECT partition, detail, max(snapshot) FROM checks
-            WHERE series_id = :series AND name = :name AND passed AND snapshot <= :snapshot
-            GROUP BY partition, detail"""
+        sql = """SELECT detail, max(snapshot) FROM checks
+            WHERE series_id = :series AND name = :name AND passed AND snapshot <= :snapshot GROUP BY detail"""
         proofs = self._rows(sql, series=series_id, name=BAR_COMPLETE, snapshot=snapshot)
-        proven = {(partition, int(detail)): at for partition, detail, at in proofs}
+        proven = {int(detail): at for detail, at in proofs}
         return [
             ns
             for file in self.plan(series_id, None, None, snapshot)
             for ns in file.unproven
-            if proven.get((file.partition, ns), -1) <= file.from_snapshot
+            if proven.get(ns, -1) <= file.from_snapshot
         ]
 
     # ---- provenance
@@ -311,7 +296,7 @@ class Manifest:
             if found is None:
                 return []
             parameters["series"] = found.id
-        rows = self._rows(HISTORY % ("1" if address is None else _OF_SERIES), **parameters)
+        rows = self._rows(statements.HISTORY % ("1" if address is None else statements.OF_SERIES), **parameters)
         return [decode.history_row(row) for row in rows]
 
     def same_size_source(self, nbytes: int) -> bool:
@@ -320,7 +305,7 @@ class Manifest:
 
     def current_ingest(self, key: str) -> IngestRow | None:
         """Return the ingest with this key whose effect is still current."""
-        return self._read(lambda connection: current_ingest(connection, key))
+        return self.read(lambda connection: current_ingest(connection, key))
 
     def dialects(self, series_id: int) -> set[str]:
         """Return the dialects of all sources ever ingested into a series, whether or not rows of theirs are left."""
@@ -358,14 +343,14 @@ class Manifest:
         return decode.quarantine_rows(rows, limit)
 
     def runs(self, *, status: str | None = None, limit: int | None = None) -> list[RunRow]:
-        """Return the runs, newest first; of one status only, where one is given."""
-        rows = self._rows(
-            """SELECT id, kind, status, started_ns, ended_ns, pid, host, boot_id, command, error, snapshot FROM runs
-            WHERE :status IS NULL OR status = :status ORDER BY id DESC LIMIT :limit""",
-            status=status,
-            limit=-1 if limit is None else limit,
-        )
-        return [decode.run_row(row) for row in rows]
+        """Return the runs, newest first; of one status only, where one is given.
+
+        One that was never ended and whose process is gone was interrupted, whether or not that is written already.
+        """
+        rows = self._rows(statements.RUNS, status=status, limit=-1 if limit is None else limit)
+        here = this_process()
+        found = [decode.run_row(row, interrupted=is_gone(Process(*row[5:9]), here)) for row in rows]
+        return [run for run in found if status in {None, run.status}][:limit]
 
     # ---- health
 
@@ -375,7 +360,7 @@ class Manifest:
 
     def chain_report(self) -> ChainReport:
         """Return the findings of `check_chain`, with the commits that were interrupted beside them."""
-        return examine(self._read, self.config.log)
+        return examine(self.read, self.config.log)
 
     def check_integrity(self) -> list[str]:
         """Return what SQLite's own check of the database finds."""
@@ -388,13 +373,3 @@ class Manifest:
         # A rollback journal's kind belongs to the writer's connection: the file only says whether it is in WAL mode.
         mode = mode if mode == "wal" else connections.JOURNAL_MODE
         return Versions(sqlite3.sqlite_version, connections.VERSION, self._version(), mode)
-
-
-def current_ingest(connection: sqlite3.Connection, key: str) -> IngestRow | None:
-    """Return the ingest with this key whose effect is still current, by a connection in hand."""
-    row = connection.execute(
-        """SELECT ingests.id, key, run_id, snapshot, name, sha256, report FROM ingests
-        LEFT JOIN sources ON sources.id = source_id WHERE key = ? AND expired_by IS NULL""",
-        (key,),
-    ).fetchone()
-    return decode.ingest_row(row) if row else None

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
+from lake.manifest import deriving, failures, packed, placing
 from lake.manifest.chain import QuarantineDigest
+from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import SPELLING
-from lake.manifest.query import current_ingest
+from lake.manifest.packed import DAY_NS
 from lake.manifest.rows import VENDOR_SYMBOL, AlreadyIngested, CheckRecord, Conflict, Instrument
 from schemas.keys import Address, normalise
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from lake.manifest.rows import Change, LedgerRecord, NewFile, QuarantineRecord, SourceRecord
+    from lake.manifest.rows import Change, LedgerRecord, NewFile, NewPart, QuarantineRecord, SourceRecord
 
 
 class Parent(NamedTuple):
@@ -70,6 +72,9 @@ class Recording:
             self._write_ingest(change.ingest_key, source)
         self._expire_ingests()
         self._write_checks()
+        deriving.write(self._connection, change, self._known_series, self.snapshot)
+        placing.write(self._connection, change, self.snapshot)
+        failures.clear(self._connection, change)
 
     def _refuse_repeat(self) -> None:
         if self._change.ingest_key is not None:
@@ -92,20 +97,15 @@ class Recording:
         return series
 
     def _compare(self) -> None:
-        """Compare each partition's live file with the one the change was made from."""
+        """Compare each partition's live file, alone or around it, with the one the change was made from."""
         expected = {(file.address, file.partition): file.replaces for file in self._change.files}
         # What was found to be there already must be there still: the ledger and the ingest's key vouch for it.
         expected |= {(address, partition): live for address, partition, live in self._change.expected}
         lost: list[tuple[Address, str]] = []
         for (address, partition), before in expected.items():
             series = self._series_id(address)
-            live = None
-            if series is not None:
-                live = self._connection.execute(
-                    "SELECT id FROM files WHERE series_id = ? AND partition = ? AND to_snapshot IS NULL",
-                    (series, partition),
-                ).fetchone()
-            if (live[0] if live else None) != before and (live is None or live[0] not in self._change.removed):
+            live = None if series is None else covering(self._connection, series, partition)
+            if live != before and (live is None or live not in self._change.removed):
                 lost.append((address, partition))
         for file_id in self._change.removed:
             row = self._connection.execute(
@@ -142,7 +142,8 @@ class Recording:
 
     def _create_series(self) -> None:
         instruments = dict(self._change.instruments)
-        for address in dict.fromkeys(file.address for file in self._change.files):
+        made = (derivation.address for derivation in self._change.derivations)
+        for address in dict.fromkeys((*(file.address for file in self._change.files), *made)):
             instruments.setdefault(address, Instrument(""))
         for address, instrument in instruments.items():
             if self._series_id(address) is not None:
@@ -187,29 +188,28 @@ class Recording:
             "UPDATE files SET to_snapshot = ? WHERE id = ?", ((self.snapshot, file_id) for file_id in sorted(gone))
         )
         self._connection.executemany(
-            """INSERT INTO files (series_id, partition, part_start_ns, part_end_ns, path, rows, bytes, first_ns,
-            last_ns, sha256, content_hash, schema_version, tier, unproven, replaces, run_id, from_snapshot)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'hot', ?, ?, ?, ?)""",
+            """INSERT INTO files (series_id, start_day, end_day, name, rows, bytes, first_ns, last_ns, sha, content,
+            schema_version, tier, unproven, replaces, from_snapshot)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'hot', ?, ?, ?)""",
             (self._file_row(file) for file in change.files),
         )
 
     def _file_row(self, file: NewFile) -> tuple[object, ...]:
+        folder = f"{file.address}/{file.partition.replace('-', '/')}/"
         return (
             self._series[file.address],
-            file.partition,
-            file.start_ns,
-            file.end_ns,
-            file.path,
+            file.start_ns // DAY_NS,
+            file.end_ns // DAY_NS,
+            packed.name(file.path, folder),
             file.rows,
             file.bytes,
             file.first_ns,
             file.last_ns,
-            file.sha256,
-            file.content_hash,
+            packed.sha256(file.sha256),
+            packed.content(file.content_hash),
             file.schema_version,
             json.dumps(file.unproven) if file.unproven else "[]",
             file.replaces,
-            self._change.run_id,
             self.snapshot,
         )
 
@@ -220,10 +220,10 @@ class Recording:
             WHERE new.from_snapshot = ?1 AND (
                 EXISTS (SELECT 1 FROM files AS next WHERE next.series_id = new.series_id
                     AND next.to_snapshot IS NULL AND next.id <> new.id
-                    AND next.part_start_ns >= new.part_start_ns AND next.part_start_ns < new.part_end_ns)
-                OR (SELECT previous.part_end_ns FROM files AS previous WHERE previous.series_id = new.series_id
-                    AND previous.to_snapshot IS NULL AND previous.part_start_ns < new.part_start_ns
-                    ORDER BY previous.part_start_ns DESC LIMIT 1) > new.part_start_ns)""",
+                    AND next.start_day >= new.start_day AND next.start_day < new.end_day)
+                OR (SELECT previous.end_day FROM files AS previous WHERE previous.series_id = new.series_id
+                    AND previous.to_snapshot IS NULL AND previous.start_day < new.start_day
+                    ORDER BY previous.start_day DESC LIMIT 1) > new.start_day)""",
             (self.snapshot,),
         ).fetchall()
         if rows:
@@ -258,11 +258,14 @@ class Recording:
             "SELECT id FROM files WHERE from_snapshot = ? ORDER BY id", (self.snapshot,)
         ).fetchall()
         pairs: list[tuple[int, int | None, int | None]] = []
+        parts: list[tuple[object, ...]] = []
         for (file_id,), file in zip(ids, self._change.files, strict=True):
             if source is not None:
                 pairs.append((file_id, source, None))
             pairs.extend((file_id, None, upstream) for upstream in file.upstreams)
+            parts.extend(_part_row(file_id, part) for part in file.parts)
         self._connection.executemany("INSERT INTO lineage VALUES (?, ?, ?)", pairs)
+        self._connection.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)", parts)
 
     def _write_ledger(self, ledger: LedgerRecord, source: int | None) -> None:
         counts = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped", "rows_out")
@@ -333,6 +336,11 @@ class Recording:
                 check.detail,
             ),
         )
+
+
+def _part_row(file_id: int, part: NewPart) -> tuple[object, ...]:
+    facts = (part.rows, part.first_ns, part.last_ns, packed.content(part.content_hash))
+    return (file_id, *packed.days(part.partition), *facts)
 
 
 def _json(value: object) -> str:

@@ -64,11 +64,48 @@ class NewFile:
     unproven: tuple[int, ...] = ()
     """Times of bars that may be unfinished."""
     replaces: int | None = None
-    """Id of the live file it was merged with; None when there was none."""
+    """Id of the live file it was merged with, which may be a sealed one around it; None when there was none."""
     upstreams: tuple[int, ...] = ()
-    """Ids of the files a derived file was computed from."""
+    """Ids of the files it was computed from, where no derivation tells that."""
     parts: tuple[NewPart, ...] = ()
     """The natural partitions in a sealed file, in order of time; empty for a file of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDerivation:
+    """How a natural partition of a derived series was made from one upstream, whether or not it has any rows."""
+
+    address: Address
+    partition: str
+    upstream: Address
+    start_ns: int
+    end_ns: int
+    """The upstream's rows of [start_ns, end_ns) were read, and those of a gap in it would have been."""
+    inputs: str
+    """Content hash of the upstream's natural partitions that lie in that range, together."""
+    code_version: str
+    schema_version: int
+    recipe: str = ""
+    """Canonical JSON of the options it was made with."""
+    withheld_ns: int | None = None
+    """End of the first bucket that was left out because rows of it may be to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMove:
+    """A file whose bytes are in another tier as well now, and are read from there from now on."""
+
+    file_id: int
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewTier:
+    """A place that files can lie in, or the same place under its new location."""
+
+    name: str
+    kind: str
+    location: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +181,10 @@ class RunRecord:
     pid: int
     host: str
     boot_id: str
+    cause: str = ""
+    """What set it off, such as `prefect:<flow run id>`."""
+    process_start: int | None = None
+    """When its process started, in the kernel's ticks since boot: a process id may be given away again."""
 
 
 @dataclass(slots=True)
@@ -176,6 +217,10 @@ class Change:
     """A run not yet written: it is written with the commit, which saves a transaction."""
     ends_run: bool = False
     """Whether the commit also ends its run as ok; always so with `run`."""
+    derivations: list[NewDerivation] = field(default_factory=list)
+    """Each replaces what was known of how its partition was made."""
+    moves: list[NewMove] = field(default_factory=list)
+    tiers: list[NewTier] = field(default_factory=list)
     keeps_content: bool = False
     """Whether the rows stay as they were and only lie in other files: then nothing made from them is out of date."""
 
@@ -196,7 +241,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One version of one partition; live while `to_snapshot` is None."""
+    """One version of one partition, or of a sealed month of them; live while `to_snapshot` is None."""
 
     id: int
     series_id: int
@@ -259,6 +304,12 @@ class HistoryRow:
     rows_quarantined: int
     files_added: int
     files_removed: int
+    derived: int
+    """Partitions it says of how they were made."""
+    moved: int
+    """Files it moved to another tier."""
+    cause: str
+    """What set its run off; empty when a person did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,16 +365,7 @@ class RunRow:
     command: str
     error: dict[str, Any] | None
     snapshot: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """What a health check wants to know of the database."""
-
-    sqlite: str
-    supported: int
-    found: int
-    journal_mode: str
+    cause: str
 
 
 class Conflict(Exception):  # noqa: N818 -- it is an outcome to act on, not an error

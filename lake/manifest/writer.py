@@ -7,19 +7,20 @@ acknowledge. A COMMIT that reports an error may still have happened, so its snap
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import socket
 import sqlite3
 import time
-from pathlib import Path
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 from lake.errors import LakeError
 from lake.manifest import connection as connections
 from lake.manifest.chain import digest_of, document
 from lake.manifest.connection import Link, begin, explained, patiently, roll_back, transaction
+from lake.manifest.failures import record_failures
 from lake.manifest.log import CommitLog, canonical, line_of
+from lake.manifest.placing import mark_hot_gone
+from lake.manifest.process import Process, is_gone, this_process
 from lake.manifest.record import Parent, Recording, refuse_unbalanced
 from lake.manifest.rows import RunRecord
 
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.manifest.rows import Change, RunStatus
+    from schemas.keys import Address
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 _ID_CHARACTERS = 26
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+CAUSE: ContextVar[str] = ContextVar("cause", default="")
+"""What sets off the runs that begin in this context, such as `prefect:<flow run id>`."""
 
 
 class Writer:
@@ -97,6 +100,14 @@ class Writer:
         """
         with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
             _end_run(connection, run_id, status, error)
+
+    def record_failures(self, run_id: str, failures: Iterable[tuple[Address, str, str, str]]) -> None:
+        """Record partitions that could not be made: address, partition, code and message of each.
+
+        A failure stands until its partition is committed, or fails again.
+        """
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
+            record_failures(connection, run_id, failures)
 
     # ---- snapshots
 
@@ -187,14 +198,21 @@ class Writer:
                 "UPDATE files SET verified_at_ns = ? WHERE id = ?", ((at_ns, file_id) for file_id in file_ids)
             )
 
+    def mark_hot_gone(self, file_ids: Iterable[int]) -> None:
+        """Record that the hot copies of files that were moved to another tier are removed."""
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
+            mark_hot_gone(connection, file_ids)
+
 
 def new_run(kind: str, command: str) -> RunRecord:
     """Return a run that begins now in this process, not yet written; ids sort by time."""
     now_ns = time.time_ns()
     number = now_ns // 10**6 << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
     letters = (_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_ID_CHARACTERS)))
-    boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
-    return RunRecord("".join(letters), kind, command, now_ns, os.getpid(), socket.gethostname(), boot_id)
+    here = this_process()
+    return RunRecord(
+        "".join(letters), kind, command, now_ns, here.pid, here.host, here.boot_id, CAUSE.get(), here.start
+    )
 
 
 def _parent(connection: sqlite3.Connection) -> Parent:
@@ -215,6 +233,8 @@ def _insert_run(db: Database, run: RunRecord) -> None:
             "host": run.host,
             "boot_id": run.boot_id,
             "command": run.command,
+            "cause": run.cause,
+            "process_start": run.process_start,
         }
     )
 
@@ -230,10 +250,7 @@ def _end_run(connection: sqlite3.Connection, run_id: str, status: RunStatus, err
 
 def _mark_interrupted(connection: sqlite3.Connection, now: RunRecord) -> None:
     """A run of this machine that is still running although its process is gone was killed."""
-    running = connection.execute(
-        "SELECT id, pid, boot_id FROM runs WHERE status = 'running' AND host = ?", (now.host,)
-    ).fetchall()
-    gone = [
-        (run_id,) for run_id, pid, boot_id in running if boot_id != now.boot_id or not Path(f"/proc/{pid}").exists()
-    ]
+    running = connection.execute("SELECT id, pid, host, boot_id, process_start FROM runs WHERE status = 'running'")
+    here = Process(now.pid, now.host, now.boot_id, now.process_start)
+    gone = [(run_id,) for run_id, *process in running.fetchall() if is_gone(Process(*process), here)]
     connection.executemany("UPDATE runs SET status = 'interrupted' WHERE id = ?", gone)

@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lake.manifest import CheckRecord, Instrument, LedgerRecord, Manifest, QuarantineRecord
-from tests.manifests import BTC, commit, ingest, live_ids, make_lake, new_file
+from lake.manifest import (
+    CheckRecord,
+    Instrument,
+    LedgerRecord,
+    Manifest,
+    NewDerivation,
+    NewMove,
+    NewPart,
+    NewTier,
+    QuarantineRecord,
+)
+from lake.manifest.writer import CAUSE
+from schemas.keys import Partition
+from tests.manifests import BTC, HOURLY, commit, ingest, live_ids, make_lake, new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,20 +34,26 @@ FREE = {
     "lake": {"created_ns"},
     "quarantine": {"id"},
     "checks": {"id"},
+    "moves": {"hot_gone"},
+    "derivations": {"suspect"},
 }
 TABLES = [
     "checks",
+    "derivations",
     "files",
     "ingest_partitions",
     "ingests",
     "lake",
     "ledger",
     "lineage",
+    "moves",
+    "parts",
     "quarantine",
     "runs",
     "series",
     "snapshots",
     "sources",
+    "tiers",
 ]
 
 
@@ -55,26 +73,40 @@ def config(tmp_path: Path) -> Config:
     replaced = live_ids(config)["2024-03-01"]
     changed = [(BTC, "2024-03-01")]
     commit(config, new_file("2024-03-01", tag="b", replaces=replaced), corrected=changed)
+    month = Partition.parse("2024-03")
+    inputs = new_file("2024-03-01", tag="b").content_hash
+    made = NewDerivation(HOURLY, "2024-03", BTC, month.start_ns, month.end_ns, inputs, "1", 1, "{}", month.end_ns)
+    commit(config, new_file("2024-03", address=HOURLY), derivations=[made])
+    replaced = live_ids(config, HOURLY)["2024-03"]
+    commit(config, new_file("2024-03", address=HOURLY, tag="b", replaces=replaced), derivations=[made])
+    part = NewPart("2024-02-05", 7, 8, 9, new_file("2024-02-05").content_hash)
+    token = CAUSE.set("prefect:1")
+    commit(config, new_file("2024-02", parts=(part,)), operation="seal")
+    CAUSE.reset(token)
+    moves = [NewMove(live_ids(config)["2024-02"], "cold")]
+    commit(config, tiers=[NewTier("cold", "directory", "/mnt/cold")], moves=moves)
     return config
 
 
 def test_a_flipped_bit_in_a_row_is_found_although_sqlite_finds_nothing(config: Config) -> None:
+    path = new_file("2024-04-01", tag="once").path
+    snapshot = commit(config, new_file("2024-04-01", tag="once"))
     content = config.manifest.read_bytes()
-    path = f"{BTC}/2024/03/01/b.parquet"
     with Manifest.open(config) as manifest:
         (file,) = (file for file in manifest.all_files() if file.path == path)
     # The content hash stands in no index, so no other copy of it can disagree.
-    place = content.find(file.content_hash.encode())
+    stored = bytes.fromhex(file.content_hash.removeprefix("rows128:"))
+    place = content.find(stored)
     flipped = bytearray(content)
     flipped[place] ^= 1
-    assert content.count(file.content_hash.encode()) == 1
+    assert content.count(stored) == 1
     config.manifest.write_bytes(flipped)
     with Manifest.open(config) as manifest:
         assert manifest.check_integrity() == []
         (finding,) = manifest.check_chain()
-    found = chr(flipped[place]) + file.content_hash[1:]
+    found = f"rows128:{flipped[place]:02x}{stored[1:].hex()}"
     assert finding == (
-        f"snapshot 2, file {file.id} ({path}): content_hash is {found!r} in the manifest, "
+        f"snapshot {snapshot}, file {file.id} ({path}): content_hash is {found!r} in the manifest, "
         f"{file.content_hash!r} in the log"
     )
 
@@ -109,14 +141,13 @@ def test_no_column_can_change_unnoticed(config: Config, table: str) -> None:
 def test_a_row_that_was_slipped_in_is_found(config: Config) -> None:
     connection = sqlite3.connect(config.manifest)
     connection.execute(
-        """INSERT INTO files SELECT 99, series_id, '2024-03-09', part_start_ns + 1, part_end_ns + 1, 'x', rows, bytes,
-        first_ns, last_ns, sha256, content_hash, 1, tier, unproven, NULL, run_id, from_snapshot, NULL, NULL
-        FROM files WHERE to_snapshot IS NULL"""
+        """INSERT INTO files SELECT 99, series_id, start_day + 8, end_day + 8, 'x', rows, bytes, first_ns, last_ns, sha,
+        content, 1, tier, unproven, NULL, from_snapshot, NULL, NULL FROM files WHERE id = 2"""
     )
     connection.commit()
     connection.close()
     with Manifest.open(config) as manifest:
-        assert manifest.check_chain() == ["snapshot 2: file 99 (x) is only in the manifest"]
+        assert manifest.check_chain() == [f"snapshot 2: file 99 ({BTC}/2024/03/09/x) is only in the manifest"]
 
 
 def test_a_lost_newest_commit_is_told_from_an_older_one_lost(config: Config) -> None:

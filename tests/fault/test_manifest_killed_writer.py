@@ -73,7 +73,13 @@ def test_the_next_writer_goes_on(config: Config) -> None:
 
 def test_a_run_whose_process_was_killed_is_interrupted(config: Config) -> None:
     with Manifest.open(config) as manifest:
-        assert [run.status for run in manifest.runs()] == ["running", "ok"]
+        assert [run.status for run in manifest.runs()] == ["interrupted", "ok"]
+        assert [run.status for run in manifest.runs(status="interrupted")] == ["interrupted"]
+        assert manifest.runs(status="running") == []
+    connection = sqlite3.connect(config.manifest)
+    # A reader tells it and writes nothing.
+    assert connection.execute("SELECT count(*) FROM runs WHERE status = 'running'").fetchone() == (1,)
+    connection.close()
     commit(config, new_file("2024-04-01"))
     with Manifest.open(config) as manifest:
         assert [run.status for run in manifest.runs()] == ["ok", "interrupted", "ok"]

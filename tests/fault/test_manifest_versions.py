@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from typing import TYPE_CHECKING
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlite_utils
@@ -13,10 +15,9 @@ from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
 from lake.manifest.connection import APPLICATION_ID, VERSION
 from lake.manifest.migrations import MIGRATIONS
-from tests.manifests import ingest, make_lake, new_file
+from tests.manifests import commit, ingest, make_lake, new_file
 
-if TYPE_CHECKING:
-    from pathlib import Path
+VERSION_2 = Path(__file__).parent / "version2"
 
 
 def config_at(root: Path) -> Config:
@@ -54,6 +55,52 @@ def test_an_older_manifest_is_migrated_when_it_is_opened(tmp_path: Path) -> None
         assert manifest.versions().found == VERSION
         assert [run.id for run in manifest.runs()] == ["old"]
     assert ingest(config, "march", new_file("2024-03-01")) == 1
+
+
+def old_lake(root: Path) -> Config:
+    """Lay out a lake as the program of manifest version 2 left it: three snapshots, their log, no data files."""
+    config = config_at(root)
+    config.log.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(VERSION_2 / "commits.jsonl", config.log)
+    connection = sqlite3.connect(config.manifest)
+    connection.executescript((VERSION_2 / "manifest.sql").read_text("utf-8"))
+    connection.close()
+    return config
+
+
+def test_a_lake_of_version_2_keeps_its_files_and_its_hashes(tmp_path: Path) -> None:
+    config = old_lake(tmp_path)
+    log = config.log.read_bytes()
+    with closing(sqlite3.connect(config.manifest)) as connection:
+        before = connection.execute(
+            "SELECT id, partition, part_start_ns, part_end_ns, path, sha256, content_hash, run_id FROM files"
+        ).fetchall()
+        assert len(before) == 5
+    with Manifest.open(config) as manifest:
+        assert manifest.versions().found == VERSION
+        assert manifest.check_chain() == []
+        assert manifest.check_integrity() == []
+        after = [
+            (f.id, f.partition, f.start_ns, f.end_ns, f.path, f.sha256, f.content_hash, f.run_id)
+            for f in manifest.all_files()
+        ]
+        assert after == before
+        assert [row.snapshot for row in manifest.history()] == [3, 2, 1]
+        assert [list(manifest.plan(1, None, None, snapshot)) != [] for snapshot in (1, 2, 3)] == [True] * 3
+    assert config.log.read_bytes() == log
+    assert commit(config, new_file("2024-03-05")) == 4
+    with Manifest.open(config) as manifest:
+        assert manifest.check_chain() == []
+
+
+def test_a_lake_of_version_2_that_was_damaged_is_found_damaged_still(tmp_path: Path) -> None:
+    config = old_lake(tmp_path)
+    with closing(sqlite3.connect(config.manifest)) as connection:
+        connection.execute("UPDATE files SET rows = rows + 1 WHERE id = 2")
+        connection.commit()
+    with Manifest.open(config) as manifest:
+        (finding,) = manifest.check_chain()
+    assert "snapshot 1, file 2" in finding
 
 
 @pytest.mark.parametrize("content", [b"", None], ids=["empty file", "migrations table only"])

@@ -1,0 +1,185 @@
+"""Writing how derived partitions were made, and which of those made before a change puts in doubt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lake.errors import LakeError
+from lake.manifest import packed
+from lake.manifest.packed import DAY_NS
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+
+    from lake.manifest.rows import Change, NewDerivation
+    from schemas.keys import Address
+
+    Known = Callable[[Address], int]
+
+_HAS_DERIVATIONS = "SELECT 1 FROM derivations WHERE series_id = ? AND to_snapshot IS NULL LIMIT 1"
+_UPSTREAM = """SELECT series.type || '/' || series.period FROM derivations JOIN series ON series.id = upstream_id
+    WHERE series_id = ? AND to_snapshot IS NULL LIMIT 1"""
+_PARTS = "SELECT start_day, end_day, content FROM parts WHERE file_id = ?"
+_SUSPECT = """UPDATE derivations SET suspect = 1
+    WHERE upstream_id = ?1 AND to_snapshot IS NULL AND NOT suspect AND from_snapshot < ?2"""
+_CURRENT = "series_id = ? AND start_day = ? AND to_snapshot IS NULL"
+
+
+def write(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
+    """Write the change's derivations, end those they replace, and mark those whose inputs it changed.
+
+    The files of the change are written already.
+
+    Raises:
+        LakeError: DERIVED when a series would be made from others in part, and in part not.
+    """
+    _refuse_mixture(connection, change, known, snapshot)
+    if not change.keeps_content:
+        _end_of_removed(connection, snapshot)
+    derivations = change.derivations
+    if derivations:
+        places = dict.fromkeys((known(each.address), packed.days(each.partition)[0]) for each in derivations)
+        connection.executemany(
+            f"UPDATE derivations SET to_snapshot = ? WHERE {_CURRENT}", ((snapshot, *place) for place in places)
+        )
+        connection.executemany(
+            """INSERT INTO derivations (series_id, start_day, end_day, upstream_id, start_ns, end_ns, inputs,
+            code_version, schema_version, recipe, withheld_ns, from_snapshot, suspect)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (_row(connection, each, known, snapshot) for each in derivations),
+        )
+    if not change.keeps_content:
+        _suspect(connection, snapshot)
+
+
+def _row(connection: sqlite3.Connection, derivation: NewDerivation, known: Known, snapshot: int) -> tuple[object, ...]:
+    upstream = known(derivation.upstream)
+    # What was read may be what was there no more when this commit began.
+    found = packed.added(_contents(connection, upstream, derivation.start_ns, derivation.end_ns))
+    return (
+        known(derivation.address),
+        *packed.days(derivation.partition),
+        upstream,
+        derivation.start_ns,
+        derivation.end_ns,
+        packed.content(derivation.inputs),
+        derivation.code_version,
+        derivation.schema_version,
+        derivation.recipe,
+        derivation.withheld_ns,
+        snapshot,
+        found != derivation.inputs,
+    )
+
+
+def _contents(connection: sqlite3.Connection, series: int, start_ns: int, end_ns: int) -> Iterable[bytes | str]:
+    """Yield the content hashes of the natural partitions of [start, end) that are live."""
+    start, end = start_ns // DAY_NS, -(-end_ns // DAY_NS)
+    files = connection.execute(
+        """SELECT id, start_day, end_day, content FROM files WHERE series_id = ?1 AND to_snapshot IS NULL
+        AND start_day > ?2 - 367 AND start_day < ?3 AND end_day > ?2""",
+        (series, start, end),
+    )
+    for number, first, last, content in files.fetchall():
+        inside = None
+        if last - first > 1:
+            inside = connection.execute(_PARTS, (number,)).fetchall()
+        if not inside:
+            yield content
+            continue
+        yield from (part for part_start, part_end, part in inside if part_start < end and part_end > start)
+
+
+def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
+    """Refuse to make a series in two ways: whose rows were made by hand could be written over unseen."""
+    derived = {(each.address, each.partition) for each in change.derivations}
+    for address in dict.fromkeys(address for address, _ in derived):
+        series = known(address)
+        if connection.execute(_HAS_DERIVATIONS, (series,)).fetchone() is None:
+            other = connection.execute(
+                "SELECT partition FROM files WHERE series_id = ? AND to_snapshot IS NULL AND from_snapshot < ? LIMIT 1",
+                (series, snapshot),
+            ).fetchone()
+            if other is not None:
+                upstream = next(each.upstream.key for each in change.derivations if each.address == address)
+                raise LakeError(
+                    "DERIVED", f"{address} was ingested or written; it cannot be made from {upstream}", where=other[0]
+                )
+    for address in dict.fromkeys(file.address for file in change.files):
+        series = known(address)
+        upstream = connection.execute(_UPSTREAM, (series,)).fetchone()
+        mixed = any(address == other for other, _ in derived)
+        if change.keeps_content or (upstream is None and not mixed):
+            continue
+        before = _naturals(connection, series, "to_snapshot = ?", snapshot)
+        for file in change.files:
+            same = before.get(packed.days(file.partition)) == packed.content(file.content_hash)
+            if file.address == address and (address, file.partition) not in derived and not same:
+                source = upstream[0] if upstream else "its upstream"
+                raise LakeError(
+                    "DERIVED", f"{address} is made from {source}: nothing else goes in", where=file.partition
+                )
+
+
+def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
+    """End the derivations of partitions that went; those that are made anew are written after this."""
+    connection.execute(
+        """UPDATE derivations SET to_snapshot = ?1 WHERE id IN (
+            SELECT derivations.id FROM files JOIN derivations ON derivations.series_id = files.series_id
+                AND derivations.to_snapshot IS NULL
+                AND derivations.start_day >= files.start_day AND derivations.start_day < files.end_day
+            WHERE files.to_snapshot = ?1 AND NOT EXISTS (SELECT 1 FROM files AS live
+                WHERE live.series_id = derivations.series_id AND live.to_snapshot IS NULL
+                AND live.start_day = derivations.start_day AND live.end_day >= derivations.end_day))""",
+        (snapshot,),
+    )
+
+
+def _suspect(connection: sqlite3.Connection, snapshot: int) -> None:
+    """Put in doubt what was made from the partitions that came, went or changed, by the ranges these make together."""
+    changed = connection.execute(
+        """SELECT DISTINCT series_id FROM (SELECT series_id FROM files WHERE from_snapshot = ?1
+            UNION ALL SELECT series_id FROM files WHERE to_snapshot = ?1)
+        WHERE EXISTS (SELECT 1 FROM derivations WHERE upstream_id = series_id AND to_snapshot IS NULL)""",
+        (snapshot,),
+    ).fetchall()
+    for (series,) in changed:
+        before = _naturals(connection, series, "to_snapshot = ?", snapshot)
+        after = _naturals(connection, series, "from_snapshot = ?", snapshot)
+        touched = sorted(days for days in before.keys() | after.keys() if before.get(days) != after.get(days))
+        # What this very snapshot made was compared with its inputs when it was written.
+        connection.executemany(
+            f"{_SUSPECT} AND start_ns < ?4 AND end_ns > ?3",
+            ((series, snapshot, start * DAY_NS, end * DAY_NS) for start, end in _joined(touched)),
+        )
+        if touched:
+            connection.execute(f"{_SUSPECT} AND withheld_ns IS NOT NULL", (series, snapshot))
+
+
+def _naturals(
+    connection: sqlite3.Connection, series: int, condition: str, snapshot: int
+) -> dict[tuple[int, int], bytes | str]:
+    """Return the content hashes of a series' natural partitions in the files of a condition, by their days."""
+    files = connection.execute(
+        f"SELECT id, start_day, end_day, content FROM files WHERE series_id = ? AND {condition}", (series, snapshot)
+    ).fetchall()
+    found = {(start, end): content for _, start, end, content in files}
+    for number, start, end, _ in files:
+        if end - start > 1:
+            inside = connection.execute(_PARTS, (number,)).fetchall()
+            if inside:
+                del found[start, end]
+                found |= {(first, last): content for first, last, content in inside}
+    return found
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Return spans, which come in order, with those that touch made one."""
+    joined: list[list[int]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    return joined

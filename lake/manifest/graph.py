@@ -1,0 +1,149 @@
+"""Reading what was made from what: natural partitions as they are stored, and how derived ones were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lake.manifest import packed
+from lake.manifest.decode import MAX_NS, MIN_NS
+from lake.manifest.packed import DAY_NS
+from schemas.keys import Address
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from lake.manifest.query import Manifest
+    from lake.manifest.rows import FileRow
+
+_DERIVATIONS = """SELECT derivations.id, series_id, start_day, end_day, series.address, upstream_id, start_ns, end_ns,
+    inputs, code_version, schema_version, recipe, withheld_ns, from_snapshot, to_snapshot, suspect
+    FROM derivations JOIN series ON series.id = upstream_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One natural partition of a series as it is stored: in a file of its own, or as a part of a sealed one."""
+
+    partition: str
+    start_ns: int
+    end_ns: int
+    rows: int
+    first_ns: int
+    last_ns: int
+    content_hash: str
+    file: FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class DerivationRow:
+    """How a partition was made from one upstream; current while `to_snapshot` is None."""
+
+    id: int
+    series_id: int
+    partition: str
+    upstream: Address
+    upstream_id: int
+    start_ns: int
+    end_ns: int
+    inputs: str
+    code_version: str
+    schema_version: int
+    recipe: str
+    withheld_ns: int | None
+    from_snapshot: int
+    to_snapshot: int | None
+    suspect: bool
+    """Whether a commit touched what it was made from since; whether it is stale, `lake.lineage` tells."""
+
+
+def parts(
+    manifest: Manifest, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int | None = None
+) -> list[PartRow]:
+    """Return the natural partitions of [start, end), oldest first; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    start = MIN_NS if start_ns is None else start_ns
+    end = MAX_NS if end_ns is None else end_ns
+    files = manifest.plan(series_id, start, end, at)
+    # A partition of one day is never sealed further; those longer are, where they have parts.
+    long = [file for file in files if file.end_ns - file.start_ns > DAY_NS]
+    inside = manifest.read(lambda connection: {file.id: _parts_of(connection, file) for file in long})
+    return [
+        part
+        for file in files
+        for part in inside.get(file.id) or [_whole(file)]
+        if part.start_ns < end and part.end_ns > start
+    ]
+
+
+def _parts_of(connection: sqlite3.Connection, file: FileRow) -> list[PartRow]:
+    rows = connection.execute(
+        """SELECT start_day, end_day, rows, first_ns, last_ns, content FROM parts WHERE file_id = ?
+        ORDER BY start_day""",
+        (file.id,),
+    )
+    return [
+        PartRow(
+            packed.label(start, end),
+            start * DAY_NS,
+            end * DAY_NS,
+            count,
+            first,
+            last,
+            packed.content_text(content),
+            file,
+        )
+        for start, end, count, first, last, content in rows.fetchall()
+    ]
+
+
+def _whole(file: FileRow) -> PartRow:
+    return PartRow(
+        file.partition, file.start_ns, file.end_ns, file.rows, file.first_ns, file.last_ns, file.content_hash, file
+    )
+
+
+def derivations(manifest: Manifest, series_id: int) -> list[DerivationRow]:
+    """Return how the partitions of a series were made, as it is now, oldest partition first."""
+    return _derivations(manifest, "series_id = ? AND to_snapshot IS NULL ORDER BY start_day, upstream_id", series_id)
+
+
+def made_from(manifest: Manifest, upstream_id: int, start_ns: int, end_ns: int) -> list[DerivationRow]:
+    """Return the current derivations that read rows of [start, end) of an upstream."""
+    condition = "upstream_id = ? AND to_snapshot IS NULL AND start_ns < ? AND end_ns > ? ORDER BY series_id, start_day"
+    return _derivations(manifest, condition, upstream_id, end_ns, start_ns)
+
+
+def _derivations(manifest: Manifest, condition: str, *parameters: object) -> list[DerivationRow]:
+    rows = manifest.read(
+        lambda connection: connection.execute(f"{_DERIVATIONS} WHERE {condition}", parameters).fetchall()
+    )
+    return [_derivation(row) for row in rows]
+
+
+def _derivation(row: tuple[Any, ...]) -> DerivationRow:
+    number, series, start_day, end_day, upstream, *middle, suspect = row
+    upstream_id, start_ns, end_ns, inputs, code, schema, recipe, withheld_ns, made, ended = middle
+    return DerivationRow(
+        number,
+        series,
+        packed.label(start_day, end_day),
+        Address.parse(upstream),
+        upstream_id,
+        start_ns,
+        end_ns,
+        packed.content_text(inputs),
+        code,
+        schema,
+        recipe,
+        withheld_ns,
+        made,
+        ended,
+        bool(suspect),
+    )
+
+
+def inputs(rows: Iterable[PartRow]) -> str:
+    """Return the content hash of natural partitions together: what a derivation made from them says of its inputs."""
+    return packed.added(part.content_hash for part in rows)

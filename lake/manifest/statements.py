@@ -1,0 +1,64 @@
+"""The longer questions of the manifest's readers, in SQL."""
+
+from __future__ import annotations
+
+from lake.manifest.decode import FILES, PATH
+
+LONGEST_PARTITION = 366
+"""Days; no partition is longer, which bounds the walk through the index."""
+# Two arms, so that reading the newest snapshot walks live files only, however often they were rewritten.
+PLAN = f"""SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot IS NULL
+        AND start_day > :reach AND start_day < :end AND end_day > :start AND from_snapshot <= :snapshot
+    UNION ALL SELECT {FILES} FROM files WHERE series_id = :series AND to_snapshot > :snapshot
+        AND start_day < :end AND end_day > :start AND from_snapshot <= :snapshot
+    ORDER BY part_start_ns"""
+HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot IS NULL
+        AND from_snapshot <= :snapshot)
+    OR EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot > :snapshot
+        AND from_snapshot <= :snapshot))"""
+# What a sealed file covers is what its parts cover.
+LISTING = """SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes), sum(held),
+        group_concat(DISTINCT tier), max(from_snapshot),
+        CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
+        min(start), max(end), sum(covered), count(*)
+    FROM (SELECT *, coalesce((SELECT min(start_day) FROM parts WHERE file_id = id AND long), start_day) AS start,
+            coalesce((SELECT max(end_day) FROM parts WHERE file_id = id AND long), end_day) AS end,
+            coalesce((SELECT sum(end_day - start_day) FROM parts WHERE file_id = id AND long),
+                end_day - start_day) AS covered,
+            max(1, (SELECT count(*) FROM parts WHERE file_id = id AND long)) AS held
+        FROM (SELECT id, start_day, end_day, end_day - start_day > 1 AS long, first_ns, last_ns, rows, bytes, tier,
+                from_snapshot, verified_at_ns FROM files
+                WHERE series_id = :series AND to_snapshot IS NULL AND from_snapshot <= :snapshot
+            UNION ALL SELECT id, start_day, end_day, end_day - start_day > 1, first_ns, last_ns, rows, bytes, tier,
+                from_snapshot, verified_at_ns FROM files
+                WHERE series_id = :series AND to_snapshot > :snapshot AND from_snapshot <= :snapshot))"""
+REPLACED = f"SELECT {PATH} FROM files WHERE to_snapshot BETWEEN :first AND :last"
+# A snapshot is about the series whose files it changed or moved, whose making it recorded, or that its source held.
+_SERIES_OF = """SELECT series_id FROM files WHERE from_snapshot = snapshots.id
+    UNION SELECT series_id FROM files WHERE to_snapshot = snapshots.id
+    UNION SELECT series_id FROM derivations WHERE from_snapshot = snapshots.id
+    UNION SELECT series_id FROM moves JOIN files ON files.id = file_id WHERE snapshot = snapshots.id
+    UNION SELECT series_id FROM ingest_partitions
+        WHERE ingest_id = (SELECT id FROM ingests WHERE snapshot = snapshots.id)"""
+HISTORY = f"""SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
+        (SELECT count(*) FROM ({_SERIES_OF})), (SELECT address FROM series WHERE id = (SELECT * FROM ({_SERIES_OF}))),
+        name, sha256, coalesce(new, 0), coalesce(corrected, 0), coalesce(quarantined, 0),
+        (SELECT count(*) FROM files WHERE from_snapshot = snapshots.id),
+        (SELECT count(*) FROM files WHERE to_snapshot = snapshots.id),
+        (SELECT count(DISTINCT series_id || ' ' || start_day) FROM derivations WHERE from_snapshot = snapshots.id),
+        (SELECT count(*) FROM moves WHERE snapshot = snapshots.id), coalesce(cause, '')
+    FROM snapshots LEFT JOIN runs ON runs.id = snapshots.run_id
+        LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
+    WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""
+OF_SERIES = """snapshots.id IN (
+    SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NULL
+    UNION SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
+    UNION SELECT to_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NOT NULL
+    UNION SELECT from_snapshot FROM derivations WHERE series_id = :series
+    UNION SELECT snapshot FROM moves WHERE file_id IN (SELECT id FROM files WHERE series_id = :series)
+    UNION SELECT snapshot FROM ingests WHERE id IN (
+        SELECT ingest_id FROM ingest_partitions WHERE series_id = :series))"""
+# Whether one that runs was interrupted, only its machine knows: so they all come along.
+RUNS = """SELECT id, kind, status, started_ns, ended_ns, pid, host, boot_id, process_start, command, error, snapshot,
+        cause FROM runs WHERE :status IS NULL OR status IN (:status, 'running') ORDER BY id DESC
+    LIMIT CASE WHEN :status IS NULL THEN :limit ELSE -1 END"""
