@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dl_datalake.assets import AssetInfo
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
+    from lake.aggregate import AggregateReport
+    from lake.aggregate import Progress as AggregateProgress
     from lake.check import VerifyReport
     from lake.config import Config
     from lake.manifest import HistoryRow, ListRow
@@ -199,6 +201,58 @@ class Lake:
 
         return write(self.config, parse_address(str(address)), data, mode=mode, message=message)
 
+    def aggregate(
+        self,
+        address: str | Address,
+        to: str | Sequence[str],
+        *,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        session_tz: str | None = None,
+        session_start: str | None = None,
+        calendar: str | None = None,
+        complete_to: DateLike | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[AggregateProgress], None] | None = None,
+    ) -> AggregateReport:
+        """Make coarser bars of a series: what is missing or out of date, all periods in one pass.
+
+        Args:
+            address: The series, or a pattern that fits only one.
+            to: Periods such as `["5m", "1h", "1d"]`; of quotes also `1m-bid`, `1m-ask`, `1m-mid`.
+            start: Only partitions of the targets that end after this.
+            end: Only partitions of the targets that begin before this.
+            session_tz: Cut days and what is longer in this zone instead of UTC.
+            session_start: When such a day begins, `17:00`; else at midnight.
+            calendar: Cut days and what is longer by an exchange's sessions, `XNYS`.
+            complete_to: Up to here no row is missing, whatever the last one is.
+            force: Make anew what is up to date, too.
+            dry_run: Say what would be made; write nothing.
+            progress: Called as rows are read.
+
+        Raises:
+            LakeError: UNKNOWN_SERIES, PERIOD, DERIVED when a target came into the lake in another way, CHECK, LOCKED.
+        """
+        from dl_datalake.aggregation import request_of
+        from lake.aggregate import aggregate
+
+        found = find_one(self._manifest, str(address)).address
+        request = request_of(
+            self.config,
+            found,
+            to.split(",") if isinstance(to, str) else to,
+            start=start,
+            end=end,
+            session_tz=session_tz,
+            session_start=session_start,
+            calendar=calendar,
+            complete_to=complete_to,
+            force=force,
+            dry_run=dry_run,
+        )
+        return aggregate(self.config, request, progress=progress)
+
     def list(
         self,
         symbol: str | None = None,
@@ -266,6 +320,8 @@ class Lake:
         as_of: int | DateLike | None,
     ) -> Result:
         from dl_datalake.result import Result
+    from lake.aggregate import AggregateReport
+    from lake.aggregate import Progress as AggregateProgress
         from lake.read import Scan
 
         start_ns, end_ns = parse_range(start, end)

@@ -2,5 +2,14 @@
 
 from lake.aggregate.model import AggregateReport, AggregateRequest, Check, Progress, TargetReport
 from lake.aggregate.run import aggregate
+from lake.aggregate.targets import target_addresses
 
-__all__ = ["AggregateReport", "AggregateRequest", "Check", "Progress", "TargetReport", "aggregate"]
+__all__ = [
+    "AggregateReport",
+    "AggregateRequest",
+    "Check",
+    "Progress",
+    "TargetReport",
+    "aggregate",
+    "target_addresses",
+]

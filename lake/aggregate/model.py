@@ -104,3 +104,14 @@ class Progress:
     rows_total: int
     partitions_done: int
     partitions_total: int
+    seconds: float
+
+    @property
+    def rows_left(self) -> int:
+        """Rows still to be read."""
+        return self.rows_total - self.rows_done
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows read a second so far; 0 while nothing can be said."""
+        return self.rows_done / self.seconds if self.seconds > 0 else 0.0
