@@ -320,8 +320,6 @@ class Lake:
         as_of: int | DateLike | None,
     ) -> Result:
         from dl_datalake.result import Result
-    from lake.aggregate import AggregateReport
-    from lake.aggregate import Progress as AggregateProgress
         from lake.read import Scan
 
         start_ns, end_ns = parse_range(start, end)
