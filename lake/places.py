@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,7 +13,7 @@ from lake.errors import LakeError
 from lake.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow.parquet as pq
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow
     from lake.tiers import Tier
     from schemas.columns import Schema
+    from schemas.keys import Address
+
+DAY_NS = 86_400 * 10**9
 
 
 class Places:
@@ -66,6 +70,24 @@ class Places:
                 return tier.open(file.path)
         raise self._lost(file) or files.missing(self._config.data / file.path)
 
+    def require(self, plan: Sequence[FileRow], series: Mapping[int, Address]) -> None:
+        """Make sure, before the first row is read, that every file of a plan is in a place that is there.
+
+        Args:
+            plan: The files.
+            series: The addresses of their series, by id.
+
+        Raises:
+            LakeError: TIER_UNAVAILABLE or TIER_FOREIGN, naming the tier, the series, and what can be read without it.
+        """
+        for name in sorted({file.tier for file in plan} - {HOT}):
+            try:
+                self.tier(name).check()
+            except LakeError as error:
+                away = [file for file in plan if file.tier == name and not self.is_hot(file)]
+                if away:
+                    raise _without(error, plan, away, series) from None
+
     def is_hot(self, file: FileRow) -> bool:
         """Tell whether the data root holds a copy of the file now."""
         data = self._config.data
@@ -109,3 +131,28 @@ class Places:
         except LakeError as error:
             return error
         return None
+
+
+def _without(
+    error: LakeError, plan: Sequence[FileRow], away: Sequence[FileRow], series: Mapping[int, Address]
+) -> LakeError:
+    """Return the error for a plan some of whose files are in a tier that is not there."""
+    first, last = min(away, key=lambda f: f.start_ns), max(away, key=lambda f: f.start_ns)
+    names = list(dict.fromkeys(str(series[file.series_id]) for file in away if file.series_id in series))
+    told = names[0] if len(names) == 1 else f"{len(names)} series"
+    fix = list(error.fix)
+    if any(file.start_ns >= last.end_ns for file in plan):
+        fix.append(f"or read from {_day(last.end_ns)} on (--start), which lies in the data folder")
+    elif any(file.end_ns <= first.start_ns for file in plan):
+        fix.append(f"or read up to {_day(first.start_ns)} (--end), which lies in the data folder")
+    return LakeError(
+        error.code.removeprefix("E_"),
+        error.message,
+        where=f"{error.where}: {told} {first.partition} … {last.partition}",
+        why=f"{len(away):,} of the {len(plan):,} files to read lie there and nowhere else.",
+        fix=fix,
+    )
+
+
+def _day(ns: int) -> str:
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=ns // DAY_NS)).isoformat()

@@ -83,10 +83,12 @@ class Scan:
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
         self.snapshot: int = manifest.snapshot(as_of)
         self.plan: list[FileRow] = []
+        self._series: dict[int, Address] = {}
         for address in addresses:
             series = manifest.find(address)
             if series is None:
                 raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
+            self._series[series.id] = address
             self.plan += manifest.plan(series.id, start_ns, end_ns, self.snapshot)
 
     def count(self) -> int:
@@ -98,6 +100,7 @@ class Scan:
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Yield the rows in batches of at most `size`, holding one row group at a time."""
+        self._places.require(self.plan, self._series)
         for file in self.plan:
             for table in self._pieces(file, self.columns):
                 for batch in table.to_batches(max_chunksize=size):
@@ -106,6 +109,7 @@ class Scan:
 
     def to_arrow(self) -> pa.Table:
         """Read everything into one table."""
+        self._places.require(self.plan, self._series)
         tables = [t for file in self.plan for t in self._pieces(file, self.columns)]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 

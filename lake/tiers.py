@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from lake.config import HOT, TIER_NAME
 from lake.errors import LakeError
-from lake.manifest.identity import lake_id
+from lake.manifest.tiers import lake_id, tier_locations
 from lake.staging import storage_error
 
 if TYPE_CHECKING:
@@ -268,5 +268,66 @@ def valid_name(name: str, where: Path | str = "") -> str:
 def known(config: Config, manifest: Manifest) -> dict[str, Tier]:
     """Return the tiers by name: those in dl.toml, and those the manifest knows; dl.toml says where one lies now."""
     lake = lake_id(manifest)
-    places = {name: settings.path for name, settings in config.tiers.items()}
+    places = {name: Path(location) for name, location in tier_locations(manifest).items()}
+    places |= {name: settings.path for name, settings in config.tiers.items()}
     return {name: DirectoryTier(name, path, lake) for name, path in sorted(places.items())}
+
+
+def destination(config: Config, manifest: Manifest, to: str | None, name: str | None) -> tuple[Tier, str]:
+    """Return the tier that a user means by its name or by a folder, and where the manifest says it lies.
+
+    The second is empty for a tier that was never used.
+
+    Raises:
+        LakeError: UNKNOWN_TIER; USAGE when it cannot be told which one is meant, or a folder cannot be a tier.
+    """
+    recorded = tier_locations(manifest)
+    every = known(config, manifest)
+    if to is None:
+        if len(every) != 1:
+            names = ", ".join(every) or "none is known"
+            raise LakeError("USAGE", f"to which tier? ({names})", fix=["--to cold", "--to /mnt/cold"])
+        to = next(iter(every))
+    if "/" not in to and not to.startswith((".", "~")):
+        if name is not None:
+            raise LakeError(
+                "USAGE", f"--name is for a folder, and {to!r} is a name", fix=[f"--to ./{to} --name {name}"]
+            )
+        if to not in every:
+            fix = [f'[tiers.{to}] path = "…" in dl.toml', f"--to ./{to} for a folder", "dl tiers"]
+            raise LakeError("UNKNOWN_TIER", f"there is no tier {to!r}", where=str(config.root), fix=fix)
+        tier = every[to]
+    else:
+        folder = Path(os.path.abspath(Path(to).expanduser()))  # noqa: PTH100 -- resolve() would follow links
+        tier = _of_folder(config, every, folder, name, manifest)
+    _refuse_inside(Path(tier.location), config.data)
+    return tier, recorded.get(tier.name, "")
+
+
+def _of_folder(config: Config, every: dict[str, Tier], folder: Path, name: str | None, manifest: Manifest) -> Tier:
+    for tier in every.values():
+        if tier.location == str(folder) and name in {None, tier.name}:
+            return tier
+    called = name_of(folder) if name is None else valid_name(name, folder)
+    if called in config.tiers:
+        raise LakeError(
+            "USAGE",
+            f"dl.toml says that tier {called} is elsewhere",
+            where=every[called].location,
+            why="A tier is in one place, and files are looked for where dl.toml says.",
+            fix=[f"--to {called}", "another --name", "or correct dl.toml"],
+        )
+    return DirectoryTier(called, folder, lake_id(manifest))
+
+
+def _refuse_inside(folder: Path, data: Path) -> None:
+    """Refuse a tier in the data root, where it would be read twice, and one around it."""
+    tier, hot = folder.resolve(), data.resolve()
+    if tier.is_relative_to(hot) or hot.is_relative_to(tier):
+        raise LakeError(
+            "USAGE",
+            "a tier cannot lie in the data folder, nor the data folder in a tier",
+            where=str(folder),
+            why="Readers of the whole folder would find each row twice.",
+            fix=["name a folder elsewhere, on another disk"],
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.output import clear, plural, size
-from lake.errors import Exit
+from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
     from lake.check import VerifyReport
@@ -20,13 +21,20 @@ def register(app: typer.Typer) -> None:
     command(app, "verify")(verify)
 
 
-def verify(session: Session) -> None:
-    """Check every stored byte.
+def verify(
+    session: Session,
+    tier: Annotated[str, typer.Option(metavar="NAME", help="Only files of this tier: hot, cold, …")] = "all",
+    subset: Annotated[
+        str | None, typer.Option(metavar="K/N|X%", help="Only a part: 2/7, or 10%, another one every day.")
+    ] = None,
+) -> None:
+    """Check every stored byte, in every tier.
 
     Each file against its hash, and the manifest against its log; exit 4 when something is not as it was stored.
     """
     from lake.check import verify as check
 
+    part = None if subset is None else parse_subset(subset)
     config = session.config()
     session.safe = "Verify changes no data; what was not reached is not verified."
     reporter = session.out.reporter()
@@ -36,13 +44,28 @@ def verify(session: Session) -> None:
             reporter(_Step(done, total))
 
     try:
-        report = check(config, progress=tell)
+        report = check(config, tier=None if tier == "all" else tier, part=part, progress=tell)
     finally:
         clear(reporter)
     session.out.answer("verify", report_data(report), _lines(report))
     if not report.ok:
         session.out.note(_advice(report))
         raise typer.Exit(Exit.FINDINGS)
+
+
+def parse_subset(text: str) -> tuple[int, int]:
+    """Return `2/7` as (2, 7), and `10%` as today's of ten parts, so that ten days see them all; USAGE for others."""
+    part, slash, parts = text.partition("/")
+    if slash and part.isdecimal() and parts.isdecimal():
+        return int(part), int(parts)
+    try:
+        share = float(text.removesuffix("%")) if text.endswith("%") else 0.0
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 100:
+        raise LakeError("USAGE", f"--subset {text} is no part", fix=["--subset 2/7", "--subset 10%"])
+    count = max(1, round(100 / share))
+    return int(time.time() // 86_400) % count + 1, count
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +86,10 @@ def report_data(report: VerifyReport) -> dict[str, Any]:
         "snapshot": report.snapshot,
         "files_ok": report.files_ok,
         "bytes": report.bytes,
+        "tiers": {name: {"files": tally.files, "bytes": tally.bytes} for name, tally in report.tiers.items()},
         "files_elsewhere": report.files_elsewhere,
+        "files_skipped": report.files_skipped,
+        "unavailable": report.unavailable,
         "missing": report.missing,
         "damaged": [{"path": d.path, "expected": d.expected, "found": d.found} for d in report.damaged],
         "chain": report.chain,
@@ -74,8 +100,13 @@ def report_data(report: VerifyReport) -> dict[str, Any]:
 
 def _lines(report: VerifyReport) -> list[str]:
     lines = [f"{plural(report.files_ok, 'file')} as stored, {size(report.bytes)}, snapshot {report.snapshot}"]
+    if len(report.tiers) > 1:
+        lines += [f"  {name}: {plural(t.files, 'file')}, {size(t.bytes)}" for name, t in sorted(report.tiers.items())]
     if report.files_elsewhere:
         lines.append(f"{plural(report.files_elsewhere, 'file')} in other tiers, not looked at")
+    if report.files_skipped:
+        lines.append(f"{plural(report.files_skipped, 'file')} of other parts, not looked at")
+    lines += [f"not there  tier {name}: {plural(n, 'file')} not looked at" for name, n in report.unavailable.items()]
     lines += [f"missing   {path}" for path in report.missing]
     lines += [f"damaged   {d.path}: stored {_short(d.expected)}, found {_short(d.found)}" for d in report.damaged]
     lines += [f"manifest  {finding}" for finding in report.chain]
@@ -88,6 +119,8 @@ def _advice(report: VerifyReport) -> list[str]:
     lines = []
     if report.missing or report.damaged:
         lines.append("restore the named files from a backup: ingesting their sources again does not replace them")
+    if report.unavailable:
+        lines.append("mount the tiers that are not there, or leave them out: --tier hot")
     if report.chain:
         lines.append("restore the manifest from a backup")
     return lines
