@@ -106,6 +106,11 @@ CODES: dict[str, Code] = {
         "A check of the asset failed, and partitions that fail one are not stored.",
         ("dl assets status", "correct the upstream's rows, or the check"),
     ),
+    "MAKE": Code(
+        Exit.REFUSED,
+        "The function that makes the asset raised, or what it gave is not that partition's rows.",
+        ("correct the function", "dl assets materialize again: what is stored already stays"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",

@@ -165,9 +165,7 @@ class _Reader:
         word, colon, value = base.partition(":")
         if colon and word in _WORDS:
             words = {each for key in self.known for each in _WORDS[word](self.registry.resolve(key)) if each}
-            there = (
-                f"There is: {', '.join(sorted(words))}." if words else f"No asset has one: {word} is empty everywhere."
-            )
+            there = f"There is: {', '.join(sorted(words))}." if words else "No asset has one."
             return LakeError("UNKNOWN_ASSET", f"no asset is of {word} {value!r}", why=there)
         near = difflib.get_close_matches(base, self.known, n=3, cutoff=0.5)
         why = f"Near it: {', '.join(near)}." if near else ""

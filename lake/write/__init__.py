@@ -5,7 +5,7 @@
 
 from lake.write.commit import Delivery, commit, new_file, run, swap
 from lake.write.sealed import live_files
-from lake.write.table import Mode, Tabular, WriteResult, conform, write
+from lake.write.table import Mode, Tabular, WriteResult, conform, slices, write
 
 __all__ = [
     "Delivery",
@@ -17,6 +17,7 @@ __all__ = [
     "live_files",
     "new_file",
     "run",
+    "slices",
     "swap",
     "write",
 ]

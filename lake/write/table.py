@@ -209,7 +209,7 @@ def _prepare(intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mod
 def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *, waive: bool) -> int:
     grid = Period.parse(address.period).grid_us if address.type == "bars" else None
     read = 0
-    for batch in _slices(data, address):
+    for batch in slices(data, address):
         typed = conform(batch, schema, address, before=read)
         _, rejected = validate.split(typed, schema, grid_us=grid, waive=waive)
         if rejected:
@@ -227,7 +227,7 @@ def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *,
     return read
 
 
-def _slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
+def slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows, few at a time; LakeError USAGE or SCHEMA when it is none, or cannot be read."""
     try:
         if getattr(getattr(data, "index", None), "name", None) == "ts":
