@@ -37,6 +37,9 @@ ROW_GROUP = 131_072
 """Rows a row group: what a writer holds in memory, and what a reader skips by."""
 PIECE_ROWS = 16_384
 """Rows of a file that a merge decodes at a time."""
+MAPPED_BYTES = 16_777_216
+"""Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month
+of ticks, every page that was touched would count as memory of ours until it is closed."""
 _SYNC_THREADS = 16
 
 
@@ -287,7 +290,7 @@ def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(
             path,
-            memory_map=True,
+            memory_map=os.stat(path).st_size <= MAPPED_BYTES,  # noqa: PTH116 -- half a path's cost, at every open
             pre_buffer=False,
             page_checksum_verification=True,
             read_dictionary=[c.name for c in schema.columns if c.type == "category"],

@@ -46,6 +46,8 @@ _BY_SIZE = {"ticks", "orderbook"}
 _COMMIT_MONTHS = 12
 _COMMIT_BYTES = 256_000_000
 """What one commit takes at most; a single month may be larger."""
+_ALONE_BYTES = 32_000_000
+"""Months above this size are written by one thread: each that writes such keeps tens of megabytes."""
 _MONTH = 7
 """Letters of a month's label."""
 
@@ -216,7 +218,10 @@ class _Seal:
         self._total, self._bytes_total = len(todo), sum(month.bytes for month in todo)
         self._staging = Staging(self._config.data, self._run_id)
         try:
-            with ThreadPoolExecutor(self._config.threads, thread_name_prefix="seal") as self._pool:
+            with (
+                ThreadPoolExecutor(self._config.threads, thread_name_prefix="seal") as self._pool,
+                ThreadPoolExecutor(1, thread_name_prefix="seal-large") as self._one,
+            ):
                 for batch in _batches(todo):
                     self._seal(batch)
         finally:
@@ -263,7 +268,10 @@ class _Seal:
 
     def _make(self, months: list[_Month]) -> list[tuple[_Month, StagedFile]]:
         """Stage the months' files; those that cannot be are noted in the report."""
-        jobs = [self._pool.submit(_stage, self._config, self._staging, self._run_id, month) for month in months]
+        jobs = []
+        for month in months:
+            pool = self._one if month.bytes > _ALONE_BYTES else self._pool
+            jobs.append(pool.submit(_stage, self._config, self._staging, self._run_id, month))
         made = []
         try:
             for month, job in zip(months, jobs, strict=True):
