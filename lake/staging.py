@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import itertools
 import os
 import shutil
+import struct
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ from lake.errors import LakeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_POLL_S = 0.02
 
 
 class Staging:
@@ -76,6 +81,37 @@ def sweep(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+@contextmanager
+def alone(base: Path, name: str, wait_s: float) -> Iterator[None]:
+    """Do something that only one process or thread at a time may do to what is named; the kernel lets go of the dead.
+
+    Every name is one byte of one file, so that no lock files pile up.
+
+    Raises:
+        LakeError: LOCKED when another one has not finished in time; STORAGE.
+    """
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    deadline = time.monotonic() + wait_s
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(base / ".turns", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise storage_error(error, base) from error
+    try:
+        while True:
+            try:
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise LakeError("LOCKED", f"another run is at work on {name}", where=str(base)) from None
+                time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def storage_error(error: OSError, where: Path | str) -> LakeError:
