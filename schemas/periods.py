@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,9 @@ _PATTERN = re.compile(
     rf"(?P<n>[1-9][0-9]{{0,4}})(?P<unit>mo|[smhdw])(?P<side>-(?:{'|'.join(SIDES)}))?(?P<adj>-(?:{'|'.join(ADJUSTMENTS)}))?"
 )
 _MICRO = 1_000_000
+_DAY_US = 86_400_000_000
+_EPOCH = dt.date(1970, 1, 1)
+_MONDAY_US = -3 * _DAY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,26 @@ class Period:
         if seconds <= _UNIT_SECONDS["m"]:
             return "day"
         return "month" if seconds < _UNIT_SECONDS["d"] else "year"
+
+    def bucket_start_us(self, at_us: int) -> int:
+        """Return where the bucket begins that a time, in microseconds since the epoch, falls into.
+
+        Buckets are cut in UTC from the epoch on, weeks on Mondays, months by the calendar.
+        """
+        if self.unit == "mo":
+            day = _EPOCH + dt.timedelta(days=at_us // _DAY_US)
+            months = (day.year - _EPOCH.year) * 12 + day.month - 1
+            years, month = divmod(months // self.n * self.n, 12)
+            return (dt.date(_EPOCH.year + years, month + 1, 1) - _EPOCH).days * _DAY_US
+        length = self.n * _UNIT_SECONDS[self.unit] * _MICRO
+        origin = _MONDAY_US if self.unit == "w" else 0
+        return (at_us - origin) // length * length + origin
+
+    @property
+    def splits_days(self) -> bool:
+        """Whether each bucket lies in one UTC day, or is made of whole ones."""
+        length = self.fixed_us
+        return length is None or length % _DAY_US == 0 or _DAY_US % length == 0
 
 
 def from_step(step_us: int) -> Period | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from schemas.periods import Period, from_step
@@ -81,3 +83,29 @@ def test_the_period_of_a_step(step_us: int, name: str) -> None:
 @pytest.mark.parametrize("step_us", [0, -MINUTE, 1, SECOND + 1, 90 * MINUTE, 25 * HOUR, 8 * DAY, 14 * DAY, 365 * DAY])
 def test_a_step_of_no_usual_period_is_not_guessed(step_us: int) -> None:
     assert from_step(step_us) is None
+
+
+@pytest.mark.parametrize(
+    ("period", "at", "start"),
+    [
+        ("5m", "2024-03-05T14:33:20", "2024-03-05T14:30:00"),
+        ("7m", "2024-03-01T00:01:00", "2024-02-29T23:55:00"),  # 00:02 is minute 28 487 522 = 7 × 4 069 646 since 1970
+        ("1h", "1969-12-31T23:59:59", "1969-12-31T23:00:00"),
+        ("1d", "2024-03-05T14:33:20", "2024-03-05T00:00:00"),
+        ("1w", "2025-01-01T10:00:00", "2024-12-30T00:00:00"),  # a Monday, by `cal 12 2024`
+        ("1w", "1970-01-01T00:00:00", "1969-12-29T00:00:00"),
+        ("1mo", "2024-02-29T23:59:59", "2024-02-01T00:00:00"),
+        ("3mo", "2024-12-31T00:00:00", "2024-10-01T00:00:00"),
+        ("1mo", "1969-12-31T00:00:00", "1969-12-01T00:00:00"),
+    ],
+)
+def test_a_bucket_begins_in_utc_weeks_on_mondays_months_by_the_calendar(period: str, at: str, start: str) -> None:
+    def us(text: str) -> int:
+        return round(dt.datetime.fromisoformat(f"{text}+00:00").timestamp()) * 1_000_000
+
+    assert Period.parse(period).bucket_start_us(us(at)) == us(start)
+
+
+def test_buckets_that_reach_over_midnight_are_told() -> None:
+    texts = ("1s", "7s", "1m", "7m", "30m", "5h", "12h", "1d", "3d", "1w", "1mo")
+    assert [text for text in texts if not Period.parse(text).splits_days] == ["7s", "7m", "5h"]
