@@ -6,6 +6,7 @@ with dl_datalake.open("/srv/lake") as lake:
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.dates import parse_as_of, parse_range
@@ -65,8 +66,10 @@ class Lake:
     def __init__(self, config: Config) -> None:
         """Open the manifest of the lake that `config` describes."""
         from lake.manifest import Manifest
+        from pipelines.remembering import remember
 
         self.config = config
+        remember(config, warnings.warn)
         self._manifest = Manifest.open(config)
 
     def __enter__(self) -> Self:
@@ -201,7 +204,7 @@ class Lake:
 
         return write(self.config, parse_address(str(address)), data, mode=mode, message=message)
 
-    def aggregate(
+    def aggregate(  # noqa: PLR0913 - as many words as the command has options
         self,
         address: str | Address,
         to: str | Sequence[str],

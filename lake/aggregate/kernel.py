@@ -253,11 +253,12 @@ def _whole(trades: Exact | None) -> pa.Array | None:
 def _vwap(block: Block) -> pa.Array | None:
     """Quote volume over volume; where there is none, the mean of the stored vwaps by their volumes."""
     made = np.full(len(block), np.nan)
-    if block.weighted is not None and block.weight is not None:
-        there = both(block.weighted.present, block.weight.numbers > 0)
-        np.divide(block.weighted.floats(), block.weight.floats(), out=made, where=there)
-    if block.quote_volume is not None and block.volume is not None:
-        traded = both(both(block.quote_volume.present, block.volume.present), block.volume.numbers > 0)
-        np.divide(block.quote_volume.floats(), block.volume.floats(), out=made, where=traded)
-    missing = np.isnan(made)
+    with np.errstate(over="ignore"):
+        if block.weighted is not None and block.weight is not None:
+            there = both(block.weighted.present, block.weight.numbers > 0)
+            np.divide(block.weighted.floats(), block.weight.floats(), out=made, where=there)
+        if block.quote_volume is not None and block.volume is not None:
+            traded = both(both(block.quote_volume.present, block.volume.present), block.volume.numbers > 0)
+            np.divide(block.quote_volume.floats(), block.volume.floats(), out=made, where=traded)
+    missing = ~np.isfinite(made)  # not traded; or more than a double holds, over next to nothing
     return None if missing.all() else pa.array(made, mask=missing)
