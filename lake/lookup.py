@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from lake.errors import LakeError
 from schemas.keys import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from schemas.columns import Schema
     from schemas.keys import Address
@@ -37,6 +38,16 @@ def parse_pattern(text: str) -> dict[str, str | None]:
     return {place: None if name == "*" else name for place, name in zip(_PLACES, names, strict=True)}
 
 
+def look_later(name: str, load: Callable[[], object]) -> None:
+    """Have `load` called, once, when a schema is wanted that nobody has declared; `name` says whose it is."""
+    with _looking:
+        _later[name] = load
+
+
+_later: dict[str, Callable[[], object]] = {}
+_looking = threading.RLock()
+
+
 def schema_of(key: str) -> Schema:
     """Return the schema of an asset; LakeError UNKNOWN_ASSET when it has none, or `key` names nothing."""
     from schemas import assets
@@ -45,15 +56,21 @@ def schema_of(key: str) -> Schema:
         assets.canonical(key)
     except assets.UnknownAssetError as error:
         raise LakeError("UNKNOWN_ASSET", f'no asset "{key}" is declared', why=f"{error}.") from None
-    try:
-        return assets.schema_of(key)
-    except assets.UnknownAssetError:
-        raise LakeError(
-            "UNKNOWN_ASSET",
-            f'no asset "{key}" is declared',
-            why="Rows are stored under a declared schema, and none of this lake's modules declares this one.",
-            fix=["declare it as docs/assets.md says", "dl assets list"],
-        ) from None
+    while True:
+        try:
+            return assets.schema_of(key)
+        except assets.UnknownAssetError:
+            with _looking:
+                load = _later.popitem()[1] if _later else None
+                if load is not None:
+                    load()
+                    continue
+            raise LakeError(
+                "UNKNOWN_ASSET",
+                f'no asset "{key}" is declared',
+                why="Rows are stored under a declared schema, and none of this lake's modules declares this one.",
+                fix=["declare it as docs/assets.md says", "dl assets list"],
+            ) from None
 
 
 def unknown_snapshot(number: int, newest: int) -> LakeError:

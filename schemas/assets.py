@@ -83,7 +83,6 @@ def canonical(key: str) -> str:
 
 
 _ORIGINS: dict[str, str] = {}
-_LATER: dict[str, Callable[[], object]] = {}
 _declaring = threading.RLock()
 
 
@@ -108,20 +107,11 @@ def declare(key: str, schema: Schema, origin: str = "") -> None:
         _ORIGINS.setdefault(key, origin)
 
 
-def declare_later(name: str, load: Callable[[], object]) -> None:
-    """Have `load` called once, when a schema is wanted that nobody has declared; `name` says whose it is."""
-    with _declaring:
-        _LATER[name] = load
-
-
 def schema_of(key: str) -> Schema:
     """Return the schema of an asset, declared or of a family; UnknownAssetError when it has none."""
     key = canonical(key)
     if key.startswith("bars/"):
         return BARS
-    with _declaring:
-        while key not in _SCHEMAS and _LATER:
-            _LATER.popitem()[1]()
     if key not in _SCHEMAS:
         raise UnknownAssetError(f"{key} has no schema: declare its columns first")
     return _SCHEMAS[key]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.manifest import Manifest
+    from schemas.graph import Registry
 
 EPILOG = "Global options (--root, --json, --quiet, …) work here too: see dl --help."
 
@@ -61,13 +62,21 @@ class Session:
     def config(self, root: Path | None = None, *, must_exist: bool = True) -> Config:
         """Return the lake's configuration; LAKE_NOT_INITIALISED when there is none and there must be."""
         from lake.config import locate
+        from pipelines.remembering import remember
 
         overrides: dict[str, Any] = {} if self.wait is None else {"wait_s": self.wait}
         found = locate(
             root or self.root, data_root=self.data_root, db_path=self.db_path, must_exist=must_exist, **overrides
         )
         self.out.root = found.root
+        remember(found, self.out.warn)
         return found
+
+    def registry(self, config: Config | None) -> Registry:
+        """Return the declared assets, the lake's own among them; without a lake those of the project."""
+        from pipelines.assets import load
+
+        return load(config, self.out.warn)
 
     def manifest(self) -> Manifest:
         """Open the lake for reading; close it by `with`."""

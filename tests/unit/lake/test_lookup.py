@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from lake.errors import LakeError
-from lake.lookup import near_series, schema_of, unknown_snapshot
+from lake.lookup import look_later, near_series, schema_of, unknown_snapshot
+from schemas.assets import declare
 from schemas.bars import BARS
+from schemas.columns import Column
 from schemas.keys import Address
+from schemas.metrics import FUNDING, metrics_schema
 from schemas.ticks import TRADES
 
 STORED = [
@@ -69,3 +72,19 @@ def test_year_taken_for_a_snapshot_is_seen() -> None:
     assert error.fix == ("2016-01-01, if the year was meant", "dl history")
     assert "snapshot" in error.why
     assert unknown_snapshot(99, newest=40).fix == unknown_snapshot(2016, newest=3000).fix == ("dl history",)
+
+
+def test_a_schema_nobody_declared_is_looked_for_once() -> None:
+    key, calls = "metrics/lookup-later", []
+
+    def load() -> None:
+        calls.append(1)
+        declare(key, metrics_schema("lookup-later", (Column("x", "float64"),)))
+
+    look_later("here", load)
+    assert schema_of("metrics/funding") is FUNDING
+    assert calls == []
+    assert schema_of(key).name == "metrics_lookup-later"
+    with pytest.raises(LakeError):
+        schema_of("metrics/lookup-never")
+    assert calls == [1]

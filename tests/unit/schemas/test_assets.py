@@ -14,7 +14,6 @@ from schemas.assets import (
     canonical,
     column,
     declare,
-    declare_later,
     describe,
     schema_of,
 )
@@ -175,19 +174,3 @@ def test_the_same_file_may_declare_a_set_anew() -> None:
     assert schema_of(key) is second
     with pytest.raises(SchemaMismatchError):
         declare(key, first, "b.py")
-
-
-def test_a_schema_nobody_declared_is_looked_for_once() -> None:
-    key, calls = "metrics/assets-later", []
-
-    def load() -> None:
-        calls.append(1)
-        declare(key, metrics_schema("assets-later", (Column("x", "float64"),)))
-
-    declare_later("here", load)
-    assert schema_of("metrics/funding") is FUNDING
-    assert calls == []
-    assert schema_of(key).name == "metrics_assets-later"
-    with pytest.raises(UnknownAssetError):
-        schema_of("metrics/assets-never")
-    assert calls == [1]
