@@ -1,4 +1,7 @@
-"""An ingest killed at any moment: what was acknowledged is there, what was not is not, and the next run finishes it."""
+"""A command killed at any moment: what was acknowledged is there, what was not is not, and the next run finishes it.
+
+A further command is one more line in VERBS.
+"""
 
 from __future__ import annotations
 
@@ -8,109 +11,188 @@ import shutil
 import signal
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from lake import layout
 from lake.check import verify
 from lake.config import Config
-from lake.ingest import IngestRequest, ingest
-from lake.manifest import Manifest
+from lake.ingest import IngestReport, IngestRequest, ingest
+from lake.lookup import schema_of
+from lake.manifest import Manifest, graph
 from lake.read import Scan
-from schemas.keys import Address
+from lake.rows import ContentHash
+from lake.seal import SealReport, SealRequest, seal
 from tests.manifests import make_lake
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    import pyarrow as pa
-
-BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 POINTS = 20
 AIMED = 5
-DAYS, BASE_DAYS, A_DAY = 160, 40, 12
+FIRST_DAY = 19_000
+"""2022-01-08, in days since the epoch."""
+FAR_NS = 4_000_000_000 * 10**9
+"""The year 2096: every month is over."""
 CHILDREN = multiprocessing.get_context("forkserver")
-"""Processes that start with everything imported: what is killed is an ingest, not an import."""
-CHILDREN.set_forkserver_preload(["lake.ingest", "sqlite_utils", "pandera", "pandas", "schemas.models"])
+"""Processes that start with everything imported: what is killed is a command, not an import."""
+CHILDREN.set_forkserver_preload(["lake.ingest", "lake.seal", "sqlite_utils", "pandera", "pandas", "schemas.models"])
 
 
-def run_ingest(config: Config, source: str, told: Connection) -> None:
-    """Run in the child: say when it begins, and acknowledge when the ingest returned."""
-    told.send("begun")
-    ingest(config, request(source))
-    told.send("acknowledged")
+# ---- commands --------------------------------------------------------------------------------------------------------
 
 
-def request(source: str) -> IngestRequest:
-    return IngestRequest(sources=(source,), exchange="BINANCE", symbol="BTCUSDT", period="1m")
-
-
-def write_source(path: Path, days: range, close: float) -> str:
+def write_source(path: Path, days: Iterable[int], close: float) -> None:
+    """Write twelve bars for each day, counted from the first one."""
     with path.open("w") as stream:
         stream.write("ts,open,high,low,close,volume\n")
         for day in days:
-            for minute in range(A_DAY):
-                ms = (19_000 + day) * 86_400_000 + minute * 60_000
-                stream.write(f"{ms},100.5,{120 + day},99.25,{close + day + minute / 100},0.1\n")
-    return str(path)
+            for minute in range(12):
+                ms = (FIRST_DAY + day) * 86_400_000 + minute * 60_000
+                stream.write(f"{ms},100.5,{2000 + day},99.25,{close + day + minute / 100},0.1\n")
+
+
+def take(config: Config, source: Path) -> IngestReport:
+    return ingest(config, IngestRequest(sources=(str(source),), exchange="BINANCE", symbol="BTCUSDT", period="1m"))
+
+
+def seal_all(config: Config) -> SealReport:
+    return seal(config, SealRequest(), now_ns=FAR_NS)
+
+
+def forty_days(config: Config, folder: Path) -> None:
+    write_source(folder / "base.csv", range(40), 100.0)
+    take(config, folder / "base.csv")
+    write_source(folder / "more.csv", range(20, 160), 101.0)
+
+
+def thirty_months(config: Config, folder: Path) -> None:
+    write_source(folder / "base.csv", range(0, 900, 9), 100.0)
+    take(config, folder / "base.csv")
+
+
+def sealed_months(config: Config, folder: Path) -> None:
+    thirty_months(config, folder)
+    seal_all(config)
+    write_source(folder / "late.csv", range(200, 400, 27), 102.0)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: what the lake is before it, and how it is run; both are given a folder for sources and the like."""
+
+    prepare: Callable[[Config, Path], object]
+    act: Callable[[Config, Path], Any]
+    at_once: bool = False
+    """Whether all of it is one commit."""
+    again: Callable[[Any, bool], object] = lambda _report, _finished: None
+    """Looks at what the run after the kill reports; told whether the killed one had done everything."""
+    begun: Callable[[Config, Path], bool] = lambda config, _: any((config.data / layout.STAGING).glob("*/*.tmp"))
+    """Whether the command has begun to write."""
+
+
+def ingested_again(report: IngestReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    [file] = report.files
+    assert file.status == ("unchanged" if finished else "committed")
+
+
+def sealed_again(report: SealReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    assert report.status == ("unchanged" if finished else "committed")
+
+
+VERBS = {
+    "ingest": Verb(forty_days, lambda c, f: take(c, f / "more.csv"), at_once=True, again=ingested_again),
+    "seal": Verb(thirty_months, lambda c, _: seal_all(c), again=sealed_again),
+    "late rows": Verb(sealed_months, lambda c, f: take(c, f / "late.csv"), at_once=True, again=ingested_again),
+}
+
+
+# ---- the lake before, after, and in between --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class State:
+    """What a lake holds: of each natural partition the content hash, and in which files of which tier that lies."""
+
+    parts: dict[str, str]
+    files: list[str]
+
+
+def state(config: Config) -> State:
+    """Return what the lake holds, and make sure that reading gives just that."""
+    parts: dict[str, str] = {}
+    files: list[str] = []
+    with Manifest.open(config) as manifest:
+        for series in manifest.series():
+            rows = graph.parts(manifest, series.id, None, None)
+            content = ContentHash(schema_of(series.address.key))
+            content.update(Scan(config, manifest, [series.address]).to_arrow())
+            assert content.hexdigest() == graph.inputs(rows)
+            parts |= {f"{series.address} {row.partition}": row.content_hash for row in rows}
+            files += [f"{series.address} {file.partition} {file.tier}" for file in manifest.current(series.id).values()]
+    return State(parts, sorted(files))
 
 
 @dataclass
 class Trial:
-    """A lake with one acknowledged ingest, and what a second one would make of it."""
+    """A lake, and what a command that nobody interrupts makes of it."""
 
-    template: Path
-    source: str
-    before: pa.Table
-    after: pa.Table
-    hashes: list[str]
-    seconds: float
+    name: str
+    folder: Path
+    before: State
+    after: State
+    seconds: float = 0.0
 
-    def lake(self, folder: Path) -> Config:
-        shutil.copytree(self.template, folder, copy_function=shutil.copyfile)
-        return at(folder)
+    @property
+    def verb(self) -> Verb:
+        return VERBS[self.name]
+
+    def lake(self, name: str) -> tuple[Config, Path]:
+        """Return a copy of the lake, and of the folder beside it."""
+        home = self.folder / name
+        shutil.copytree(self.folder / "template", home, copy_function=shutil.copyfile)
+        return at(home / "lake"), home / "files"
 
 
 def at(root: Path) -> Config:
     return Config(root=root, data=root / "data", manifest=root / "manifest.db", wait_s=5.0)
 
 
-def content(config: Config) -> pa.Table:
-    with Manifest.open(config) as manifest:
-        return Scan(config, manifest, [BTC]).to_arrow()
-
-
-def hashes(config: Config) -> list[str]:
-    with Manifest.open(config) as manifest:
-        return [f"{file.partition} {file.content_hash}" for file in manifest.all_files(live_only=True)]
-
-
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """Measure an ingest that nobody interrupts."""
+@pytest.fixture(scope="module", params=VERBS)
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """Measure a command that nobody interrupts."""
     folder = tmp_path_factory.mktemp("kill")
-    base = write_source(folder / "base.csv", range(BASE_DAYS), 100.0)
-    source = write_source(folder / "more.csv", range(BASE_DAYS // 2, DAYS), 101.0)
-    config = make_lake(folder / "template")
-    ingest(config, request(base))
-    trial = Trial(folder / "template", source, content(config), content(config), [], 0.0)
+    (folder / "template" / "files").mkdir(parents=True)
+    config = make_lake(folder / "template" / "lake")
+    VERBS[request.param].prepare(config, folder / "template" / "files")
+    trial = Trial(request.param, folder, state(config), state(config))
     for name in ("a", "b"):  # the first one warms the disk's cache
-        whole = trial.lake(folder / name)
-        with Child(whole, source) as child:
+        with Child(trial, name) as child:
             child.wait()
             trial.seconds = child.seconds
-    trial.after, trial.hashes = content(whole), hashes(whole)
+            trial.after = state(child.config)
+    assert trial.after != trial.before
     return trial
 
 
-class Child:
-    """A process that ingests."""
+def run_verb(name: str, config: Config, folder: Path, told: Connection) -> None:
+    """Run in the child: say when it begins, and acknowledge when the command returned."""
+    told.send("begun")
+    VERBS[name].act(config, folder)
+    told.send("acknowledged")
 
-    def __init__(self, config: Config, source: str) -> None:
+
+class Child:
+    """A process that runs the command on a lake of its own."""
+
+    def __init__(self, trial: Trial, name: str) -> None:
+        self.trial = trial
+        self.config, self.folder = trial.lake(name)
         self._told, theirs = multiprocessing.Pipe(duplex=False)
-        self.process = CHILDREN.Process(target=run_ingest, args=(config, source, theirs))
+        self.process = CHILDREN.Process(target=run_verb, args=(trial.name, self.config, self.folder, theirs))
         self.process.start()
         theirs.close()
         assert self._told.recv() == "begun"
@@ -123,6 +205,7 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self._told.close()
+        shutil.rmtree(self.config.root.parent)
 
     def wait(self) -> None:
         assert self._told.recv() == "acknowledged"
@@ -133,9 +216,8 @@ class Child:
         time.sleep(max(0.0, self._begun + seconds - time.monotonic()))
         self.kill()
 
-    def kill_at_first_staged_file(self, config: Config, then: float = 0.0) -> None:
-        staging = config.data / layout.STAGING
-        while self.process.is_alive() and not any(staging.glob("*/*.tmp")):
+    def kill_once_begun(self, then: float = 0.0) -> None:
+        while self.process.is_alive() and not self.trial.verb.begun(self.config, self.folder):
             time.sleep(0.001)
         time.sleep(then)
         self.kill()
@@ -152,64 +234,47 @@ class Child:
         except EOFError:
             return False
 
+    def check_and_finish(self) -> bool:
+        """Check the lake that was left, and run the command again; return whether it was killed while it wrote."""
+        trial, config = self.trial, self.config
+        wrote = trial.verb.begun(config, self.folder)
+        report = verify(config)
+        assert report.ok, (report.chain, report.damaged, report.missing)
+        found = state(config)
+        finished = found == trial.after
+        assert finished or not self.acknowledged
+        assert finished or found == trial.before or not trial.verb.at_once
+        for part in {*found.parts, *trial.before.parts}:
+            assert found.parts.get(part) in {trial.before.parts.get(part), trial.after.parts.get(part)}
 
-def staged(config: Config) -> int:
-    """Count the files that are staged, or in place without being in the manifest."""
-    with Manifest.open(config) as manifest:
-        known = {file.path for file in manifest.all_files()}
-    found = {path.relative_to(config.data).as_posix() for path in config.data.rglob("*.parquet*")}
-    return len({path.removeprefix(f"{layout.REPLACED}/") for path in found} - known)
-
-
-def check_and_finish(trial: Trial, config: Config, *, acknowledged: bool) -> bool:
-    """Check a lake whose ingest was killed, and run it again; return whether it fell between staging and COMMIT."""
-    report = verify(config)
-    assert report.ok, (report.chain, report.damaged, report.missing)
-    with Manifest.open(config) as manifest:
-        snapshot = manifest.snapshot()
-    assert snapshot == 2 or not acknowledged
-    found = content(config)
-    assert found.equals(trial.after if snapshot == 2 else trial.before)
-    in_between = snapshot == 1 and staged(config) > 0
-
-    [again] = ingest(config, request(trial.source)).files
-    assert again.status == ("unchanged" if snapshot == 2 else "committed")
-    assert again.rows["read"] == trial.after.num_rows - BASE_DAYS // 2 * A_DAY
-    assert content(config).equals(trial.after)
-    assert hashes(config) == trial.hashes
-    with Manifest.open(config) as manifest:
-        assert manifest.check_chain() == []
-        statuses = {run.id: run.status for run in manifest.runs()}
-        assert "running" not in statuses.values() or snapshot == 2
-    if snapshot == 1:
-        left = [path for path in (config.data / layout.STAGING).iterdir() if path.is_dir()]
-        assert left == []
-    return in_between
+        trial.verb.again(trial.verb.act(config, self.folder), finished)
+        assert state(config) == trial.after
+        report = verify(config)
+        assert report.ok, (report.chain, report.damaged, report.missing)
+        with Manifest.open(config) as manifest:
+            assert "running" not in {run.status for run in manifest.runs()}
+        if not finished:
+            assert [path for path in (config.data / layout.STAGING).iterdir() if path.is_dir()] == []
+        return wrote and not finished
 
 
-def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(trial: Trial, tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_loses_nothing_and_invents_nothing(trial: Trial) -> None:
     in_between = 0
     for point in range(POINTS):
-        config = trial.lake(tmp_path / f"{point}")
-        with Child(config, trial.source) as child:
+        with Child(trial, f"{point}") as child:
             child.kill_after(trial.seconds * (point + 0.5) / POINTS)
-            in_between += check_and_finish(trial, config, acknowledged=child.acknowledged)
-        shutil.rmtree(config.root)
+            in_between += child.check_and_finish()
     while in_between < AIMED:  # a machine that is busier or idler than when it was measured
-        config = trial.lake(tmp_path / "aimed")
-        with Child(config, trial.source) as child:
-            child.kill_at_first_staged_file(config)
-            in_between += check_and_finish(trial, config, acknowledged=child.acknowledged)
-        shutil.rmtree(config.root)
+        with Child(trial, "aimed") as child:
+            child.kill_once_begun()
+            in_between += child.check_and_finish()
 
 
 @pytest.mark.nightly
-def test_a_hundred_kills_between_the_first_staged_file_and_the_commit(trial: Trial, tmp_path: Path) -> None:
+def test_a_hundred_kills_between_the_first_write_and_the_commit(trial: Trial) -> None:
     in_between = 0
     for point in range(100):
-        config = trial.lake(tmp_path / f"{point}")
-        with Child(config, trial.source) as child:
-            child.kill_at_first_staged_file(config, then=trial.seconds * 0.8 * point / 100)
-            in_between += check_and_finish(trial, config, acknowledged=child.acknowledged)
-        shutil.rmtree(config.root)
+        with Child(trial, f"{point}") as child:
+            child.kill_once_begun(then=trial.seconds * 0.8 * point / 100)
+            in_between += child.check_and_finish()
     assert in_between >= 50
