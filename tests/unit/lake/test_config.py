@@ -109,3 +109,36 @@ def test_a_variable_that_makes_no_sense_is_named(lake: Path, monkeypatch: pytest
     monkeypatch.setenv("DL_MEMORY_MB", "lots")
     with pytest.raises(LakeError, match="DL_MEMORY_MB is 'lots'"):
         locate(lake)
+
+
+# ---- tiers
+
+
+def test_tiers_are_folders_named_in_dl_toml(lake: Path, tmp_path: Path) -> None:
+    assert locate(lake).tiers == {}
+    (lake / "dl.toml").write_text(f'[tiers.cold]\npath = "../cold"\n[tiers.disk-2]\npath = "{tmp_path}/two"\n')
+    tiers = locate(lake).tiers
+    assert {name: settings.path for name, settings in tiers.items()} == {
+        "cold": lake.parent / "cold",
+        "disk-2": tmp_path / "two",
+    }
+    assert hash(locate(lake)) == hash(locate(lake))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[tiers.hot]\npath = "x"', "'hot' cannot be the name"),
+        ('[tiers.Cold]\npath = "x"', "'Cold' cannot be the name"),
+        ("[tiers.cold]", "names no path"),
+        ("[tiers.cold]\npath = 3", "names no path"),
+        ('[tiers.cold]\npaht = "x"', "did you mean path?"),
+        ("tiers = 3", "tiers is not a table"),
+        ("[tiers]\ncold = 3", r"\[tiers.cold\] is not a table"),
+    ],
+)
+def test_a_tier_that_cannot_be_understood_is_refused(lake: Path, text: str, said: str) -> None:
+    (lake / "dl.toml").write_text(text)
+    with pytest.raises(LakeError, match=said.replace("?", r"\?")) as caught:
+        locate(lake)
+    assert caught.value.code == "E_USAGE"
