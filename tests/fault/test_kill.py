@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -223,8 +224,9 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        if self.process.exitcode is None and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            if self.process.exitcode is None and self.process.pid is not None:
+                os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()
 
     @property
