@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor, Future
 
-    from lake.aggregate.kernel import Block
+    from lake.aggregate.kernel import Block, Times
     from lake.aggregate.model import Check
     from lake.aggregate.plan import Work
     from lake.files import StagedFile
@@ -71,6 +71,7 @@ class Builder:
             return
         days = layout.partition_days(block.ts, DAY_US, address.grain)
         cuts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+        whole = bars_of(block)
         for low, high in zip(cuts.tolist(), [*cuts[1:].tolist(), len(days)], strict=True):
             day = int(days[low])
             if day != self._day:
@@ -78,8 +79,7 @@ class Builder:
                 self._day = day
             work = self._works.get(day)
             if work is not None:
-                batch = bars_of(_complete(block.take(slice(low, high)), work))
-                self._held.append(batch)
+                self._held.append(whole.slice(low, _complete(block.ts[low:high], work)))
 
     def end(self) -> None:
         """Stage what is left: no more buckets will come."""
@@ -142,12 +142,11 @@ class Builder:
                 raise LakeError("CHECK", f"{check.name}: {detail}", where=f"{address} {label}")
 
 
-def _complete(block: Block, work: Work) -> Block:
-    """Leave out the bucket that may be unfinished: it can only be the last one."""
-    if work.withheld_ns is None or not len(block):
-        return block
-    ends = work.target.buckets.ends(block.ts) * 1000
-    return block.take(ends < work.withheld_ns)
+def _complete(ts: Times, work: Work) -> int:
+    """Return how many of some buckets are whole: the one that may be unfinished can only be the last one."""
+    if work.withheld_ns is None:
+        return len(ts)
+    return int((work.target.buckets.ends(ts) * 1000 < work.withheld_ns).sum())
 
 
 def _is_sealed(work: Work) -> bool:

@@ -87,9 +87,11 @@ class Exact:
         bottom = 10**self.scale * divisor
         if self.numbers.dtype == object:
             return np.array([_quotient(int(n), bottom) for n in self.numbers], np.float64)
-        made: Floats = self.numbers / float(bottom) if bottom < _EXACT_DOUBLE else np.zeros(len(self))
-        wide = np.abs(self.numbers) >= _EXACT_DOUBLE if bottom < _EXACT_DOUBLE else np.ones(len(self), np.bool_)
-        if wide.any():
+        if bottom >= _EXACT_DOUBLE:
+            return np.array([_quotient(n, bottom) for n in self.numbers.tolist()], np.float64)
+        made: Floats = self.numbers / float(bottom)
+        if largest(self.numbers) >= _EXACT_DOUBLE:
+            wide = np.abs(self.numbers) >= _EXACT_DOUBLE
             made[wide] = [_quotient(n, bottom) for n in self.numbers[wide].tolist()]
         return made
 
@@ -131,29 +133,35 @@ class Reader:
 
     def read(self, values: Floats, present: Mask | None = None) -> Exact:
         """Return the decimals that `values` print as; absent ones must be 0."""
-        self._raise_scale(values)
-        scaled = np.rint(values * _POWERS[self._scale])
-        good = np.abs(scaled) < _FIFTEEN_DIGITS
-        good &= scaled / _POWERS[self._scale] == values
+        scaled, good = _scaled(values, self._scale)
+        if not good.all() and self._raise_scale(values[~good], len(values)):
+            scaled, good = _scaled(values, self._scale)
         if good.all():
             return Exact(scaled.astype(np.int64), self._scale, present)
         whole = Exact(np.where(good, scaled, 0).astype(np.int64), self._scale)
         made = _with(whole, _by_text(values[~good]), ~good)
         return Exact(made.numbers, made.scale, present)
 
-    def _raise_scale(self, values: Floats) -> None:
-        """Find the least scale from the current one on that all values of at most 15 digits have."""
-        rest = values
-        for scale in range(self._scale, _LONGEST + 1):
-            scaled = np.rint(rest * _POWERS[scale])
-            short = np.abs(scaled) < _FIFTEEN_DIGITS
-            bad = scaled / _POWERS[scale] != rest
+    def _raise_scale(self, rest: Floats, rows: int) -> bool:
+        """Find the scale that all of the rest have, of those that have 15 digits; return whether it is a larger one."""
+        before = self._scale
+        for scale in range(before + 1, _LONGEST + 1):
+            scaled, good = _scaled(rest, scale)
             # For a few strays, each of which has a text, the others need not be wider.
-            if int((short & ~bad).sum()) * _FEW > len(values):
+            if int(good.sum()) * _FEW > rows:
                 self._scale = scale
-            rest = rest[bad & short]
+            rest = rest[~good & (np.abs(scaled) < _FIFTEEN_DIGITS)]
             if not len(rest):
-                return
+                break
+        return self._scale > before
+
+
+def _scaled(values: Floats, scale: int) -> tuple[Floats, Mask]:
+    """Return values times a power of ten, and where these are the whole numbers they are decimals of."""
+    scaled = np.rint(values * _POWERS[scale])
+    good = np.abs(scaled) < _FIFTEEN_DIGITS
+    good &= scaled / _POWERS[scale] == values
+    return scaled, good
 
 
 def _with(column: Exact, others: Exact, places: Mask) -> Exact:
