@@ -134,6 +134,20 @@ def test_verify_names_the_damaged_file(dl: Dl, lake: Path) -> None:
     assert f"damaged   {victim.relative_to(lake / 'data').as_posix()}" in dl("verify", "--root", lake).out
 
 
+def test_seal_leaves_a_month_of_one_day_as_it_is(dl: Dl, lake: Path) -> None:
+    data = dl("seal", BTCUSDT, "--root", lake, "--json").data
+    assert data == {
+        "status": "unchanged",
+        "snapshot": 1,
+        "run": None,
+        "months": [],
+        "files": {"before": 0, "after": 0},
+        "bytes": {"before": 0, "after": 0},
+        "left": {},
+        "refused": [],
+    }
+
+
 def test_assets_are_listed_with_and_without_a_lake(
     dl: Dl, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
