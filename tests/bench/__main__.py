@@ -10,15 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench import home, machine, process, table, workloads
+from tests.bench import derived, home, machine, process, table, workloads
 
 RESULTS = home.REPOSITORY / "tests" / "bench" / "results.json"
 PAGE = home.REPOSITORY / "docs" / "benchmarks.md"
+WORKLOADS = workloads.WORKLOADS | derived.WORKLOADS
 
 
 def measured(name: str, options: workloads.Options) -> dict[str, Any]:
     """Run one workload and return its document."""
-    workload = workloads.WORKLOADS[name]
+    workload = WORKLOADS[name]
     outcome = workload(options)
     return {
         "says": inspect.cleandoc(workload.__doc__ or ""),
@@ -35,14 +36,14 @@ def write_docs(results: dict[str, Any]) -> None:
     """Put what was measured beside what was measured before, and make the page of all of it."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     both = known | results
-    ordered = {name: both[name] for name in workloads.WORKLOADS if name in both}
+    ordered = {name: both[name] for name in WORKLOADS if name in both}
     RESULTS.write_text(json.dumps(ordered, indent=1) + "\n")
     PAGE.write_text(table.page(ordered, PAGE.read_text() if PAGE.exists() else ""))
 
 
 def main() -> int:
     """Measure what is named; 1 when a contender failed, never because a clock was missed."""
-    names = ", ".join(workloads.WORKLOADS)
+    names = ", ".join(WORKLOADS)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=f"Workloads: {names}.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run (default: all)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each contender (default: 5)")
@@ -50,7 +51,7 @@ def main() -> int:
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--peers-only", action="store_true", help="leave out our side")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(workloads.WORKLOADS):
+    if unknown := set(arguments.names) - set(WORKLOADS):
         parser.error(f"no workload {', '.join(sorted(unknown))}; there are {names}")
     if arguments.write_docs and arguments.peers_only:
         parser.error("--write-docs needs our side; drop --peers-only")
@@ -58,7 +59,7 @@ def main() -> int:
     options = workloads.Options(runs=arguments.runs, peers_only=arguments.peers_only)
     results: dict[str, Any] = {}
     failed = False
-    for name in arguments.names or workloads.WORKLOADS:
+    for name in arguments.names or WORKLOADS:
         try:
             results[name] = measured(name, options)
         except process.ProcessFailedError as error:
