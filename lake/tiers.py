@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from lake.manifest import Manifest
 
 MARKER = ".dl-tier.json"
+_MARKER_PART = f"{MARKER}.new"
 _INCOMING = "_incoming"
 """Where copies lie until they are whole."""
+_NO_HINDRANCE = {"lost+found", _MARKER_PART, _INCOMING}
+"""What may lie in a folder that becomes a tier: of a new disk, or of a first use that was killed."""
 _CHUNK = 1 << 20
 _GONE = {errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.EHOSTDOWN, errno.ETIMEDOUT}
 """What the file system says when the disk below it went away."""
@@ -53,6 +56,9 @@ class Tier(Protocol):
 
     def claim(self) -> None:
         """Make the place this tier, the first time anything is put there; LakeError TIER_FOREIGN, STORAGE."""
+
+    def sweep(self) -> None:
+        """Remove what copies that were killed left behind; only while nothing else puts files there."""
 
     def put(self, source: Path, path: str) -> str:
         """Copy a file to `path`, whole or not at all; return the SHA-256 of what was read from the source.
@@ -122,17 +128,17 @@ class DirectoryTier:
             return
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            others = sorted(p.name for p in self.root.iterdir() if p.name not in {"lost+found", _INCOMING})
+            others = sorted(p.name for p in self.root.iterdir() if p.name not in _NO_HINDRANCE)
         except OSError as error:
             raise storage_error(error, self.root) from error
         if others:
             raise self._foreign(f"holds other things: {', '.join(others[:3])}")
         try:
-            with (self.root / f"{MARKER}.new").open("w", encoding="utf-8") as stream:
+            with (self.root / _MARKER_PART).open("w", encoding="utf-8") as stream:
                 json.dump({"lake": self._lake, "tier": self.name}, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            (self.root / f"{MARKER}.new").rename(self.root / MARKER)
+            (self.root / _MARKER_PART).rename(self.root / MARKER)
             for folder in (self.root, self.root.parent):
                 _sync(folder)
         except OSError as error:
@@ -157,6 +163,12 @@ class DirectoryTier:
 
     def _foreign(self, what: str) -> LakeError:
         return LakeError("TIER_FOREIGN", f"the folder named for tier {self.name} {what}", where=self.location)
+
+    def sweep(self) -> None:
+        """Remove every copy that has no path yet."""
+        with suppress(FileNotFoundError):
+            for part in (self.root / _INCOMING).iterdir():
+                self.remove(f"{_INCOMING}/{part.name}")
 
     def put(self, source: Path, path: str) -> str:
         """Copy a file and sync it under a name of its own, then give it its path."""

@@ -77,6 +77,7 @@ def offload(
         work = _Offload(config, writer, run_id, tier, report, progress)
         work.record_tier = not recorded or recorded != tier.location
         if sizes:
+            tier.sweep()
             work.all(request, now, len(sizes), sum(sizes))
         Removal(config, writer, run_id, report, progress).due(request.grace_s, now_ns)
         done = report.files or report.removed_files or report.findings

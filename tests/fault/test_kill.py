@@ -18,10 +18,11 @@ import pytest
 
 from lake import layout
 from lake.check import verify
-from lake.config import Config
+from lake.config import Config, TierSettings
 from lake.ingest import IngestReport, IngestRequest, ingest
 from lake.lookup import schema_of
 from lake.manifest import Manifest, graph
+from lake.offload import MoveReport, OffloadRequest, RestoreRequest, model, offload, restore
 from lake.read import Scan
 from lake.rows import ContentHash
 from lake.seal import SealReport, SealRequest, seal
@@ -40,7 +41,9 @@ FAR_NS = 4_000_000_000 * 10**9
 """The year 2096: every month is over."""
 CHILDREN = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported: what is killed is a command, not an import."""
-CHILDREN.set_forkserver_preload(["lake.ingest", "lake.seal", "sqlite_utils", "pandera", "pandas", "schemas.models"])
+CHILDREN.set_forkserver_preload(
+    ["lake.ingest", "lake.seal", "lake.offload", "sqlite_utils", "pandera", "pandas", "schemas.models"]
+)
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
@@ -81,6 +84,33 @@ def sealed_months(config: Config, folder: Path) -> None:
     write_source(folder / "late.csv", range(200, 400, 27), 102.0)
 
 
+def offload_all(config: Config, folder: Path) -> MoveReport:
+    """Move everything, in several commits, and remove the hot copies at once."""
+    model.BATCH_FILES = 30
+    report = offload(config, OffloadRequest(to=str(folder / "cold"), older_than_ns=0, grace_s=0, force=True))
+    assert report.findings == []
+    assert not list(config.data.glob("[A-Z]*/**/*.parquet"))
+    with Manifest.open(config) as manifest:
+        paths = {file.path for file in manifest.all_files(live_only=True)}
+    cold = folder / "cold"
+    assert {
+        path.relative_to(cold).as_posix() for path in cold.rglob("*") if path.suffix in {".parquet", ".tmp"}
+    } == paths
+    return report
+
+
+def restore_all(config: Config, _: Path) -> MoveReport:
+    model.BATCH_FILES = 30
+    report = restore(config, RestoreRequest(("*/*/*/bars/1m",)))
+    assert report.findings == []
+    return report
+
+
+def offloaded(config: Config, folder: Path) -> None:
+    thirty_months(config, folder)
+    offload_all(config, folder)
+
+
 @dataclass(frozen=True)
 class Verb:
     """A command: what the lake is before it, and how it is run; both are given a folder for sources and the like."""
@@ -104,9 +134,17 @@ def sealed_again(report: SealReport, finished: bool) -> None:  # noqa: FBT001 --
     assert report.status == ("unchanged" if finished else "committed")
 
 
+def moved_again(report: MoveReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    assert report.status == ("unchanged" if finished else "committed")
+
+
 VERBS = {
     "ingest": Verb(forty_days, lambda c, f: take(c, f / "more.csv"), at_once=True, again=ingested_again),
     "seal": Verb(thirty_months, lambda c, _: seal_all(c), again=sealed_again),
+    "offload": Verb(
+        thirty_months, offload_all, again=moved_again, begun=lambda _, f: any((f / "cold").rglob("*.parquet"))
+    ),
+    "restore": Verb(offloaded, restore_all, again=moved_again),
     "late rows": Verb(sealed_months, lambda c, f: take(c, f / "late.csv"), at_once=True, again=ingested_again),
 }
 
@@ -159,7 +197,8 @@ class Trial:
 
 
 def at(root: Path) -> Config:
-    return Config(root=root, data=root / "data", manifest=root / "manifest.db", wait_s=5.0)
+    cold = {"cold": TierSettings(root.parent / "files" / "cold")}
+    return Config(root=root, data=root / "data", manifest=root / "manifest.db", wait_s=5.0, tiers=cold)
 
 
 @pytest.fixture(scope="module", params=VERBS)

@@ -64,8 +64,9 @@ def test_a_folder_of_other_things_is_not_claimed(tmp_path: Path) -> None:
     assert not (tmp_path / MARKER).exists()
 
 
-def test_the_root_of_a_new_disk_is_claimed(tmp_path: Path) -> None:
-    (tmp_path / "lost+found").mkdir()
+@pytest.mark.parametrize("name", ["lost+found", f"{MARKER}.new"])
+def test_a_new_disk_and_a_first_use_that_was_killed_are_claimed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir() if name == "lost+found" else (tmp_path / name).touch()
     tier_at(tmp_path).claim()
     tier_at(tmp_path).check()
 
@@ -124,6 +125,16 @@ def test_a_put_that_fails_leaves_nothing(
     with pytest.raises(LakeError) as caught:
         tier.put(source, "A/x.parquet")
     assert caught.value.code == code
+    assert list(tier.paths()) == []
+
+
+def test_what_a_killed_copy_left_is_swept(tmp_path: Path) -> None:
+    tier = tier_at(tmp_path / "cold")
+    tier.claim()
+    tier.sweep()
+    (tmp_path / "cold" / "_incoming").mkdir()
+    (tmp_path / "cold" / "_incoming" / "x.parquet").touch()
+    tier.sweep()
     assert list(tier.paths()) == []
 
 
