@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.manifest import packed
+from lake.manifest.current import contents, went_on
 from lake.manifest.packed import DAY_NS
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def write(connection: sqlite3.Connection, change: Change, known: Known, snapshot
 def _row(connection: sqlite3.Connection, derivation: NewDerivation, known: Known, snapshot: int) -> tuple[object, ...]:
     upstream = known(derivation.upstream)
     # What was read may be what was there no more when this commit began.
-    found = packed.added(_contents(connection, upstream, derivation.start_ns, derivation.end_ns))
+    found = packed.added(part[2] for part in contents(connection, upstream, derivation.start_ns, derivation.end_ns))
     return (
         known(derivation.address),
         *packed.days(derivation.partition),
@@ -69,26 +70,8 @@ def _row(connection: sqlite3.Connection, derivation: NewDerivation, known: Known
         derivation.recipe,
         derivation.withheld_ns,
         snapshot,
-        found != derivation.inputs,
+        found != derivation.inputs or went_on(connection, upstream, derivation.withheld_ns),
     )
-
-
-def _contents(connection: sqlite3.Connection, series: int, start_ns: int, end_ns: int) -> Iterable[bytes | str]:
-    """Yield the content hashes of the natural partitions of [start, end) that are live."""
-    start, end = start_ns // DAY_NS, -(-end_ns // DAY_NS)
-    files = connection.execute(
-        """SELECT id, start_day, end_day, content FROM files WHERE series_id = ?1 AND to_snapshot IS NULL
-        AND start_day > ?2 - 367 AND start_day < ?3 AND end_day > ?2""",
-        (series, start, end),
-    )
-    for number, first, last, content in files.fetchall():
-        inside = None
-        if last - first > 1:
-            inside = connection.execute(_PARTS, (number,)).fetchall()
-        if not inside:
-            yield content
-            continue
-        yield from (part for part_start, part_end, part in inside if part_start < end and part_end > start)
 
 
 def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:

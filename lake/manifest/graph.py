@@ -115,6 +115,37 @@ def made_from(manifest: Manifest, upstream_id: int, start_ns: int, end_ns: int) 
     return _derivations(manifest, condition, upstream_id, end_ns, start_ns)
 
 
+def addresses(manifest: Manifest) -> dict[int, Address]:
+    """Return the addresses of all series ever made, by their ids."""
+    rows = manifest.read(lambda connection: connection.execute("SELECT id, address FROM series").fetchall())
+    return {number: Address.parse(text) for number, text in rows}
+
+
+def derivations_of(
+    connection: sqlite3.Connection, series_id: int, *, suspect_only: bool = False
+) -> list[DerivationRow]:
+    """Return how the partitions of a series were made, by a connection in hand."""
+    suspect = "AND suspect" if suspect_only else ""
+    condition = f"series_id = ? AND to_snapshot IS NULL {suspect} ORDER BY start_day, upstream_id"
+    return [_derivation(row) for row in connection.execute(f"{_DERIVATIONS} WHERE {condition}", (series_id,))]
+
+
+def failed_checks(manifest: Manifest, series_id: int) -> dict[str, tuple[str, ...]]:
+    """Return the names of the checks that failed, by partition; those only whose last word that is."""
+    rows = manifest.read(
+        lambda connection: connection.execute(
+            """SELECT partition, name FROM checks AS failed WHERE series_id = ? AND NOT passed
+            AND partition IS NOT NULL AND NOT EXISTS (SELECT 1 FROM checks WHERE series_id = failed.series_id
+                AND partition = failed.partition AND name = failed.name AND id > failed.id) ORDER BY id""",
+            (series_id,),
+        ).fetchall()
+    )
+    found: dict[str, list[str]] = {}
+    for partition, name in rows:
+        found.setdefault(partition, []).append(name)
+    return {partition: tuple(names) for partition, names in found.items()}
+
+
 def _derivations(manifest: Manifest, condition: str, *parameters: object) -> list[DerivationRow]:
     rows = manifest.read(
         lambda connection: connection.execute(f"{_DERIVATIONS} WHERE {condition}", parameters).fetchall()

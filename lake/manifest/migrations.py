@@ -265,6 +265,8 @@ def m003_derivations_and_tiers(db: Database) -> None:
         """CREATE INDEX derivations_withheld ON derivations (upstream_id)
             WHERE to_snapshot IS NULL AND NOT suspect AND withheld_ns IS NOT NULL""",
         "CREATE INDEX derivations_suspect ON derivations (series_id) WHERE to_snapshot IS NULL AND suspect",
+        # A check that failed is looked for in all of the lake; most pass.
+        "CREATE INDEX checks_failed ON checks (series_id, partition) WHERE NOT passed",
         "CREATE INDEX derivations_added ON derivations (from_snapshot)",
         "CREATE INDEX derivations_ended ON derivations (to_snapshot) WHERE to_snapshot IS NOT NULL",
         """CREATE TABLE tiers (

@@ -37,3 +37,25 @@ def sources(manifest: Manifest, series_id: int) -> list[SourceRow]:
         SourceRow(name, path, dialect, json.loads(options).get("tz") or "UTC", fetched, json.loads(skipped or "{}"))
         for _, name, path, dialect, options, fetched, skipped in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One ingest into a partition: the vendor's file, and what the lake knows it by."""
+
+    name: str
+    sha256: str
+    dialect: str
+    snapshot: int
+    run_id: str
+    at_ns: int
+
+
+def of_partition(manifest: Manifest, series_id: int, partition: str) -> list[Origin]:
+    """Return the ingests that put rows into a partition or found theirs there, oldest first."""
+    sql = """SELECT name, sha256, dialect, ingests.snapshot, ingests.run_id, at_ns FROM ingest_partitions
+        JOIN ingests ON ingests.id = ingest_id JOIN sources ON sources.id = ingests.source_id
+        JOIN snapshots ON snapshots.id = ingests.snapshot
+        WHERE series_id = ? AND partition = ? ORDER BY ingests.snapshot"""
+    rows = manifest.read(lambda connection: connection.execute(sql, (series_id, partition)).fetchall())
+    return [Origin(*row) for row in rows]

@@ -1,0 +1,31 @@
+"""What was made from what, what is to be made of it, and what is out of date."""
+
+from lake.lineage.expected import Cut, Expectation, containing
+from lake.lineage.reasons import stale_reasons
+from lake.lineage.status import (
+    PartitionState,
+    SeriesStatus,
+    State,
+    missing_partitions,
+    partition_states,
+    status,
+)
+from lake.lineage.walk import LineageNode, down, up
+from lake.manifest.graph import inputs
+
+__all__ = [
+    "Cut",
+    "Expectation",
+    "LineageNode",
+    "PartitionState",
+    "SeriesStatus",
+    "State",
+    "containing",
+    "down",
+    "inputs",
+    "missing_partitions",
+    "partition_states",
+    "stale_reasons",
+    "status",
+    "up",
+]
