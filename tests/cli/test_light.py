@@ -37,6 +37,7 @@ LIGHT = (
     ("doctor",),
     ("version",),
     ("show", BTCUSDT),
+    ("tiers",),
 )
 BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef hello() -> None: print('hello')\napp()"
 
