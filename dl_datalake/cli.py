@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from dl_datalake.commands import aggregate, assets, catalog, demo, ingest, quarantine, read, seal, setup, tiers, verify
+from dl_datalake.commands import (
+    aggregate,
+    assets,
+    catalog,
+    demo,
+    deploy,
+    inbox,
+    ingest,
+    quarantine,
+    read,
+    seal,
+    setup,
+    tiers,
+    verify,
+)
 from dl_datalake.commands._base import Session, group
 from lake.errors import Exit, LakeError
 
@@ -21,7 +35,7 @@ if TYPE_CHECKING:
 app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
-for _module in (setup, ingest, aggregate, catalog, read, quarantine, verify, seal, tiers, assets, demo):
+for _module in (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, seal, tiers, assets, deploy, demo):
     _module.register(app)
 
 

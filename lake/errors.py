@@ -126,6 +126,14 @@ CODES: dict[str, Code] = {
         "The trade ids are of two unrelated numberings: one's trades would be taken for corrections of the other's.",
         ("keep them apart by --market, such as SPOT-AGG", "or by another --symbol"),
     ),
+    "PREFECT_DOWN": Code(
+        Exit.SOURCE,
+        "A flow run needs a Prefect server, and none answers.",
+        (
+            "prefect server start --host 127.0.0.1, in another terminal",
+            "or drop --via prefect: the same is done here, without a server",
+        ),
+    ),
     "DISK_FULL": Code(Exit.STORAGE, "The disk is full; nothing was changed.", ("free some space and run it again",)),
     "STORAGE": Code(Exit.STORAGE, "The disk or the file system refused.", ("check the disk and its permissions",)),
     "FILE_MISSING": Code(

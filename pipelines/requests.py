@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from lake.errors import LakeError
+from pipelines.remembering import remember
 from schemas.keys import Address
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def place(root: str | None, settings: Mapping[str, Any] | None) -> Config:
         raise _refused(f"unknown setting {unknown[0]!r}", f"known: {', '.join(SETTINGS)}")
     if "wait" in given:
         given["wait_s"] = given.pop("wait")
-    return locate(root or None, **given)
+    found = locate(root or None, **given)
+    remember(found)
+    return found
 
 
 def settings_of(config: Config) -> tuple[str, dict[str, Any]]:
@@ -96,7 +99,9 @@ def plain(value: object) -> Any:  # noqa: ANN401, PLR0911 - whatever JSON knows,
 def _hints(kind: type) -> dict[str, Any]:
     """Return the types of a request's fields; the modules name some of them for type checkers only."""
     known: dict[str, Any] = {"Mapping": Mapping, "Address": Address, "Path": Path, "Any": Any, "Literal": Literal}
-    known |= {"OnConflict": str, "Sequence": Sequence}
+    from pipelines.selection import Selection
+
+    known |= {"OnConflict": str, "Sequence": Sequence, "Selection": Selection}
     return get_type_hints(kind, globalns=known | vars(sys.modules[kind.__module__]))
 
 
@@ -117,7 +122,7 @@ def _typed(name: str, hint: Any, value: Any) -> Any:  # noqa: ANN401 - types and
             return Address.parse(value)
         except ValueError as error:
             raise _refused(f"{name}: {error}", "It names a series of the lake.") from error
-    if type(value) is hint or (hint is float and type(value) is int):
+    if (isinstance(hint, type) and type(value) is hint) or (hint is float and type(value) is int):
         return value
     raise _refused(f"{name} is {value!r}", "The option is of another kind.")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short
 from dl_datalake.output import clear, error_data, error_lines, plural, table
 from lake.errors import Exit, LakeError
@@ -52,6 +54,7 @@ def aggregate(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make anew what is up to date, too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; write nothing.")] = False,
+    via: Via = None,
 ) -> None:
     """Make coarser bars.
 
@@ -85,7 +88,9 @@ def aggregate(
                 dry_run=dry_run,
                 warn=session.out.warn,
             )
-            reports.append(engine.aggregate(config, request, progress=_watch(reporter)))
+            watch = _watch(reporter)
+            here = partial(engine.aggregate, config, request, progress=watch)
+            reports.append(carried_out(via, "aggregate", config, request, here, progress=watch))
         except LakeError as error:
             if len(series) == 1 or error.exit not in _ONE_SERIES:
                 raise

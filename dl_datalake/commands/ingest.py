@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
 from dl_datalake.output import clear, error_data, error_lines, plural, size
 from lake.errors import Exit, LakeError
@@ -66,6 +67,7 @@ def ingest(
         Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
+    via: Via = None,
 ) -> None:
     """Take vendor files in.
 
@@ -97,7 +99,9 @@ def ingest(
     reporter = session.out.reporter()
     watch = _Watch(session, reporter)
     try:
-        report = take_in(config, request, progress=watch)
+        report = carried_out(
+            via, "ingest", config, request, lambda: take_in(config, request, progress=watch), progress=watch
+        )
     finally:
         clear(reporter)
     _answer(session, report, request)

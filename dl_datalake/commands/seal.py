@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.output import clear, error_data, error_lines, plural, size, table
 from lake.errors import Exit
 
@@ -41,6 +42,7 @@ def seal(
         str, typer.Option(metavar="SIZE", help="Leave larger months of ticks and order books as day files.")
     ] = "512MB",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sealed; write nothing.")] = False,
+    via: Via = None,
 ) -> None:
     """Make one file a month of day files.
 
@@ -54,7 +56,8 @@ def seal(
     config = session.config()
     reporter = session.out.reporter()
     try:
-        report = close(config, request, _Watch(session, reporter))
+        watch = _Watch(session, reporter)
+        report = carried_out(via, "seal", config, request, lambda: close(config, request, watch), progress=watch)
     finally:
         clear(reporter)
     session.out.done("seal", report_data(report), _lines(report))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short, parse_range
 from dl_datalake.output import clear, plural, size, table
 from lake.errors import Exit, LakeError
@@ -49,6 +50,7 @@ def offload(
     grace: Annotated[str, typer.Option(metavar="TIME", help="How long hot copies stay.")] = "1h",
     force: Annotated[bool, typer.Option("--force", help="Take a grace under an hour: when nobody reads.")] = False,
     dry_run: DryRun = False,
+    via: Via = None,
 ) -> None:
     """Move old partitions to another tier.
 
@@ -71,7 +73,8 @@ def offload(
     config = session.config()
     reporter = session.out.reporter()
     try:
-        report = move(config, request, _Watch(session, reporter))
+        watch = _Watch(session, reporter)
+        report = carried_out(via, "offload", config, request, lambda: move(config, request, watch), progress=watch)
     finally:
         clear(reporter)
     _answer(session, "offload", report)
@@ -85,6 +88,7 @@ def restore(
     start: Annotated[Text, typer.Option(metavar="DATE", help="From here on: 2024-03, 2024-03-05, -7d.")] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, which is not part of it.")] = None,
     dry_run: DryRun = False,
+    via: Via = None,
 ) -> None:
     """Bring partitions back to the data folder.
 
@@ -98,7 +102,8 @@ def restore(
     reporter = session.out.reporter()
     try:
         request = RestoreRequest(tuple(selection), start_ns, end_ns, dry_run)
-        report = fetch(config, request, _Watch(session, reporter))
+        watch = _Watch(session, reporter)
+        report = carried_out(via, "restore", config, request, lambda: fetch(config, request, watch), progress=watch)
     finally:
         clear(reporter)
     _answer(session, "restore", report)

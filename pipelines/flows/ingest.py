@@ -39,6 +39,7 @@ def _name() -> str:
 def ingest(
     sources: list[str] | None = None,
     inbox: str | None = None,
+    settle_s: float | None = None,
     options: dict[str, Any] | None = None,
     root: str | None = None,
     settings: dict[str, Any] | None = None,
@@ -48,13 +49,16 @@ def ingest(
     Args:
         sources: Files and globs.
         inbox: The folder to empty when there are no sources; `inbox` in the lake's folder unless given.
+        settle_s: How long a file in the inbox must have been left alone; 10 seconds unless given.
         options: As `dl ingest` has them: exchange, market, symbol, type, period, format, tz, on_conflict, …
         root: The lake's folder.
         settings: data_root, db_path, wait.
     """
     if sources:
         return carry_out(root, settings, lambda config, watch: _files(config, watch, sources, options), _account)
-    return carry_out(root, settings, lambda config, watch: _inbox(config, watch, inbox, options), _inbox_account)
+    return carry_out(
+        root, settings, lambda config, watch: _inbox(config, watch, inbox, settle_s, options), _inbox_account
+    )
 
 
 def _files(config: Config, watch: Watch, sources: Sequence[str], options: dict[str, Any] | None) -> IngestReport:
@@ -64,14 +68,16 @@ def _files(config: Config, watch: Watch, sources: Sequence[str], options: dict[s
     return call("ingest", lambda: engine.ingest(config, request, progress=watch, turn=turns(config)))
 
 
-def _inbox(config: Config, watch: Watch, folder: str | None, options: dict[str, Any] | None) -> InboxReport:
+def _inbox(
+    config: Config, watch: Watch, folder: str | None, settle_s: float | None, options: dict[str, Any] | None
+) -> InboxReport:
     from lake import ingest as engine
 
     def take_in(request: IngestRequest) -> IngestReport:
         what = PurePath(request.sources[0]).name
         return call(what, lambda: engine.ingest(config, request, progress=watch, turn=turns(config)))
 
-    settled = inboxes.settings(config, folder=folder)
+    settled = inboxes.settings(config, folder=folder, settle_s=settle_s)
     return inboxes.empty(config, settled, request_of(engine.IngestRequest, {**(options or {}), "sources": []}), take_in)
 
 
