@@ -6,7 +6,18 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from lake.config import Config
-from lake.manifest import Change, Instrument, LedgerRecord, Manifest, NewFile, SourceRecord, Writer
+from lake.manifest import (
+    Change,
+    Instrument,
+    LedgerRecord,
+    Manifest,
+    NewDerivation,
+    NewFile,
+    NewPart,
+    SourceRecord,
+    Writer,
+    graph,
+)
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
@@ -81,3 +92,31 @@ def live_ids(config: Config, address: Address = BTC) -> dict[str, int]:
     with Manifest.open(config) as manifest:
         series = manifest.find(address)
         return {} if series is None else {label: row.id for label, row in manifest.current(series.id).items()}
+
+
+def derived(config: Config, label: str, **changes: Any) -> NewDerivation:  # noqa: ANN401 -- any field of the record
+    """Return how a partition of hourly bars is made from the minute bars that are stored now."""
+    partition = Partition.parse(label)
+    facts: dict[str, Any] = {
+        "address": HOURLY,
+        "partition": label,
+        "upstream": BTC,
+        "start_ns": partition.start_ns,
+        "end_ns": partition.end_ns,
+        "code_version": "1",
+        "schema_version": 1,
+    } | changes
+    with Manifest.open(config) as manifest:
+        series = manifest.find(facts["upstream"])
+        parts = [] if series is None else graph.parts(manifest, series.id, facts["start_ns"], facts["end_ns"])
+    return NewDerivation(**{"inputs": graph.inputs(parts)} | facts)
+
+
+def sealed(config: Config, label: str, address: Address = BTC) -> NewFile:
+    """Return one file of all the days of a month that are stored now."""
+    month = Partition.parse(label)
+    with Manifest.open(config) as manifest:
+        series = manifest.find(address)
+        days = [] if series is None else graph.parts(manifest, series.id, month.start_ns, month.end_ns)
+    parts = tuple(NewPart(day.partition, day.rows, day.first_ns, day.last_ns, day.content_hash) for day in days)
+    return new_file(label, address=address, tag="sealed", content_hash=graph.inputs(days), parts=parts)

@@ -122,9 +122,9 @@ def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
 def _suspect(connection: sqlite3.Connection, snapshot: int) -> None:
     """Put in doubt what was made from the partitions that came, went or changed, by the ranges these make together."""
     changed = connection.execute(
-        """SELECT DISTINCT series_id FROM (SELECT series_id FROM files WHERE from_snapshot = ?1
-            UNION ALL SELECT series_id FROM files WHERE to_snapshot = ?1)
-        WHERE EXISTS (SELECT 1 FROM derivations WHERE upstream_id = series_id AND to_snapshot IS NULL)""",
+        """SELECT series_id FROM (SELECT series_id FROM files WHERE from_snapshot = ?1
+            UNION SELECT series_id FROM files WHERE to_snapshot = ?1) AS changed
+        WHERE EXISTS (SELECT 1 FROM derivations WHERE upstream_id = changed.series_id AND to_snapshot IS NULL)""",
         (snapshot,),
     ).fetchall()
     for (series,) in changed:
