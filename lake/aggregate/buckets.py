@@ -41,6 +41,8 @@ class Sessions:
     ends: Times
     days: Times
     gapless: bool
+    zone: str
+    """The time zone they are counted in."""
 
     @classmethod
     def of_zone(cls, zone: str, start_s: int, low_us: int, high_us: int, margin_days: int = MARGIN_DAYS) -> Sessions:
@@ -69,7 +71,7 @@ class Sessions:
             np.int64,
         )
         days = np.arange(first, last + 1) + (start_s >= _NOON_S)
-        return cls(opens[:-1], opens[1:], days[:-1], gapless=True)
+        return cls(opens[:-1], opens[1:], days[:-1], gapless=True, zone=zone)
 
     @classmethod
     def of_calendar(cls, name: str, low_us: int, high_us: int, margin_days: int = MARGIN_DAYS) -> Sessions:
@@ -96,11 +98,9 @@ class Sessions:
             why = "Calendars are those of exchange_calendars, by their ISO codes."
             raise LakeError("USAGE", f"{name!r}: {error}", why=why, fix=["--calendar XNYS"]) from error
         schedule = calendar.schedule
-        opens, ends = (
-            schedule[column].to_numpy().astype("datetime64[us]").astype(np.int64) for column in ("open", "close")
-        )
+        opens, ends = (schedule[column].dt.as_unit("us").astype("int64").to_numpy() for column in ("open", "close"))
         days = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)
-        return cls(opens, ends, days, gapless=False)
+        return cls(opens, ends, days, gapless=False, zone=str(calendar.tz))
 
     def index(self, ts: Times) -> Times:
         """Return the session of each time; -1 for one outside all."""

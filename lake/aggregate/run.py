@@ -15,7 +15,6 @@ from lake.aggregate.model import AggregateReport, Progress, TargetReport
 from lake.aggregate.plan import plan
 from lake.aggregate.reading import Range
 from lake.aggregate.rows import Bars, Quotes, Trades
-from lake.aggregate.targets import zone_of
 from lake.errors import LakeError
 from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
@@ -308,7 +307,7 @@ class _Pass:
             work, live = built.work, built.work.live
             address, label = work.target.address, work.partition.label
             change.expected.append((address, label, None if live is None else live.id))
-            change.instruments.setdefault(address, self._instrument(work.target.recipe))
+            change.instruments.setdefault(address, self._instrument(work.target.zone))
             change.derivations.append(self._derivation(built))
             change.checks += built.checks
             if live is not None and live.id in changed:
@@ -336,11 +335,11 @@ class _Pass:
             work.withheld_ns,
         )
 
-    def _instrument(self, recipe: str) -> Instrument:
+    def _instrument(self, zone: str) -> Instrument:
         series = self.plan.series
         return Instrument(
             vendor_symbol=series.vendor_symbol,
             tick_size=series.tick_size,
             price_may_be_negative=series.price_may_be_negative,
-            time_zone=zone_of(recipe),
+            time_zone=zone,
         )

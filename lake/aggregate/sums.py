@@ -158,7 +158,8 @@ class Reader:
 
 def _scaled(values: Floats, scale: int) -> tuple[Floats, Mask]:
     """Return values times a power of ten, and where these are the whole numbers they are decimals of."""
-    scaled = np.rint(values * _POWERS[scale])
+    with np.errstate(over="ignore"):
+        scaled = np.rint(values * _POWERS[scale])
     good = np.abs(scaled) < _FIFTEEN_DIGITS
     good &= scaled / _POWERS[scale] == values
     return scaled, good

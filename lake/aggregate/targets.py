@@ -33,6 +33,11 @@ class Target:
     recipe: str
     code_version: str
 
+    @property
+    def zone(self) -> str:
+        """The time zone its days are cut in."""
+        return "UTC" if self.buckets.sessions is None else self.buckets.sessions.zone
+
 
 def target_addresses(source: Address, to: tuple[str, ...]) -> list[Address]:
     """Return what the periods ask for, each once.
@@ -119,16 +124,6 @@ def sessions_of(recipe: str, low_us: int, high_us: int) -> Sessions | None:
         return Sessions.of_calendar(options["calendar"], low_us, high_us)
     hour, minute = options["session_start"].split(":")
     return Sessions.of_zone(options["session_tz"], int(hour) * 3600 + int(minute) * 60, low_us, high_us)
-
-
-def zone_of(recipe: str) -> str:
-    """Return the time zone of a recipe's days."""
-    options = json.loads(recipe) if recipe else {}
-    if "calendar" not in options:
-        return str(options.get("session_tz", "UTC"))
-    import exchange_calendars
-
-    return str(exchange_calendars.get_calendar(options["calendar"]).tz)
 
 
 class Cutter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from calendar import monthrange
 from zoneinfo import ZoneInfo
 
 from lake.sources.dialects import DIALECTS
@@ -41,12 +42,11 @@ def _end_ns(text: str, zone: str) -> int | None:
     parts = _DATE.fullmatch(text)
     if parts is None:
         return None
-    year, month, day = (int(part) if part else None for part in parts.groups())
+    year, month, day = (int(part or 1) for part in parts.groups())
     try:
-        if day is None:
-            following = dt.date((year or 0) + (month or 0) // 12, (month or 0) % 12 + 1, 1)
-        else:
-            following = dt.date(year or 0, month or 0, day) + dt.timedelta(days=1)
+        first = dt.date(year, month, day)
+        days = 1 if parts[3] else monthrange(year, month)[1]
+        following = first + dt.timedelta(days=days)
         end = dt.datetime.combine(following, dt.time(), ZoneInfo(zone))
     except (ValueError, OverflowError, KeyError):
         return None

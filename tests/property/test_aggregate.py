@@ -197,6 +197,7 @@ def test_buckets_are_the_reference_s(times: list[dt.datetime], period: str) -> N
     ts = np.array([int((t - EPOCH).total_seconds()) * 1_000_000 for t in times])
     starts = buckets.starts(ts)
     assert [EPOCH + dt.timedelta(microseconds=s) for s in starts.tolist()] == [bucket(t, period) for t in times]
+    assert starts.tolist() == [Period.parse(period).bucket_start_us(us) for us in ts.tolist()]
     ends = buckets.ends(starts)
     assert (starts <= ts).all()
     assert (ts < ends).all()
