@@ -14,8 +14,10 @@ from lake.config import TierSettings
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.manifest.tiers import lake_id
-from lake.offload import OffloadRequest, RestoreRequest, offload, restore
+from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
+from lake.seal import SealRequest, seal
 from lake.tiers import MARKER, DirectoryTier
+from lake.write import write
 from tests.tiers import (
     BTC,
     FIRST_DAY,
@@ -217,6 +219,78 @@ def test_the_tier_of_dl_toml_is_used_by_its_name(config: Config, cold: Path) -> 
     with pytest.raises(LakeError) as caught:
         move(config, "attic")
     assert caught.value.code == "E_UNKNOWN_TIER"
+
+
+def test_a_sealed_month_goes_and_late_rows_open_it_again(config: Config, cold: Path) -> None:
+    before = content(config)
+    assert len(seal(config, SealRequest()).months) == 1
+    report = move_away(config, cold)
+    assert [(s.first, s.last, s.files) for s in report.series] == [("2022-01", "2022-01", 1)]
+    assert content(config).equals(before)
+    assert seal(config, SealRequest()).months == []
+    take_in(config, range(2, 3), 300.0)
+    assert set(tiers_of(config).values()) == {"hot"}
+    now = content(config)
+    assert now.num_rows == 6 * MINUTES
+    assert now.slice(0, 2 * MINUTES).equals(before.slice(0, 2 * MINUTES))
+    assert content(config, as_of=report.snapshot).equals(before)
+    assert restore(config, RestoreRequest((str(BTC),))).files == 0
+    assert verify(config).ok
+
+
+def test_a_sealed_month_comes_back(config: Config, cold: Path) -> None:
+    before = content(config)
+    seal(config, SealRequest())
+    move_away(config, cold)
+    assert restore(config, RestoreRequest((str(BTC),))).files == 1
+    assert content(config).equals(before)
+    assert verify(config).ok
+
+
+def test_late_rows_for_a_tier_that_is_not_there_leave_the_lake_as_it_was(config: Config, cold: Path) -> None:
+    before = content(config)
+    move_away(config, cold)
+    cold.rename(cold.parent / "unmounted")
+    with pytest.raises(LakeError) as caught:
+        write(config, BTC, before.slice(0, 1).drop_columns(["exchange", "market", "symbol"]), mode="replace")
+    assert caught.value.code == "E_TIER_UNAVAILABLE"
+    (cold.parent / "unmounted").rename(cold)
+    assert content(config).equals(before)
+    assert verify(config).ok
+
+
+def test_a_full_tier_stops_it_and_the_next_offload_goes_on(
+    config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "BATCH_FILES", 2)
+    before, put = content(config), DirectoryTier.put
+    full: list[str] = []
+
+    def put_until_full(self: DirectoryTier, source: Path, path: str) -> str:
+        full.append(path)
+        if len(full) > 3:
+            raise LakeError("DISK_FULL", "could not write: No space left on device", where=str(self.root))
+        return put(self, source, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryTier, "put", put_until_full)
+        with pytest.raises(LakeError) as caught:
+            move_away(config, cold)
+    assert caught.value.code == "E_DISK_FULL"
+    assert list(tiers_of(config).values()) == ["cold"] * 2 + ["hot"] * 4
+    assert content(config).equals(before)
+    report = move_away(config)
+    assert (report.files, report.reused, report.removed_files) == (4, 1, 6)
+    assert content(config).equals(before)
+    assert verify(config).orphans == []
+
+
+def test_one_offload_works_at_a_time(config: Config, cold: Path) -> None:
+    impatient = replace(config, wait_s=0.05)
+    with model.turn(config), pytest.raises(LakeError) as caught:
+        move(impatient, cold)
+    assert caught.value.code == "E_LOCKED"
+    assert move(impatient, cold).files == 6
 
 
 def test_readers_see_the_same_rows_while_files_move(config: Config, cold: Path) -> None:
