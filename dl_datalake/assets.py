@@ -16,14 +16,15 @@ from schemas.calendars import FreshnessPolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lake.manifest import SeriesRow
+    from lake.lineage import SeriesStatus
+    from schemas.graph import Registry
 
 __all__ = ["AssetInfo", "AssetSpec", "Check", "FreshnessPolicy", "asset", "asset_info", "asset_infos", "column"]
 
 
 @dataclass(frozen=True, slots=True)
 class AssetInfo:
-    """One declared dataset kind, and how many series the lake holds of it."""
+    """One declared dataset kind, and how many series the lake holds of it, in which state."""
 
     key: str
     schema: str
@@ -34,45 +35,66 @@ class AssetInfo:
     upstreams: tuple[str, ...]
     downstreams: tuple[str, ...]
     series: int
+    """Those that are stored, at least in part."""
+    partitions: dict[str, int]
+    """How many are materialized, missing, stale, failed; and `late`: how many series are."""
+    failed_checks: int
     owner: str
+    tags: tuple[str, ...]
     code_version: str
+    freshness: str | None
     description: str
     columns: list[dict[str, Any]]
     checks: list[dict[str, Any]]
 
 
-def asset_infos(series: Sequence[SeriesRow]) -> list[AssetInfo]:
+def asset_infos(registry: Registry, states: Sequence[SeriesStatus]) -> list[AssetInfo]:
     """Return every declared asset, then those that are only stored (other periods, metrics, feature sets)."""
-    from pipelines.assets import ASSETS
+    by_key: dict[str, list[SeriesStatus]] = {}
+    for state in states:
+        by_key.setdefault(state.address.key, []).append(state)
+    others = []
+    for key in sorted(by_key.keys() - set(registry.keys())):
+        try:
+            others.append(registry.resolve(key))
+        except ValueError:
+            # It is stored, and nobody declares it any more: `dl list` has it.
+            continue
+    return [_info(registry, spec, by_key.get(spec.key, [])) for spec in (*registry, *others)]
 
-    stored = Counter(row.address.key for row in series)
-    others = sorted(key for key in stored if key not in ASSETS)
-    return [_info(ASSETS.resolve(key), stored[key]) for key in (*ASSETS.keys(), *others)]
 
-
-def asset_info(key: str, series: Sequence[SeriesRow]) -> AssetInfo:
+def asset_info(registry: Registry, key: str, states: Sequence[SeriesStatus]) -> AssetInfo:
     """Return one asset; UNKNOWN_ASSET with the nearest names when nothing of this name can be."""
-    from pipelines.assets import ASSETS
-
     try:
-        spec = ASSETS.resolve(key)
+        spec = registry.resolve(key)
     except ValueError:
         import difflib
 
-        near = difflib.get_close_matches(key, list(ASSETS.keys()), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(key, list(registry.keys()), n=3, cutoff=0.5)
         raise LakeError(
             "UNKNOWN_ASSET", f'no asset "{key}" is declared', why=f"Near it: {', '.join(near)}." if near else ""
         ) from None
-    return _info(spec, sum(row.address.key == spec.key for row in series))
+    return _info(registry, spec, [state for state in states if state.address.key == spec.key])
 
 
-def _info(spec: AssetSpec, series: int) -> AssetInfo:
-    from pipelines.assets import ASSETS
+def counts(states: Sequence[SeriesStatus]) -> dict[str, int]:
+    """Return how many partitions of some series are materialized, missing, stale, failed, and how many series late."""
+    found: Counter[str] = Counter()
+    for state in states:
+        found["materialized"] += state.partitions
+        found["missing"] += state.missing
+        found["stale"] += state.stale
+        found["failed"] += state.failed
+        found["late"] += state.late_ns is not None
+    return {name: found[name] for name in ("materialized", "missing", "stale", "failed", "late")}
+
+
+def _info(registry: Registry, spec: AssetSpec, states: Sequence[SeriesStatus]) -> AssetInfo:
     from schemas.assets import describe
 
     checks = [(c.name, c.description, c.blocking) for c in spec.row_checks]
     checks += [(c.name, c.description, c.blocking) for c in spec.checks]
-
+    freshness = registry.freshness_of(spec.key)
     return AssetInfo(
         key=spec.key,
         schema=spec.schema.name,
@@ -81,10 +103,14 @@ def _info(spec: AssetSpec, series: int) -> AssetInfo:
         grain=spec.grain,
         made=spec.made,
         upstreams=spec.upstreams,
-        downstreams=ASSETS.downstreams(spec.key) if spec.key in ASSETS else (),
-        series=series,
+        downstreams=registry.downstreams(spec.key),
+        series=sum(state.partitions > 0 for state in states),
+        partitions=counts(states),
+        failed_checks=sum(state.failed_checks for state in states),
         owner=spec.owner,
+        tags=spec.tags,
         code_version=spec.code_version,
+        freshness=None if freshness is None else str(freshness),
         description=spec.description,
         columns=describe(spec.schema),
         checks=[{"name": name, "description": text, "blocking": blocks} for name, text, blocks in checks],

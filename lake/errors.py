@@ -164,6 +164,9 @@ CODES: dict[str, Code] = {
     "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
     "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
+    "UNKNOWN_PARTITION": Code(
+        Exit.NOT_FOUND, "The series has no such partition.", ("dl assets status ADDRESS --partitions",)
+    ),
     "ASSETS": Code(
         Exit.USAGE,
         "The assets that a module of this lake declares cannot be used as they stand.",

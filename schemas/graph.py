@@ -161,6 +161,14 @@ class Registry:
         spec = self._specs.get(address.key)
         return spec.freshness if spec else None
 
+    def freshness_of(self, key: str) -> FreshnessPolicy | None:
+        """Return when rows of an asset are late, apart from what was said of places of it."""
+        for pattern, policy in reversed(self._due):
+            if pattern == f"*/*/*/{key}":
+                return policy
+        spec = self._specs.get(key)
+        return spec.freshness if spec else None
+
 
 def _refuse_mismatch(spec: AssetSpec, together: Mapping[str, AssetSpec]) -> None:
     """Raise where a spec's upstreams are not known, or its columns are not what they must be."""

@@ -1,52 +1,166 @@
-"""`dl assets`: the declared datasets, from the declarations and the manifest alone."""
+"""`dl assets`: the declared datasets and their state, from the declarations and the manifest alone."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dl_datalake.assets import AssetInfo, asset_info, asset_infos
+from dl_datalake.assets import AssetInfo, asset_info, asset_infos, counts
+from dl_datalake.commands import materialize
 from dl_datalake.commands._base import Session, command, group
+from dl_datalake.dates import format_ns, format_short
 from dl_datalake.output import facts, plural, table
-from lake.errors import LakeError
+from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from lake.manifest import SeriesRow
+    from lake.lineage import PartitionState, SeriesStatus
+    from lake.manifest import Manifest
+    from pipelines.selection import Selection
+    from schemas.graph import Registry
+    from schemas.keys import Address
+
+SELECTION = "Assets (bars/1h, bars/*, +bars/1d, bars/1m+, tag:NAME), addresses, or either with @2024-03; else all."
+_NS = 1_000_000_000
 
 
 def register(app: typer.Typer) -> None:
     """Add the group's commands to the program."""
-    part = group("Look at the declared datasets.")
+    part = group("Look at the declared datasets, their state and their lineage, and make what is missing or stale.")
     command(part, "list")(list_)
     command(part, "show")(show)
+    command(part, "status")(status)
+    from dl_datalake.commands import lineage
+
+    command(part, "graph")(lineage.graph)
+    command(part, "lineage")(lineage.lineage)
+    materialize.register(part)
     app.add_typer(part, name="assets")
 
 
 def list_(session: Session) -> None:
-    """List the declared assets, and how many series the lake holds of each."""
-    infos = asset_infos(_series(session))
-    head = ("asset", "made", "grain", "upstreams", "series", "description")
-    rows = [(i.key, i.made, i.grain, ", ".join(i.upstreams) or "-", i.series, i.description) for i in infos]
-    session.out.answer("assets.list", [info_data(info) for info in infos], table(head, rows, right=("series",)))
+    """List the declared assets, with the state of their partitions."""
+    registry, states = look(session)
+    infos = asset_infos(registry, states)
+    head = (
+        "asset",
+        "made",
+        "grain",
+        "series",
+        "partitions",
+        "missing",
+        "stale",
+        "failed",
+        "late",
+        "checks",
+        "upstreams",
+    )
+    numbers = head[3:9]
+    rows = [
+        (
+            info.key,
+            info.made,
+            info.grain,
+            *(f"{number:,}" if number else "-" for number in (info.series, *info.partitions.values())),
+            f"{info.failed_checks:,} failed" if info.failed_checks else "-",
+            ", ".join(info.upstreams) or "-",
+        )
+        for info in infos
+    ]
+    session.out.answer("assets.list", [info_data(info) for info in infos], table(head, rows, right=numbers))
 
 
 def show(
     session: Session,
     key: Annotated[str, typer.Argument(metavar="ASSET", help="An asset, such as bars/1m or ticks/trade.")],
 ) -> None:
-    """Show one asset: schema, natural key, grain, upstreams, checks, and its series."""
-    series = _series(session)
-    info = asset_info(key, series)
+    """Show one asset: schema, natural key, grain, upstreams, checks, freshness, and its series."""
+    registry, states = look(session)
+    info = asset_info(registry, key, states)
+    own = [state for state in states if state.address.key == info.key]
     data = {
         **info_data(info),
         "columns": info.columns,
         "checks": info.checks,
-        "addresses": [str(row.address) for row in series if row.address.key == info.key],
+        "addresses": [str(state.address) for state in own if state.partitions],
     }
-    session.out.answer("assets.show", data, _lines(info, data["addresses"]))
+    session.out.answer("assets.show", data, _lines(info, [state for state in own if state.partitions]))
+
+
+def status(
+    session: Session,
+    selection: Annotated[list[str] | None, typer.Argument(metavar="[SELECTION]...", help=SELECTION)] = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Only what is stale.")] = False,
+    missing: Annotated[bool, typer.Option("--missing", help="Only what is missing.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed, also in a check.")] = False,
+    late: Annotated[bool, typer.Option("--late", help="Only what is late.")] = False,
+    partitions: Annotated[bool, typer.Option("--partitions", help="Name the partitions, and why.")] = False,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 4 when something is to be told of.")] = False,
+) -> None:
+    """Tell what is there, missing, stale, failed and late.
+
+    Of series that are stored, and of those that are to be made of them. Without options, all of them.
+    """
+    wanted = {
+        name for name, given in (("stale", stale), ("missing", missing), ("failed", failed), ("late", late)) if given
+    }
+    with session.manifest() as manifest:
+        registry = session.registry(manifest.config)
+        chosen = choose(manifest, registry, selection)
+        found = read_states(manifest, registry, chosen.fits)
+        shown = [state for state in found if not wanted or wanted & _troubles(state)]
+        details = {
+            state.address: _partitions(manifest, registry, state, chosen, wanted) for state in shown if partitions
+        }
+    data = {
+        "series": [
+            state_data(state) | ({"states": list(map(_partition_data, details[state.address]))} if partitions else {})
+            for state in shown
+        ],
+        "partitions": counts(found),
+        "failed_checks": sum(state.failed_checks for state in found),
+    }
+    session.out.answer("assets.status", data, _status_lines(shown, details, found))
+    if fail and any(_troubles(state) for state in shown):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def look(session: Session) -> tuple[Registry, list[SeriesStatus]]:
+    """Return what is declared and in which state it is; no states where there is no lake: declarations need none."""
+    config = session.config(must_exist=False)
+    registry = session.registry(config)
+    if not config.manifest.is_file():
+        if session.root is not None or session.db_path is not None:
+            session.config()
+        session.out.root = None
+        return registry, []
+    with session.manifest() as manifest:
+        return registry, read_states(manifest, registry)
+
+
+def read_states(
+    manifest: Manifest, registry: Registry, fits: Callable[[Address], bool] = lambda _address: True
+) -> list[SeriesStatus]:
+    """Return the state of series; MISSING_EXTRA or USAGE where a calendar of theirs cannot be had."""
+    from lake import lineage
+    from schemas.calendars import CalendarError
+
+    try:
+        return lineage.status(manifest, registry, now_ns=time.time_ns(), fits=fits)
+    except CalendarError as error:
+        code = "MISSING_EXTRA" if "pip install" in str(error) else "USAGE"
+        fix = ["pip install 'dl-datalake[calendars]'"] if code == "MISSING_EXTRA" else ["correct the freshness"]
+        raise LakeError(code, str(error), why="An asset's freshness is counted by it.", fix=fix) from error
+
+
+def choose(manifest: Manifest, registry: Registry, selection: Sequence[str] | None) -> Selection:
+    """Return what a user selected of a lake."""
+    from pipelines.selection import select
+
+    return select(selection or (), registry, [row.address for row in manifest.series()])
 
 
 def info_data(info: AssetInfo) -> dict[str, Any]:
@@ -63,24 +177,112 @@ def info_data(info: AssetInfo) -> dict[str, Any]:
         "upstreams": list(info.upstreams),
         "downstreams": list(info.downstreams),
         "series": info.series,
+        "partitions": info.partitions,
+        "failed_checks": info.failed_checks,
         "owner": info.owner,
+        "tags": list(info.tags),
         "code_version": info.code_version,
+        "freshness": info.freshness,
         "description": info.description,
     }
 
 
-def _series(session: Session) -> list[SeriesRow]:
-    """Return the lake's series; none where there is no lake: the declarations can be read without one."""
-    try:
-        with session.manifest() as manifest:
-            return manifest.series()
-    except LakeError as error:
-        if error.code != "E_LAKE_NOT_INITIALISED" or session.root is not None:
-            raise
-        return []
+def state_data(state: SeriesStatus) -> dict[str, Any]:
+    """Return the state of one series as scripts read it."""
+    return {
+        "address": str(state.address),
+        "made": state.made,
+        "partitions": {
+            "materialized": state.partitions,
+            "missing": state.missing,
+            "stale": state.stale,
+            "failed": state.failed,
+        },
+        "failed_checks": state.failed_checks,
+        "last": None if state.last_ns is None else format_ns(state.last_ns),
+        "late_s": None if state.late_ns is None else state.late_ns // _NS,
+    }
 
 
-def _lines(info: AssetInfo, addresses: Sequence[str]) -> list[str]:
+def _partition_data(state: PartitionState) -> dict[str, Any]:
+    return {
+        "partition": state.partition,
+        "state": state.state,
+        "reasons": list(state.reasons),
+        "rows": state.rows,
+        "content_hash": state.content_hash,
+        "snapshot": state.snapshot,
+        "failed_checks": list(state.failed_checks),
+    }
+
+
+def _troubles(state: SeriesStatus) -> set[str]:
+    """Return what is to be told of a series."""
+    found = {
+        "stale": state.stale,
+        "missing": state.missing,
+        "failed": state.failed or state.failed_checks,
+        "late": state.late_ns is not None,
+    }
+    return {name for name, count in found.items() if count}
+
+
+def _partitions(
+    manifest: Manifest, registry: Registry, state: SeriesStatus, chosen: Selection, wanted: set[str]
+) -> list[PartitionState]:
+    """Return the partitions of a series that are selected, in one of the wanted states where some are named."""
+    from lake import lineage
+    from schemas.keys import Partition
+
+    found = []
+    for each in lineage.partition_states(manifest, registry, state.address):
+        partition = Partition.parse(each.partition)
+        troubles = {each.state, *(("failed",) if each.failed_checks else ())}
+        if chosen.covers(state.address, partition.start_ns, partition.end_ns) and (not wanted or wanted & troubles):
+            found.append(each)
+    return found
+
+
+def _status_lines(
+    shown: Sequence[SeriesStatus], details: dict[Address, list[PartitionState]], found: Sequence[SeriesStatus]
+) -> list[str]:
+    head = ("series", "made", "partitions", "missing", "stale", "failed", "checks", "last", "late")
+    rows = [
+        (
+            state.address,
+            state.made,
+            *(f"{n:,}" if n else "-" for n in (state.partitions, state.missing, state.stale, state.failed)),
+            f"{state.failed_checks:,} failed" if state.failed_checks else "-",
+            "-" if state.last_ns is None else format_short(state.last_ns)[:16],
+            "-" if state.late_ns is None else duration(state.late_ns),
+        )
+        for state in shown
+    ]
+    lines = table(head, rows, right=head[2:6]) if rows else []
+    for address, states in details.items():
+        cells = [(each.partition, each.state, f"{each.rows:,}", _why(each)) for each in states]
+        if cells:
+            lines += ["", str(address)]
+            lines += [f"  {line}" for line in table(("partition", "state", "rows", "why"), cells, right=("rows",))]
+    total = counts(found)
+    told = ", ".join(f"{number:,} {name}" for name, number in total.items() if number) or "nothing"
+    return [*lines, *([""] if lines else []), f"{plural(len(found), 'series')}: {told}"]
+
+
+def _why(state: PartitionState) -> str:
+    return "; ".join([*state.reasons, *(f"check {name} failed" for name in state.failed_checks)]) or "-"
+
+
+def duration(ns: int) -> str:
+    """Return a length of time for people: `3 d 4 h`, `12 min`."""
+    minutes = ns // (60 * _NS)
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes else f"{ns // _NS} s"
+
+
+def _lines(info: AssetInfo, states: Sequence[SeriesStatus]) -> list[str]:
     pairs: dict[str, object] = {
         "asset": info.key,
         "description": info.description,
@@ -90,8 +292,12 @@ def _lines(info: AssetInfo, addresses: Sequence[str]) -> list[str]:
         "upstreams": ", ".join(info.upstreams) or "none",
         "downstreams": ", ".join(info.downstreams) or "none",
         "schema": f"{info.schema} version {info.schema_version}",
+        "code version": info.code_version,
         "owner": info.owner,
-        "series": "\n".join([plural(len(addresses), "series"), *addresses]),
+        "tags": ", ".join(info.tags) or "none",
+        "fresh within": info.freshness or "not said",
+        "partitions": ", ".join(f"{number:,} {name}" for name, number in info.partitions.items() if number) or "none",
+        "series": "\n".join([plural(len(states), "series"), *(str(state.address) for state in states)]),
     }
     lines = facts(pairs)
     if info.checks:
