@@ -15,52 +15,36 @@ from pipelines.prefect_environment import HEARTBEAT_S
 
 NAME = "dl: mark runs that died as crashed"
 SILENCE_S = 3 * HEARTBEAT_S
-NEVER_BEGAN = "dl: mark runs that never began as crashed"
-BEGIN_S = 900
+ALIVE = "heartbeat"
+_OTHER_SIGNS = ("AwaitingRetry", "Cancelled", "Cancelling", "Completed", "Crashed", "Failed", "Paused", "Scheduled")
+"""States in which no heartbeat is to be expected. Not every event of a run: each is a write to Prefect's database."""
 
 
-def watches() -> list[Automation]:
-    """Return the automations: a run that began and was silent for too long, or never began, has crashed.
+def watch() -> Automation:
+    """Return the automation: a run that began, and was silent for too long without having ended, has crashed.
 
     A run that has ended keeps its state: the server refuses to move it from a final one.
     """
-    return [
-        _watch(
-            NAME,
-            {"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
-            SILENCE_S,
-            f"The run's process is gone: no heartbeat for {SILENCE_S} s. Run it again: nothing is doubled.",
-        ),
-        _watch(
-            NEVER_BEGAN,
-            {"prefect.flow-run.Pending"},
-            BEGIN_S,
-            f"The run's process did not begin within {BEGIN_S} s. Run it again.",
-        ),
-    ]
-
-
-def ensure_watch() -> None:
-    """Make the automations that the server does not have."""
-    with get_client(sync_client=True) as client:
-        for each in watches():
-            name = {"automations": {"name": {"any_": [each.name]}}}
-            if not client.request("POST", "/automations/filter", json=name).json():
-                client.request("POST", "/automations/", json=each.model_dump(mode="json", exclude={"id"}))
-
-
-def _watch(name: str, after: set[str], within_s: int, message: str) -> Automation:
+    message = f"The run's process is gone: no heartbeat for {SILENCE_S} s. Run it again: nothing is doubled."
     return Automation(
-        name=name,
+        name=NAME,
         description=f"A run of dl-datalake tells every {HEARTBEAT_S} s that it lives.",
         trigger=EventTrigger(
-            after=after,
-            expect={"prefect.flow-run.*"},
+            after={f"prefect.flow-run.{name}" for name in ("Running", ALIVE)},
+            expect={f"prefect.flow-run.{name}" for name in (ALIVE, *_OTHER_SIGNS)},
             match=ResourceSpecification(root={"prefect.resource.id": ["prefect.flow-run.*"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=timedelta(seconds=within_s),
+            within=timedelta(seconds=SILENCE_S),
         ),
         actions=[ChangeFlowRunState(name=None, force=False, state=StateType.CRASHED, message=message)],
     )
+
+
+def ensure_watch() -> None:
+    """Make the automation, unless the server has it."""
+    with get_client(sync_client=True) as client:
+        found = client.request("POST", "/automations/filter", json={"automations": {"name": {"any_": [NAME]}}})
+        if not found.json():
+            client.request("POST", "/automations/", json=watch().model_dump(mode="json", exclude={"id"}))
