@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
+    from lake.manifest import FileRow
 
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 ETH = Address.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
@@ -161,7 +163,7 @@ def test_a_dry_run_tells_and_writes_nothing(lake: Config) -> None:
 def test_a_commit_takes_a_few_months_and_progress_is_told_of_each(
     lake: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["lake.seal"], "_COMMIT_MONTHS", 1)
+    monkeypatch.setattr(sys.modules["lake.seal.run"], "COMMIT_MONTHS", 1)
     told: list[Progress] = []
     report = seal(lake, SealRequest(), told.append, now_ns=FAR_NS)
     assert report.snapshot == 3
@@ -238,6 +240,19 @@ def test_when_nothing_else_was_to_be_sealed_the_damage_is_raised(lake: Config) -
         assert (manifest.snapshot(), manifest.runs()[0].status) == (2, "failed")
 
 
+def test_all_damaged_months_are_named(lake: Config) -> None:
+    for label in ("2024-01-01", "2024-02-05"):
+        flip_a_bit(lake.data / natural(lake, BTC)[label].path)
+    report = seal_all(lake)
+    assert (report.status, report.months, [error.code for error in report.errors]) == (
+        "unchanged",
+        [],
+        ["E_FILE_DAMAGED", "E_FILE_DAMAGED"],
+    )
+    with Manifest.open(lake) as manifest:
+        assert (manifest.snapshot(), manifest.runs()[0].status) == (1, "failed")
+
+
 def test_a_missing_file_is_named(lake: Config) -> None:
     victim = february_5(lake)
     victim.unlink()
@@ -248,18 +263,13 @@ def test_a_missing_file_is_named(lake: Config) -> None:
 
 def test_rows_that_are_not_those_of_the_content_hash_are_refused(lake: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes are as stored, and say something else than was recorded: a bug of ours must not be sealed in."""
-    import dataclasses
+    real = Manifest.plan
 
-    real = Manifest.current
+    def other(manifest: Manifest, *words: Any) -> list[FileRow]:  # noqa: ANN401 -- handed on as they come
+        changed: dict[str, Any] = {"content_hash": "rows128:" + "0" * 32}
+        return [replace(row, **changed) if row.partition == "2024-02-05" else row for row in real(manifest, *words)]
 
-    def other(manifest: Manifest, *words: object) -> dict[str, object]:
-        found = real(manifest, *words)  # type: ignore[arg-type]  # handed on as they come
-        return {
-            label: dataclasses.replace(row, content_hash="rows128:" + "0" * 32) if label == "2024-02-05" else row
-            for label, row in found.items()
-        }
-
-    monkeypatch.setattr(Manifest, "current", other)
+    monkeypatch.setattr(Manifest, "plan", other)
     [error] = seal_all(lake).errors
     assert (error.code, "its rows are not those" in error.message) == ("E_FILE_DAMAGED", True)
 
@@ -269,7 +279,7 @@ def test_rows_that_are_not_those_of_the_content_hash_are_refused(lake: Config, m
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], times: int = 1) -> None:
     """Have another writer act after the files were staged and before the commit."""
-    module = sys.modules["lake.seal"]
+    module = sys.modules["lake.seal.run"]
     real, waiting = module._message, [act] * times
 
     def message(*words: object) -> object:
