@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow
     from schemas.keys import Address
 
-_COMMIT_PARTITIONS = 400
+COMMIT_PARTITIONS = 400
 _STAGED_AHEAD = 16
 """Partitions that may wait to be written while more are made."""
 
@@ -251,7 +251,7 @@ class _Pass:
             futures: list[Future[Built]] = builder.done
             while futures and (len(futures) > ahead or futures[0].done()):
                 self.ready.append(futures.pop(0).result())
-        if len(self.ready) >= _COMMIT_PARTITIONS:
+        if len(self.ready) >= COMMIT_PARTITIONS:
             self._commit(everything=False)
 
     def _commit(self, *, everything: bool) -> None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from lake import layout
+from lake.aggregate import AggregateReport, AggregateRequest, aggregate
+from lake.aggregate import run as aggregation
 from lake.check import verify
 from lake.config import Config, TierSettings
 from lake.ingest import IngestReport, IngestRequest, ingest
@@ -26,6 +28,7 @@ from lake.offload import MoveReport, OffloadRequest, RestoreRequest, model, offl
 from lake.read import Scan
 from lake.rows import ContentHash
 from lake.seal import SealReport, SealRequest, seal
+from schemas.keys import Address
 from tests.manifests import make_lake
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+TARGETS = ("5m", "15m", "1h", "4h", "1d", "1w")
+DAY_NS = 86_400 * 10**9
 POINTS = 20
 AIMED = 5
 FIRST_DAY = 19_000
@@ -42,7 +48,16 @@ FAR_NS = 4_000_000_000 * 10**9
 CHILDREN = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported: what is killed is a command, not an import."""
 CHILDREN.set_forkserver_preload(
-    ["lake.ingest", "lake.seal", "lake.offload", "sqlite_utils", "pandera", "pandas", "schemas.models"]
+    [
+        "lake.ingest",
+        "lake.aggregate",
+        "lake.seal",
+        "lake.offload",
+        "sqlite_utils",
+        "pandera",
+        "pandas",
+        "schemas.models",
+    ]
 )
 
 
@@ -111,6 +126,20 @@ def offloaded(config: Config, folder: Path) -> None:
     offload_all(config, folder)
 
 
+def hundred_days(config: Config, folder: Path) -> None:
+    forty_days(config, folder)
+    take(config, folder / "more.csv")
+    aggregate(config, AggregateRequest(BTC, TARGETS, end_ns=FIRST_DAY * DAY_NS + 60 * DAY_NS))
+    write_source(folder / "late.csv", range(5, 50), 103.0)
+    take(config, folder / "late.csv")
+
+
+def aggregate_all(config: Config, _: Path) -> AggregateReport:
+    """Make what is missing and what is stale, in several commits."""
+    aggregation.COMMIT_PARTITIONS = 6
+    return aggregate(config, AggregateRequest(BTC, TARGETS))
+
+
 @dataclass(frozen=True)
 class Verb:
     """A command: what the lake is before it, and how it is run; both are given a folder for sources and the like."""
@@ -134,6 +163,10 @@ def sealed_again(report: SealReport, finished: bool) -> None:  # noqa: FBT001 --
     assert report.status == ("unchanged" if finished else "committed")
 
 
+def aggregated_again(report: AggregateReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    assert report.status == ("unchanged" if finished else "committed")
+
+
 def moved_again(report: MoveReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
     assert report.status == ("unchanged" if finished else "committed")
 
@@ -145,6 +178,7 @@ VERBS = {
         thirty_months, offload_all, again=moved_again, begun=lambda _, f: any((f / "cold").rglob("*.parquet"))
     ),
     "restore": Verb(offloaded, restore_all, again=moved_again),
+    "aggregate": Verb(hundred_days, aggregate_all, again=aggregated_again),
     "late rows": Verb(sealed_months, lambda c, f: take(c, f / "late.csv"), at_once=True, again=ingested_again),
 }
 
