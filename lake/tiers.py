@@ -125,7 +125,24 @@ class DirectoryTier:
         marker = self._marker()
         if marker is not None:
             self._refuse_foreign(marker)
-            return
+        else:
+            self._refuse_used()
+        try:
+            if marker is None:
+                with (self.root / _MARKER_PART).open("w", encoding="utf-8") as stream:
+                    json.dump({"lake": self._lake, "tier": self.name}, stream)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                (self.root / _MARKER_PART).rename(self.root / MARKER)
+            # Every folder on the way, of a first use that was killed too: it may have made them and not synced them.
+            for folder in (self.root, *self.root.parents):
+                with suppress(PermissionError):
+                    _sync(folder)
+        except OSError as error:
+            raise storage_error(error, self.root) from error
+
+    def _refuse_used(self) -> None:
+        """Make the folder if need be; TIER_FOREIGN when it holds other things."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             others = sorted(p.name for p in self.root.iterdir() if p.name not in _NO_HINDRANCE)
@@ -133,16 +150,6 @@ class DirectoryTier:
             raise storage_error(error, self.root) from error
         if others:
             raise self._foreign(f"holds other things: {', '.join(others[:3])}")
-        try:
-            with (self.root / _MARKER_PART).open("w", encoding="utf-8") as stream:
-                json.dump({"lake": self._lake, "tier": self.name}, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            (self.root / _MARKER_PART).rename(self.root / MARKER)
-            for folder in (self.root, self.root.parent):
-                _sync(folder)
-        except OSError as error:
-            raise storage_error(error, self.root) from error
 
     def _marker(self) -> dict[str, Any] | None:
         try:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _LOCATIONS = "SELECT name, location FROM tiers WHERE id IN (SELECT max(id) FROM tiers GROUP BY name) ORDER BY name"
 _HELD = "SELECT tier, count(*), sum(bytes) FROM files WHERE to_snapshot IS NULL GROUP BY tier"
-_WAITING = """SELECT last.tier, count(*), sum(bytes), max(at_ns) FROM
+_WAITING = """SELECT last.tier, count(*), sum(bytes), min(at_ns), max(at_ns) FROM
         (SELECT file_id, tier, hot_gone, snapshot, max(id) FROM moves GROUP BY file_id) AS last
     JOIN files ON files.id = file_id JOIN snapshots ON snapshots.id = last.snapshot
     WHERE last.tier <> 'hot' AND NOT hot_gone GROUP BY last.tier"""
@@ -26,10 +26,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The files of a tier whose hot copies are there still, replaced ones too, and when the last of them moved."""
+    """Files of a tier whose hot copies are there still, replaced ones too; when the first and the last moved."""
 
     files: int
     bytes: int
+    first_moved_ns: int
     moved_ns: int
 
 

@@ -1,7 +1,7 @@
 """Moving files between the data root and other tiers: `offload` there, `restore` back; reads find them in either."""
 
 from lake.offload.model import Finding, MovedSeries, MoveReport, OffloadRequest, Progress, RestoreRequest
-from lake.offload.moving import offload
+from lake.offload.moving import finish, offload
 from lake.offload.restoring import restore
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "OffloadRequest",
     "Progress",
     "RestoreRequest",
+    "finish",
     "offload",
     "restore",
 ]

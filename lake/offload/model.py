@@ -112,8 +112,9 @@ class MoveReport:
     """Hot copies removed after their grace."""
     waiting_files: int = 0
     waiting_bytes: int = 0
+    first_due_ns: int | None = None
     due_ns: int | None = None
-    """When the grace of the last of those that wait is over."""
+    """When the grace of the first, and of the last, of those that wait is over."""
     findings: list[Finding] = field(default_factory=list)
 
     @property

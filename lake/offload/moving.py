@@ -48,8 +48,8 @@ def offload(
         LakeError: USAGE, UNKNOWN_SERIES, UNKNOWN_TIER for a request that fits nothing; GRACE; TIER_UNAVAILABLE,
             TIER_FOREIGN; LOCKED, DISK_FULL, STORAGE.
     """
-    if request.grace_s < GRACE_S and not request.force:
-        raise LakeError("GRACE", f"a grace of {request.grace_s:g} s is under an hour", fix=["--grace 1h", "--force"])
+    if not request.force:
+        _refuse_short(request.grace_s)
     now = time.time_ns() if now_ns is None else now_ns
     with Manifest.open(config) as manifest:
         report = MoveReport(manifest.snapshot())
@@ -87,6 +87,35 @@ def offload(
         report.snapshot = manifest.snapshot()
         count_waiting(manifest, report, request.grace_s)
     return report
+
+
+def finish(
+    config: Config, grace_s: float = GRACE_S, progress: Tell | None = None, *, now_ns: int | None = None
+) -> MoveReport:
+    """Only remove the hot copies whose grace is over, of all tiers; else as `offload`.
+
+    Raises:
+        LakeError: GRACE for a grace under an hour; LOCKED, STORAGE.
+    """
+    _refuse_short(grace_s)
+    with Manifest.open(config) as manifest:
+        report = MoveReport(manifest.snapshot())
+        count_waiting(manifest, report, grace_s)
+    now = time.time_ns() if now_ns is None else now_ns
+    if report.first_due_ns is None or report.first_due_ns > now:
+        return report
+    with turn(config), Writer(config) as writer, writing.run(writer, "offload", "offload finish") as run_id:
+        report.run = run_id
+        Removal(config, writer, run_id, report, progress).due(grace_s, now_ns)
+        writer.end_run(run_id, "ok" if report.removed_files or report.findings else "unchanged")
+    with Manifest.open(config) as manifest:
+        count_waiting(manifest, report, grace_s)
+    return report
+
+
+def _refuse_short(grace_s: float) -> None:
+    if grace_s < GRACE_S:
+        raise LakeError("GRACE", f"a grace of {grace_s:g} s is under an hour", fix=["--grace 1h", "--force"])
 
 
 def _chosen(manifest: Manifest, request: OffloadRequest, now_ns: int) -> Iterator[tuple[Address, FileRow]]:

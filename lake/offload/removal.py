@@ -152,4 +152,5 @@ def count_waiting(manifest: Manifest, report: MoveReport, grace_s: float) -> Non
     """Tell how many hot copies wait for their grace, and until when."""
     left = waiting(manifest).values()
     report.waiting_files, report.waiting_bytes = sum(w.files for w in left), sum(w.bytes for w in left)
+    report.first_due_ns = min((w.first_moved_ns + int(grace_s * 10**9) for w in left), default=None)
     report.due_ns = max((w.moved_ns + int(grace_s * 10**9) for w in left), default=None)

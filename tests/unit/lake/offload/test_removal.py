@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lake.check import verify
-from lake.offload import OffloadRequest, offload
+from lake.errors import LakeError
+from lake.offload import OffloadRequest, finish, offload
 from tests.tiers import content, flip, hot_files, live, move, move_away, old_lake, take_in, tiers_of
 
 if TYPE_CHECKING:
@@ -104,3 +105,16 @@ def test_a_hot_copy_that_was_removed_before_a_kill_is_no_finding(config: Config,
         (config.data / path).unlink()
     report = after_the_grace(config)
     assert (report.findings, report.removed_files, report.waiting_files) == ([], 6, 0)
+
+
+def test_finish_removes_what_is_due_and_moves_nothing(config: Config, cold: Path) -> None:
+    assert finish(config).run is None
+    move(config, cold)
+    take_in(config, range(6, 8), 100.0)
+    early = finish(config, now_ns=time.time_ns() + 3_000 * 10**9)
+    assert (early.run, early.removed_files, early.waiting_files) == (None, 0, 6)
+    late = finish(config, now_ns=time.time_ns() + LATER_NS)
+    assert (late.removed_files, late.waiting_files, late.files) == (6, 0, 0)
+    assert list(tiers_of(config).values()) == ["cold"] * 6 + ["hot"] * 2
+    with pytest.raises(LakeError, match="under an hour"):
+        finish(config, grace_s=1.0)
