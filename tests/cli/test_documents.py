@@ -201,3 +201,27 @@ def test_published_schemas_are_written_as_json_writes_them() -> None:
     for path in (REPO / "docs" / "json").glob("*.json"):
         text = path.read_text(encoding="utf-8")
         assert json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n" == text
+
+
+def test_aggregate_says_what_became_of_each_target(dl: Dl, lake: Path) -> None:
+    words = ("aggregate", BTCUSDT, "--to", "1h,1d", "--root", lake)
+    planned = dl(*words, "--dry-run", "--json").data["series"][0]
+    assert (planned["status"], planned["run"]) == ("dry_run", None)
+    [made] = dl(*words, "--json").data["series"]
+    assert (made["source"], made["status"]) == (BTCUSDT, "committed")
+    assert [target["built"] for target in made["targets"]] == [target["built"] for target in planned["targets"]]
+    assert [target["address"].rpartition("/")[2] for target in made["targets"]] == ["1h", "1d"]
+    [again] = dl(*words, "--json").data["series"]
+    assert (again["status"], again["rows_read"]) == ("unchanged", 0)
+    assert [target["current"] for target in again["targets"]] == [target["built"] for target in made["targets"]]
+    assert "nothing to do: every target is up to date" in dl(*words).out
+
+
+def test_aggregate_takes_a_pattern_and_goes_on_after_a_refusal(dl: Dl, lake: Path) -> None:
+    assert dl("aggregate", BTCUSDT, "--to", "1h", "--root", lake).status == 0
+    ran = dl("aggregate", "BINANCE/*/BTCUSDT/bars/*", "--to", "30m", "--root", lake, "--json")
+    assert ran.status == 3
+    assert [series["source"] for series in ran.data["series"]] == [BTCUSDT]
+    assert [error["code"] for error in ran.data["refused"]] == ["E_PERIOD"]
+    alone = dl("aggregate", "BINANCE/SPOT/BTCUSDT/bars/1h", "--to", "30m", "--root", lake, "--json")
+    assert (alone.status, alone.error["message"]) == (2, "cannot make 30m from 1h")
