@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from dl_datalake.asset_client import AssetClient
 from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
 from lake.errors import LakeError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from dl_datalake.assets import AssetInfo
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
     from lake.aggregate import AggregateReport
@@ -60,7 +60,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake:
+class Lake(AssetClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
@@ -269,12 +269,6 @@ class Lake:
         """Return what the lake holds, a row a series; each word may hold `*` and `?`."""
         words = Filters(exchange, market, symbol, type, period).words()
         return self._manifest.listing(**words, snapshot=self._at(as_of))
-
-    def assets(self) -> builtins.list[AssetInfo]:
-        """Return the declared datasets, each with how many series the lake holds of it."""
-        from dl_datalake.assets import asset_infos
-
-        return asset_infos(self._manifest.series())
 
     def history(self, address: str | Address | None = None, limit: int | None = None) -> builtins.list[HistoryRow]:
         """Return the snapshots, newest first; with an address only those that changed it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,10 +11,11 @@ from dl_datalake.commands import materialize
 from dl_datalake.commands._base import Session, command, group
 from dl_datalake.dates import format_ns, format_short
 from dl_datalake.output import facts, plural, table
-from lake.errors import Exit, LakeError
+from dl_datalake.states import choose, read_states
+from lake.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lake.lineage import PartitionState, SeriesStatus
     from lake.manifest import Manifest
@@ -139,28 +139,6 @@ def look(session: Session) -> tuple[Registry, list[SeriesStatus]]:
         return registry, []
     with session.manifest() as manifest:
         return registry, read_states(manifest, registry)
-
-
-def read_states(
-    manifest: Manifest, registry: Registry, fits: Callable[[Address], bool] = lambda _address: True
-) -> list[SeriesStatus]:
-    """Return the state of series; MISSING_EXTRA or USAGE where a calendar of theirs cannot be had."""
-    from lake import lineage
-    from schemas.calendars import CalendarError
-
-    try:
-        return lineage.status(manifest, registry, now_ns=time.time_ns(), fits=fits)
-    except CalendarError as error:
-        code = "MISSING_EXTRA" if "pip install" in str(error) else "USAGE"
-        fix = ["pip install 'dl-datalake[calendars]'"] if code == "MISSING_EXTRA" else ["correct the freshness"]
-        raise LakeError(code, str(error), why="An asset's freshness is counted by it.", fix=fix) from error
-
-
-def choose(manifest: Manifest, registry: Registry, selection: Sequence[str] | None) -> Selection:
-    """Return what a user selected of a lake."""
-    from pipelines.selection import select
-
-    return select(selection or (), registry, [row.address for row in manifest.series()])
 
 
 def info_data(info: AssetInfo) -> dict[str, Any]:

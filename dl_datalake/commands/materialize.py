@@ -113,7 +113,7 @@ def _tell(reporter: Callable[[Any], None] | None, at: _Checked | Progress) -> No
 
 
 def _chosen(session: Session, selection: list[str]) -> tuple[Registry, Selection]:
-    from dl_datalake.commands.assets import choose
+    from dl_datalake.states import choose
 
     with session.manifest() as manifest:
         registry = session.registry(manifest.config)
