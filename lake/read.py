@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake import files, layout, merge, rows
+from lake.config import HOT
 from lake.errors import LakeError
 from lake.lookup import near_series, schema_of
 from lake.places import Places
@@ -125,7 +126,7 @@ class Scan:
 
     def _pieces(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield the file's rows within the range, a row group at a time."""
-        path = self._config.data / file.path
+        path = str(self._config.data / file.path) if file.tier == HOT else f"{file.tier}:{file.path}"
         covers = self._covers(file)
         schema = (
             self.schema

@@ -129,7 +129,7 @@ def test_a_damaged_file_of_a_tier_is_not_read(config: Config, cold: Path) -> Non
     (cold / victim.path).write_bytes(data)
     with pytest.raises(LakeError) as caught:
         content(config)
-    assert caught.value.code == "E_FILE_DAMAGED"
+    assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", f"cold:{victim.path}")
 
 
 def test_all_rows_read_across_tiers_are_those_of_before(config: Config, cold: Path) -> None:
