@@ -9,16 +9,17 @@ wait in staged files.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from concurrent.futures import wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
-from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, stored_rows, sums
+from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     from lake.staging import Staging
     from schemas.columns import Schema
 
-T = TypeVar("T")
-
 __all__ = ["Intake", "Run", "Settled", "stored_rows"]
 
+_COPIED = 16
+"""Partitions of one file that are copied out of it in one pass."""
 _IN_FLIGHT = 4
 """Closed partitions that wait for, or are in, a worker."""
 
@@ -304,7 +305,7 @@ class Intake:
                 counts.add(part.counts)
             runs = [r for p in parts for r in p.runs]
             jobs.append(self._pool.submit(self.merge, partition, runs, counts, self._live.get(partition.label)))
-        return _results(jobs)
+        return results(jobs)
 
     def merge(self, partition: Partition, runs: list[Run], counts: Counts, live: FileRow | None) -> Settled:
         """Merge a partition's runs with what it holds; also called again when another writer was first."""
@@ -335,19 +336,22 @@ class Intake:
         return Settled(partition, staged, live, total, runs, counts, proven, unproven, rewrites)
 
     def copy(self, parts: list[FileRow]) -> list[StagedFile]:
-        """Stage stored partitions once more, as they are, each in a file of its own.
+        """Stage stored partitions once more, as they are; those of one file stand together, in order of time.
 
         Raises:
             LakeError: FILE_DAMAGED when one is not what was stored; FILE_MISSING, STORAGE, DISK_FULL.
         """
-        jobs = [
-            self._pool.submit(copied, self._writer(Partition.parse(part.partition)), self._stored(part), part)
-            for part in parts
-        ]
-        return _results(jobs)
+        runs = [list(run) for _, run in itertools.groupby(parts, key=lambda part: part.path)]
+        some = [run[at : at + _COPIED] for run in runs for at in range(0, len(run), _COPIED)]
+        return [file for made in results([self._pool.submit(self._copy, run) for run in some]) for file in made]
+
+    def _copy(self, parts: list[FileRow]) -> list[StagedFile]:
+        parquet = self._places.parquet(parts[0], self._schema)
+        return copied(parquet, self._schema, parts, lambda part: self._writer(Partition.parse(part.partition)))
 
     def _stored(self, live: FileRow) -> Iterator[pa.Table]:
-        return part_rows(self._places.parquet(live, self._schema), self._schema, live)
+        # Opened when the first row is asked for: many may be waiting for their turn.
+        yield from part_rows(self._places.parquet(live, self._schema), self._schema, live)
 
     def _survivors(self, live: FileRow) -> Iterator[pa.Table]:
         for table in self._stored(live):
@@ -386,13 +390,3 @@ class Intake:
         proven = tuple(t for t in before if t in seen and (t != doubt or repeated))
         unproven = {*before, *([] if doubt is None or repeated else [doubt])} - set(proven)
         return proven, tuple(sorted(unproven))
-
-
-def _results(jobs: list[Future[T]]) -> list[T]:
-    """Return what the jobs made; after a failure of one, the others are over too, and nobody writes any more."""
-    try:
-        return [job.result() for job in jobs]
-    finally:
-        for job in jobs:
-            job.cancel()
-        wait(jobs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from lake.merge import Counts
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow
     from schemas.columns import Schema
     from schemas.keys import Partition
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -77,15 +80,51 @@ def part_rows(parquet: pq.ParquetFile, schema: Schema, part: FileRow) -> Iterato
                 yield table.slice(low, high - low).cast(wanted)
 
 
-def copied(writer: FileWriter, tables: Iterator[pa.Table], part: FileRow) -> StagedFile:
-    """Write a stored partition's rows once more; LakeError FILE_DAMAGED when they are not what was stored."""
+def copied(
+    parquet: pq.ParquetFile, schema: Schema, parts: Sequence[FileRow], writer_of: Callable[[FileRow], FileWriter]
+) -> list[StagedFile]:
+    """Write partitions that lie in one open file once more, each into a file of its own, in one pass.
+
+    Args:
+        parquet: The file; it is closed.
+        schema: Its schema.
+        parts: The partitions, in order of time.
+        writer_of: Gives each its writer.
+
+    Raises:
+        LakeError: FILE_DAMAGED when their rows are not what was stored.
+    """
+    wanted = arrow_schema(schema, identity=False)
+    scale = layout.NS_PER[rows.unit(schema)]
+    staged: list[StagedFile] = []
+    writer: FileWriter | None = None
     try:
-        for table in tables:
-            writer.write(table)
-        staged = writer.finish()
+        with parquet:
+            groups = files.groups_between(parquet, schema, parts[0].start_ns, parts[-1].end_ns)
+            for table in files.read_pieces(parquet, wanted.names, parts[0].path, groups):
+                ts = rows.times(table)
+                while len(staged) < len(parts):
+                    part = parts[len(staged)]
+                    low, high = np.searchsorted(ts, [part.start_ns // scale, part.end_ns // scale]).tolist()
+                    if high > low:
+                        writer = writer or writer_of(part)
+                        writer.write(table.slice(low, high - low).cast(wanted))
+                    if high == len(ts):
+                        break  # it may go on
+                    staged.append(_finished(writer, part))
+                    writer = None
+        while len(staged) < len(parts):
+            staged.append(_finished(writer, parts[len(staged)]))
+            writer = None
     except BaseException:
-        writer.abandon()
+        if writer is not None:
+            writer.abandon()
         raise
+    return staged
+
+
+def _finished(writer: FileWriter | None, part: FileRow) -> StagedFile:
+    staged = None if writer is None else writer.finish()
     if staged is None or (staged.content_hash, staged.rows) != (part.content_hash, part.rows):
         message = f"its rows of {part.partition} are not those that were stored"
         raise LakeError("FILE_DAMAGED", message, where=part.path)
@@ -164,3 +203,13 @@ def equal_at(ts: int, stored: Iterable[pa.Table], source: Iterable[pa.Table]) ->
 
     old, new = at(stored), at(source)
     return old.num_rows == new.num_rows and bool(rows.equal_rows(old, new, old.column_names).all())
+
+
+def results(jobs: list[Future[T]]) -> list[T]:
+    """Return what the jobs made; after a failure of one, the others are over too, and nobody writes any more."""
+    try:
+        return [job.result() for job in jobs]
+    finally:
+        for job in jobs:
+            job.cancel()
+        wait(jobs)
