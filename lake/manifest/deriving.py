@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
-    from lake.manifest.rows import Change, NewDerivation
+    from lake.manifest.rows import Change, NewDerivation, NewFile
     from schemas.keys import Address
 
     Known = Callable[[Address], int]
@@ -75,9 +75,18 @@ def _row(connection: sqlite3.Connection, derivation: NewDerivation, known: Known
 
 
 def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
-    """Refuse to make a series in two ways: whose rows were made by hand could be written over unseen."""
-    derived = {(each.address, each.partition) for each in change.derivations}
-    for address in dict.fromkeys(address for address, _ in derived):
+    """Refuse to make a series in two ways: rows that were put in by hand could be written over unseen."""
+    derived: dict[Address, set[str]] = {}
+    for each in change.derivations:
+        derived.setdefault(each.address, set()).add(each.partition)
+    _refuse_to_derive(connection, change, known, snapshot)
+    if not change.keeps_content:
+        _refuse_to_write(connection, change, known, snapshot, derived)
+
+
+def _refuse_to_derive(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
+    """Refuse to make partitions of a series that holds rows which came in another way."""
+    for address in dict.fromkeys(each.address for each in change.derivations):
         series = known(address)
         if connection.execute(_HAS_DERIVATIONS, (series,)).fetchone() is None:
             other = connection.execute(
@@ -86,23 +95,28 @@ def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known
             ).fetchone()
             if other is not None:
                 upstream = next(each.upstream.key for each in change.derivations if each.address == address)
-                raise LakeError(
-                    "DERIVED", f"{address} was ingested or written; it cannot be made from {upstream}", where=other[0]
-                )
-    for address in dict.fromkeys(file.address for file in change.files):
-        series = known(address)
-        upstream = connection.execute(_UPSTREAM, (series,)).fetchone()
-        mixed = any(address == other for other, _ in derived)
-        if change.keeps_content or (upstream is None and not mixed):
+                message = f"{address} was ingested or written; it cannot be made from {upstream}"
+                raise LakeError("DERIVED", message, where=other[0])
+
+
+def _refuse_to_write(
+    connection: sqlite3.Connection, change: Change, known: Known, snapshot: int, derived: dict[Address, set[str]]
+) -> None:
+    """Refuse rows that were not made by the lake in a series that is."""
+    others: dict[Address, list[NewFile]] = {}
+    for file in change.files:
+        if file.partition not in derived.get(file.address, ()):
+            others.setdefault(file.address, []).append(file)
+    for address, files in others.items():
+        upstream = connection.execute(_UPSTREAM, (known(address),)).fetchone()
+        if upstream is None and address not in derived:
             continue
-        before = _naturals(connection, series, "to_snapshot = ?", snapshot)
-        for file in change.files:
-            same = before.get(packed.days(file.partition)) == packed.content(file.content_hash)
-            if file.address == address and (address, file.partition) not in derived and not same:
-                source = upstream[0] if upstream else "its upstream"
-                raise LakeError(
-                    "DERIVED", f"{address} is made from {source}: nothing else goes in", where=file.partition
-                )
+        # A day that is stored anew as it was, because the sealed file around it goes, is no mixture.
+        before = _naturals(connection, known(address), "to_snapshot = ?", snapshot)
+        for file in files:
+            if before.get(packed.days(file.partition)) != packed.content(file.content_hash):
+                message = f"{address} is made from {upstream[0] if upstream else 'others'}: nothing else goes in"
+                raise LakeError("DERIVED", message, where=file.partition)
 
 
 def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from schemas.keys import Partition
@@ -59,6 +60,7 @@ def label(start_day: int, end_day: int) -> str:
     return Partition(start_day, "day" if length == 1 else "month" if length < 365 else "year").label
 
 
+@lru_cache(maxsize=65_536)
 def days(partition: str) -> tuple[int, int]:
     """Return a partition's first day and the day after its last one."""
     found = Partition.parse(partition)
