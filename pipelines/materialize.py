@@ -14,7 +14,7 @@ from lake.manifest import Manifest, Writer, failures, graph
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from lake.config import Config
     from pipelines.selection import Selection
@@ -193,9 +193,11 @@ class _Job:
         followers = self._followers(layer) if self._request.plan_only else {}
         # A series that is expected of a missing one is not known before that is made; an ingested one is known.
         unknown = {address for address in followers if manifest.find(address) is None}
-        for address, states in _states(manifest, self._registry, layer, self._request):
-            follows = followers.get(address, {})
-            unknown.discard(address)
+        for address, states in _states(manifest, self._registry, layer, self._request, followers):
+            known = {state.partition for state in states}
+            follows = {label: why for label, why in followers.get(address, {}).items() if label in known}
+            if address in unknown and known:
+                unknown.discard(address)
             for state in states:
                 wanted = self._is_wanted(state.state)
                 if wanted and self._is_selected(address, Partition.parse(state.partition)):
@@ -350,7 +352,11 @@ _OF_THE_LAKE = {Exit.LOCKED, Exit.STORAGE, Exit.UNEXPECTED, Exit.NOT_INITIALISED
 
 
 def _states(
-    manifest: Manifest, registry: Registry, layer: Sequence[str], request: MaterializeRequest
+    manifest: Manifest,
+    registry: Registry,
+    layer: Sequence[str],
+    request: MaterializeRequest,
+    followers: Collection[Address],
 ) -> Iterator[tuple[Address, list[lineage.PartitionState]]]:
     """Yield the series of a layer that the lake makes, with their partitions where some may have to be made."""
     chosen = request.selection
@@ -359,7 +365,7 @@ def _states(
     )
     for row in rows:
         if row.made == "derived":
-            wanted = row.missing or row.stale or row.failed or request.force
+            wanted = row.missing or row.stale or row.failed or request.force or row.address in followers
             yield row.address, lineage.partition_states(manifest, registry, row.address) if wanted else []
 
 
