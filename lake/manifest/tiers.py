@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lake.manifest.decode import FILES, file_row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lake.manifest.query import Manifest
+    from lake.manifest.rows import FileRow
+
+_CHUNK = 5_000
 
 _LOCATIONS = "SELECT name, location FROM tiers WHERE id IN (SELECT max(id) FROM tiers GROUP BY name) ORDER BY name"
 _HELD = "SELECT tier, count(*), sum(bytes) FROM files WHERE to_snapshot IS NULL GROUP BY tier"
@@ -14,6 +21,12 @@ _WAITING = """SELECT last.tier, count(*), sum(bytes), min(at_ns), max(at_ns) FRO
         (SELECT file_id, tier, hot_gone, snapshot, max(id) FROM moves GROUP BY file_id) AS last
     JOIN files ON files.id = file_id JOIN snapshots ON snapshots.id = last.snapshot
     WHERE last.tier <> 'hot' AND NOT hot_gone GROUP BY last.tier"""
+
+_DUE = """SELECT file_id FROM moves AS last WHERE file_id > :after AND tier <> 'hot' AND NOT hot_gone
+    AND snapshot <= (SELECT max(snapshots.id) FROM snapshots WHERE at_ns <= :before)
+    AND last.id = (SELECT max(id) FROM moves WHERE file_id = last.file_id)"""
+_DUE_FILES = f"SELECT {FILES} FROM files WHERE id IN ({_DUE} ORDER BY file_id LIMIT :chunk) ORDER BY id"
+_DUE_SIZE = f"SELECT count(*), coalesce(sum(bytes), 0) FROM files WHERE id IN ({_DUE})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +67,25 @@ def waiting(manifest: Manifest) -> dict[str, Waiting]:
     """Return the tiers that have files with hot copies, by name."""
     rows = manifest.read(lambda connection: connection.execute(_WAITING).fetchall())
     return {name: Waiting(*facts) for name, *facts in rows}
+
+
+def due(manifest: Manifest, before_ns: int) -> Iterator[FileRow]:
+    """Yield the files that moved at or before a time and have hot copies still, replaced ones too."""
+    after = 0
+    while True:
+        rows = _due_after(manifest, before_ns, after)
+        yield from map(file_row, rows)
+        if len(rows) < _CHUNK:
+            return
+        after = rows[-1][0]
+
+
+def _due_after(manifest: Manifest, before_ns: int, after: int) -> list[tuple[Any, ...]]:
+    given = {"after": after, "before": before_ns, "chunk": _CHUNK}
+    return manifest.read(lambda connection: connection.execute(_DUE_FILES, given).fetchall())
+
+
+def due_size(manifest: Manifest, before_ns: int) -> Held:
+    """Return how many files `due` yields, and their bytes."""
+    given = {"after": 0, "before": before_ns}
+    return Held(*manifest.read(lambda connection: connection.execute(_DUE_SIZE, given).fetchone()))

@@ -12,9 +12,8 @@ from lake import files
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest
-from lake.manifest.placing import moved
 from lake.manifest.rows import Change, Conflict, NewMove
-from lake.manifest.tiers import waiting
+from lake.manifest.tiers import due, due_size, waiting
 from lake.offload.model import Finding, Progress
 from lake.places import Places
 from lake.staging import storage_error
@@ -49,17 +48,17 @@ class Removal:
         A file whose copy in the tier is not what was stored becomes a hot file again.
         """
         now = time.time_ns() if now_ns is None else now_ns
-        with Manifest.open(self._config) as manifest:
-            rows = [row.file for row in moved(manifest, hot_gone=False) if row.at_ns + int(grace_s * 10**9) <= now]
-        total, size = len(rows), sum(file.bytes for file in rows)
-        todo = iter(rows)
+        before = now - int(grace_s * 10**9)
         done = bytes_done = 0
-        while chunk := list(islice(todo, _CHUNK)):
-            self._remove([file for file in chunk if self._tier(file) is not None])
-            done += len(chunk)
-            bytes_done += sum(file.bytes for file in chunk)
-            if self._progress is not None:
-                self._progress(Progress("remove", "", done, total, bytes_done, size))
+        with Manifest.open(self._config) as manifest:
+            every = due_size(manifest, before)
+            todo = due(manifest, before)
+            while chunk := list(islice(todo, _CHUNK)):
+                self._remove([file for file in chunk if self._tier(file) is not None])
+                done += len(chunk)
+                bytes_done += sum(file.bytes for file in chunk)
+                if self._progress is not None:
+                    self._progress(Progress("remove", "", done, every.files, bytes_done, every.bytes))
 
     def _tier(self, file: FileRow) -> Tier | None:
         """Return a file's tier if it is there; say so once if it is not."""
