@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PIECE_ROWS = 65_536
 """Rows that are worked on at a time: enough that calls cost nothing, few enough for the memory."""
-_AHEAD = 3
+_AHEAD = 2
 
 
 class Range:

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from lake import write as writing
 from lake.aggregate.building import Builder, Built
 from lake.aggregate.kernel import Cascade
 from lake.aggregate.model import AggregateReport, Progress, TargetReport
 from lake.aggregate.plan import plan
-from lake.aggregate.reading import Range
+from lake.aggregate.reading import PIECE_ROWS, Range
 from lake.aggregate.rows import Bars, Quotes, Trades
 from lake.errors import LakeError
 from lake.lookup import schema_of
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 COMMIT_PARTITIONS = 400
-_STAGED_AHEAD = 16
-"""Partitions that may wait to be written while more are made."""
+_STAGED_AHEAD = 6
+"""Partitions, of all targets together, that may wait to be written while more are made."""
 
 
 def aggregate(
@@ -191,10 +193,12 @@ class _Pass:
             source_schema = schema_of(self.run.request.address.key)
             stored = Range(Places(self.run.config), source_schema, columns, files, (start, end))
             for table in stored.tables(self.run.pool):
-                if table.num_rows:
+                for at in range(0, table.num_rows, PIECE_ROWS):
+                    piece = table.slice(at, PIECE_ROWS)
                     for source, cascade in makers:
-                        cascade.add(source.block(table))
+                        cascade.add(source.block(piece))
                 seen += table.num_rows
+                pa.default_memory_pool().release_unused()  # what many threads had for a moment adds up
                 self._collect(_STAGED_AHEAD)
                 self._tell(seen, total)
             for _, cascade in makers:
@@ -247,10 +251,12 @@ class _Pass:
 
     def _collect(self, ahead: int) -> None:
         """Take over what is staged, waiting until no more than `ahead` partitions are under way."""
+        under_way = sum(len(builder.done) for builder in self.builders.values())
         for builder in self.builders.values():
             futures: list[Future[Built]] = builder.done
-            while futures and (len(futures) > ahead or futures[0].done()):
+            while futures and (under_way > ahead or futures[0].done()):
                 self.ready.append(futures.pop(0).result())
+                under_way -= 1
         if len(self.ready) >= COMMIT_PARTITIONS:
             self._commit(everything=False)
 
