@@ -13,6 +13,7 @@ from lake import files
 from lake.check import verify
 from lake.errors import LakeError
 from lake.manifest import Change, Conflict, Manifest, NewFile, Writer
+from lake.offload import OffloadRequest, offload
 from lake.read import Scan
 from lake.seal import Progress, SealRequest, seal
 from lake.write import write
@@ -148,6 +149,13 @@ def test_months_of_ticks_above_a_size_keep_their_day_files(lake: Config) -> None
     assert report.left == {"too_large": 1}
     assert [month.address for month in seal_all(lake).months] == [TICKS]
     assert content(lake, TICKS) == facts
+
+
+def test_a_month_with_days_in_another_tier_stays_as_it_is(lake: Config, tmp_path: Path) -> None:
+    request = OffloadRequest(to=str(tmp_path / "cold"), older_than_ns=0)
+    offload(lake, request, now_ns=Partition.parse("2024-02-05").end_ns)  # January, and two days of February
+    report = seal_all(lake)
+    assert (report.status, report.left) == ("unchanged", {"other_tier": 2})
 
 
 def test_a_dry_run_tells_and_writes_nothing(lake: Config) -> None:

@@ -88,7 +88,7 @@ def test_a_lost_race_is_told_and_leaves_no_file(lake: Config) -> None:
     assert (checked.ok, checked.orphans) == (True, [])
 
 
-@pytest.mark.parametrize(("code", "left"), [("LOCKED", 0), ("SYMBOL_CASE", 0), ("STORAGE", 1)])
+@pytest.mark.parametrize(("code", "left"), [("LOCKED", 0), ("SYMBOL_CASE", 0), ("DERIVED", 0), ("STORAGE", 1)])
 def test_files_are_removed_only_when_it_is_known_that_nothing_was_committed(
     lake: Config, monkeypatch: pytest.MonkeyPatch, code: str, left: int
 ) -> None:

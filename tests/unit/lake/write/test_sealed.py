@@ -11,6 +11,7 @@ from lake.check import verify
 from lake.errors import LakeError
 from lake.ingest import FileReport, IngestRequest, ingest
 from lake.manifest import Manifest, Writer
+from lake.offload import OffloadRequest, offload
 from lake.write import WriteResult, live_files, write
 from schemas.keys import Address, Partition
 from tests.manifests import make_lake
@@ -183,6 +184,20 @@ def test_a_damaged_sealed_file_is_not_copied_out(lake: Config) -> None:
     assert caught.value.code == "E_FILE_DAMAGED"
     assert live(lake, BTC) == ["2024-01", "2024-02"]
     assert verify(lake).orphans == []
+
+
+def test_late_rows_open_a_sealed_month_that_lies_in_another_tier(lake: Config, twin: Config, tmp_path: Path) -> None:
+    request = OffloadRequest(to=str(tmp_path / "cold"), older_than_ns=0, grace_s=0, force=True)
+    for _ in range(2):  # the second time the hot files go
+        offload(lake, request)
+    assert not any((lake.data / row.path).exists() for row in natural(lake, BTC).values())
+    late = [bar(FIFTH * DAY, 2.0), bar((JANUARY + 8) * DAY, 2.0)]
+    assert put(lake, *late).rows == put(twin, *late).rows
+    assert table(lake, BTC).equals(table(twin, BTC))
+    assert content(lake, BTC) == content(twin, BTC)
+    tiers = {label: row.tier for label, row in natural(lake, BTC).items()}
+    assert {label for label, tier in tiers.items() if tier == "hot"} == {*JANUARY_DAYS, "2024-01-09"}
+    assert verify(lake).ok
 
 
 def test_natural_partitions_can_be_asked_for_by_label(lake: Config) -> None:
