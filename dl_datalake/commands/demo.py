@@ -48,7 +48,7 @@ def demo(
     for step in Demo(Config(folder, folder / "data", folder / "manifest.db")).run():
         done.append(step)
         if shown:
-            out.text([f" {len(done)} {step.name:<10}  {step.text}  ({step.seconds:.1f} s)"])
+            out.text([f"{len(done):>2} {step.name:<10}  {step.text}  ({step.seconds:.1f} s)"])
     following = [
         f"dl list --root {path}",
         f"dl read COINBASE/SPOT/BTCUSD/bars/1m --root {path} --limit 5",

@@ -107,6 +107,23 @@ def _finam(path: Path) -> Iterator[Row]:
             yield (_ns(moment), *(float(row[f"<{name}>"]) for name in ("OPEN", "HIGH", "LOW", "CLOSE", "VOL")))
 
 
+def plain() -> list[dict[str, str]]:
+    """Return the rows of the bundled CSV with a header, cell by cell as they are written."""
+    with (folder() / PLAIN).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write(root: Path, name: str, rows: list[dict[str, str]]) -> Path:
+    """Write a source file of the demo's own beside its lake; return where."""
+    path = root / "sources" / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
 def plain_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a CSV with a header and ISO times in UTC."""
     with path.open(newline="", encoding="utf-8") as stream:

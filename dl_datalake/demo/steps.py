@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from dl_datalake.client import Lake
 from dl_datalake.demo import samples
-from dl_datalake.demo.samples import OHLCV, SAMPLES, Row, plain_rows
+from dl_datalake.demo.checks import check, compare
+from dl_datalake.demo.graph import Graph
+from dl_datalake.demo.samples import OHLCV, SAMPLES, plain_rows
 from lake.check import verify
 from lake.errors import LakeError
 from lake.ingest import IngestRequest, ingest
@@ -59,6 +60,7 @@ class Demo:
             yield Done(name, text, time.perf_counter() - started, facts)
 
     def _steps(self) -> tuple[tuple[str, Callable[[], tuple[str, dict[str, Any]]]], ...]:
+        graph = Graph(self.config, self._take)
         return (
             ("init", self._init),
             ("ingest", self._ingest),
@@ -67,13 +69,18 @@ class Demo:
             ("overlap", self._overlap),
             ("read back", self._read_back),
             ("as-of", self._as_of),
+            ("aggregate", graph.aggregate),
+            ("stale", graph.stale),
+            ("seal", graph.seal),
+            ("offload", graph.offload),
+            ("restore", graph.restore),
             ("verify", self._verify),
         )
 
     def _init(self) -> tuple[str, dict[str, Any]]:
         created = Manifest.create(self.config)
-        _check("init", "a new manifest was made", created, wanted=True)
-        _check("init", "made again", Manifest.create(self.config), wanted=False)
+        check("init", "a new manifest was made", created, wanted=True)
+        check("init", "made again", Manifest.create(self.config), wanted=False)
         return "a new lake; making it again changes nothing", {"manifest": str(self.config.manifest)}
 
     def _ingest(self) -> tuple[str, dict[str, Any]]:
@@ -81,9 +88,9 @@ class Demo:
         for sample in SAMPLES:
             report = self._take(sample.path, sample.address)
             count = sum(1 for _ in sample.parse(sample.path))
-            _check("ingest", f"{sample.file}: rows read", report.rows["read"], wanted=count)
-            _check("ingest", f"{sample.file}: rows new", report.rows["new"], wanted=count)
-            _check("ingest", f"{sample.file}: goes to", report.addresses, wanted=[sample.address])
+            check("ingest", f"{sample.file}: rows read", report.rows["read"], wanted=count)
+            check("ingest", f"{sample.file}: rows new", report.rows["new"], wanted=count)
+            check("ingest", f"{sample.file}: goes to", report.addresses, wanted=[sample.address])
             total += count
         data = list(self.config.data.rglob("*.parquet"))
         size = sum(path.stat().st_size for path in data)
@@ -94,13 +101,13 @@ class Demo:
         before = sorted(self.config.data.rglob("*.parquet")), self._snapshot()
         for sample in SAMPLES:
             report = self._take(sample.path, sample.address)
-            _check("again", f"{sample.file}: status", report.status, wanted="unchanged")
+            check("again", f"{sample.file}: status", report.status, wanted="unchanged")
         after = sorted(self.config.data.rglob("*.parquet")), self._snapshot()
-        _check("again", "files and snapshot", after, wanted=before)
+        check("again", "files and snapshot", after, wanted=before)
         return "the same files: 0 new rows, no new file, no new snapshot", {"new": 0}
 
     def _quarantine(self) -> tuple[str, dict[str, Any]]:
-        rows = self._plain()
+        rows = samples.plain()
         spoiled = {
             100: ("ohlc_inconsistent", {"high": "1"}),
             200: ("bad_number", {"close": "n/a"}),
@@ -108,51 +115,51 @@ class Demo:
         }
         for place, (_, cells) in spoiled.items():
             rows[place] |= cells
-        report = self._take(self._file("planted-bad-rows.csv", rows), _BAD)
+        report = self._take(samples.write(self.config.root, "planted-bad-rows.csv", rows), _BAD)
         wanted = dict.fromkeys((reason for reason, _ in spoiled.values()), 1)
-        _check("quarantine", "reasons", report.rejected, wanted=wanted)
-        _check("quarantine", "good rows stored", report.rows["new"], wanted=len(rows) - len(spoiled))
+        check("quarantine", "reasons", report.rejected, wanted=wanted)
+        check("quarantine", "good rows stored", report.rows["new"], wanted=len(rows) - len(spoiled))
         with Manifest.open(self.config) as manifest:
             kept = sorted((row.line, row.reason) for row in manifest.quarantine_rows(report.run or ""))
         # Line 1 is the header.
-        _check("quarantine", "lines", kept, wanted=[(place + 2, reason) for place, (reason, _) in spoiled.items()])
+        check("quarantine", "lines", kept, wanted=[(place + 2, reason) for place, (reason, _) in spoiled.items()])
         reasons = ", ".join(f"{reason} on line {line}" for line, reason in kept)
         return f"3 bad rows planted → 3 kept aside: {reasons}", {"rejected": report.rejected, "run": report.run}
 
     def _overlap(self) -> tuple[str, dict[str, Any]]:
-        rows = self._plain()
-        first = self._take(self._file("first-part.csv", rows[:_HALF]), _PARTS)
-        second = self._take(self._file("second-part.csv", rows[_HALF - _OVERLAP :]), _PARTS)
-        _check("overlap", "first part: new", first.rows["new"], wanted=_HALF)
+        rows = samples.plain()
+        first = self._take(samples.write(self.config.root, "first-part.csv", rows[:_HALF]), _PARTS)
+        second = self._take(samples.write(self.config.root, "second-part.csv", rows[_HALF - _OVERLAP :]), _PARTS)
+        check("overlap", "first part: new", first.rows["new"], wanted=_HALF)
         found = {name: second.rows[name] for name in ("new", "identical", "corrected")}
-        _check(
-            "overlap", "second part", found, wanted={"new": len(rows) - _HALF, "identical": _OVERLAP, "corrected": 0}
-        )
-        self._compare("overlap", _PARTS, OHLCV, list(plain_rows(samples.folder() / samples.PLAIN)))
+        check("overlap", "second part", found, wanted={"new": len(rows) - _HALF, "identical": _OVERLAP, "corrected": 0})
+        compare(self.config, "overlap", _PARTS, OHLCV, list(plain_rows(samples.folder() / samples.PLAIN)))
         return f"two files that share {_OVERLAP} rows: {_OVERLAP} identical, the rest new, together the whole", found
 
     def _read_back(self) -> tuple[str, dict[str, Any]]:
         total = 0
         for sample in SAMPLES:
             rows = sample.rows()
-            self._compare("read back", sample.address, sample.columns, rows)
+            compare(self.config, "read back", sample.address, sample.columns, rows)
             total += len(rows)
         return f"{total:,} rows equal to the sources, as csv and zipfile alone read them", {"rows": total}
 
     def _as_of(self) -> tuple[str, dict[str, Any]]:
-        rows = self._plain()
+        rows = samples.plain()
         old = rows[_CORRECTED_ROW]
         new = old | {"volume": str(float(old["volume"]) + 1)}
         before = self._snapshot()
-        path = self._file("correction.csv", [rows[_CORRECTED_ROW - 1], new, rows[_CORRECTED_ROW + 1]])
+        path = samples.write(
+            self.config.root, "correction.csv", [rows[_CORRECTED_ROW - 1], new, rows[_CORRECTED_ROW + 1]]
+        )
         report = self._take(path, _BTCUSD)
         found = {name: report.rows[name] for name in ("new", "identical", "corrected")}
-        _check("as-of", "correction", found, wanted={"new": 0, "identical": 2, "corrected": 1})
+        check("as-of", "correction", found, wanted={"new": 0, "identical": 2, "corrected": 1})
         for snapshot, row in ((before, old), (report.snapshot, new)):
             with Lake(self.config) as lake:
                 result = lake.read(_BTCUSD, start=old["timestamp"], as_of=snapshot, columns=["volume"])
                 volume = result.head(1)["volume"][0].as_py()
-            _check("as-of", f"volume at snapshot {snapshot}", volume, wanted=float(row["volume"]))
+            check("as-of", f"volume at snapshot {snapshot}", volume, wanted=float(row["volume"]))
         facts = {"before": {"snapshot": before, "volume": float(old["volume"])}}
         facts["after"] = {"snapshot": report.snapshot, "volume": float(new["volume"])}
         text = (
@@ -162,7 +169,7 @@ class Demo:
 
     def _verify(self) -> tuple[str, dict[str, Any]]:
         clean = verify(self.config)
-        _check("verify", "clean", clean.ok, wanted=True)
+        check("verify", "clean", clean.ok, wanted=True)
         victim = min(self.config.data.rglob("*.parquet"))
         original = victim.read_bytes()
         middle = len(original) // 2
@@ -172,8 +179,8 @@ class Demo:
         finally:
             victim.write_bytes(original)
         name = victim.relative_to(self.config.data).as_posix()
-        _check("verify", "the damaged file", found, wanted=[name])
-        _check("verify", "clean when put back", verify(self.config).ok, wanted=True)
+        check("verify", "the damaged file", found, wanted=[name])
+        check("verify", "clean when put back", verify(self.config).ok, wanted=True)
         text = f"{clean.files_ok:,} files as stored; one bit flipped on purpose → found in {name} → put back"
         return text, {"files_ok": clean.files_ok, "damaged": found}
 
@@ -186,29 +193,6 @@ class Demo:
     def _snapshot(self) -> int:
         with Manifest.open(self.config) as manifest:
             return manifest.snapshot()
-
-    def _compare(self, step: str, address: str, columns: tuple[str, ...], wanted: list[Row]) -> None:
-        with Lake(self.config) as lake:
-            result = lake.read(address, columns=list(columns))
-            stored: list[Row] = []
-            for batch in result.batches():
-                stored += zip(*(_values(column) for column in batch.columns), strict=True)
-        _check(step, f"{address}: number of rows", len(stored), wanted=len(wanted))
-        for place, (left, right) in enumerate(zip(stored, wanted, strict=True)):
-            _check(step, f"{address}: row {place + 1}", left, wanted=right)
-
-    def _plain(self) -> list[dict[str, str]]:
-        with (samples.folder() / samples.PLAIN).open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
-
-    def _file(self, name: str, rows: list[dict[str, str]]) -> Path:
-        path = self.config.root / "sources" / name
-        path.parent.mkdir(exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
 
 
 def prepare(folder: Path) -> None:
@@ -224,16 +208,3 @@ def prepare(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / MARK).write_text("Made by `dl demo`, which takes this folder down when it runs again.\n")
-
-
-def _values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow has no types
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(column.type):
-        return list(column.cast(pa.timestamp("ns", "UTC")).cast(pa.int64()).to_pylist())
-    return list(column.to_pylist())
-
-
-def _check(step: str, what: str, found: object, *, wanted: object) -> None:
-    if found != wanted:
-        raise LakeError("UNEXPECTED", f"demo step {step}: {what}: found {found!r}, expected {wanted!r}")

@@ -26,6 +26,11 @@ def test_demo_holds_and_can_be_run_again(dl: Dl, tmp_path: Path) -> None:
         "overlap",
         "read back",
         "as-of",
+        "aggregate",
+        "stale",
+        "seal",
+        "offload",
+        "restore",
         "verify",
     ]
     facts = {step["name"]: step["facts"] for step in first.data["steps"]}
@@ -33,7 +38,7 @@ def test_demo_holds_and_can_be_run_again(dl: Dl, tmp_path: Path) -> None:
     assert facts["quarantine"]["rejected"] == {"ohlc_inconsistent": 1, "bad_number": 1, "off_grid": 1}
     second = dl("demo", tmp_path / "demo")
     assert second.status == 0, second.err
-    assert "8 checks held" in second.out
+    assert "13 checks held" in second.out
 
 
 def test_next_commands_it_prints_work(dl: Dl, tmp_path: Path) -> None:
