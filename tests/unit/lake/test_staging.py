@@ -13,7 +13,7 @@ import pytest
 
 from lake import layout
 from lake.errors import LakeError
-from lake.staging import Staging
+from lake.staging import Staging, alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_what_a_living_run_staged_is_kept(tmp_path: Path) -> None:
 DIES = """
 import os, sys
 from pathlib import Path
-from lake.staging import Staging
+from lake.staging import Staging, alone
 staging = Staging(Path(sys.argv[1]), "dead")
 staging.path().write_text("left behind")
 if sys.argv[2] == "without its lock":
@@ -111,3 +111,48 @@ def test_the_lock_of_a_run_is_not_inherited(staging: Staging) -> None:
     assert os.get_inheritable(staging._lock) is False
     with (staging.folder / "lock").open("rb") as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lake.staging import alone
+with alone(Path(sys.argv[1]), sys.argv[2], 5):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_waited_for_and_a_dead_one_is_not(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", HOLD, str(tmp_path), "A/B/C/bars/1m"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(LakeError) as caught, alone(tmp_path, "A/B/C/bars/1m", 0.2):
+            pass
+        assert caught.value.code == "E_LOCKED"
+        with alone(tmp_path, "A/B/OTHER/bars/1m", 0):
+            pass
+        holder.kill()
+        holder.wait()
+    with alone(tmp_path, "A/B/C/bars/1m", 0):
+        pass
+
+
+def test_threads_take_turns(tmp_path: Path) -> None:
+    inside, most = [0], [0]
+
+    def work() -> None:
+        for _ in range(20):
+            with alone(tmp_path, "series", 30):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [".turns"]
