@@ -5,7 +5,6 @@
 
 from lake.manifest.failures import FailureRow
 from lake.manifest.graph import DerivationRow, PartRow
-from lake.manifest.placing import MoveRow, TierRow
 from lake.manifest.query import Manifest, Versions
 from lake.manifest.rows import (
     AlreadyIngested,
@@ -47,7 +46,6 @@ __all__ = [
     "LedgerRecord",
     "ListRow",
     "Manifest",
-    "MoveRow",
     "NewDerivation",
     "NewFile",
     "NewMove",
@@ -61,7 +59,6 @@ __all__ = [
     "RunRow",
     "SeriesRow",
     "SourceRecord",
-    "TierRow",
     "Versions",
     "Writer",
     "new_run",

@@ -5,6 +5,8 @@ Imports sqlite-utils, hence pandas: only what creates or migrates a manifest imp
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
@@ -31,7 +33,11 @@ def create(config: Config) -> bool:
         connection = open_writer(config.manifest, config.wait_s, create=True)
         try:
             refuse_newer(connection.execute("PRAGMA user_version").fetchone()[0], config.manifest)
-            migrate(Database(connection, execute_plugins=False), config.wait_s)
+            steps = migrate(Database(connection, execute_plugins=False), config.wait_s)
+            if steps and not created:
+                # The pages that a slimmer table left; a reader in the way, or a full disk, keeps them for later use.
+                with suppress(sqlite3.Error):
+                    connection.execute("VACUUM")
         finally:
             connection.close()
         sync_folder(config.manifest.parent)

@@ -1,12 +1,10 @@
-"""Where files lie: which tiers there are, and which of them a file is read from."""
+"""Writing where files lie: which tiers there are, and which of them a file is read from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
-from lake.manifest.decode import FILE_COLUMNS, FILES, file_row
 from lake.manifest.rows import Conflict
 from schemas.keys import Address
 
@@ -14,61 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from lake.manifest.query import Manifest
-    from lake.manifest.rows import Change, FileRow
-
-
-@dataclass(frozen=True, slots=True)
-class TierRow:
-    """A tier as it was last declared, with the live files that are read from it."""
-
-    name: str
-    kind: str
-    location: str
-    snapshot: int
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class MoveRow:
-    """A file that is read from another tier than the hot one."""
-
-    file: FileRow
-    tier: str
-    snapshot: int
-    at_ns: int
-    hot_gone: bool
-    """Whether its hot copy was removed."""
-
-
-def tiers(manifest: Manifest) -> list[TierRow]:
-    """Return the tiers as they were last declared, by name, with the live files read from each."""
-    sql = """SELECT name, kind, location, snapshot,
-        (SELECT count(*) FROM files WHERE tier = name AND to_snapshot IS NULL),
-        (SELECT coalesce(sum(bytes), 0) FROM files WHERE tier = name AND to_snapshot IS NULL)
-        FROM tiers WHERE id IN (SELECT max(id) FROM tiers GROUP BY name) ORDER BY name"""
-    return [TierRow(*row) for row in manifest.read(lambda connection: connection.execute(sql).fetchall())]
-
-
-def moved(manifest: Manifest, *, tier: str | None = None, hot_gone: bool | None = None) -> list[MoveRow]:
-    """Return the files that are read from another tier than the hot one, oldest move first, replaced ones too.
-
-    Args:
-        manifest: The manifest.
-        tier: Of this tier only.
-        hot_gone: Of those only whose hot copy is removed, or is not.
-    """
-    sql = f"""SELECT moved, at_ns, gone, {FILES} FROM files JOIN (
-            SELECT file_id, tier AS moved_to, snapshot AS moved, hot_gone AS gone, max(moves.id) AS last
-            FROM moves GROUP BY file_id) ON file_id = files.id
-        JOIN (SELECT id AS moved_by, at_ns FROM snapshots) ON moved_by = moved
-        WHERE moved_to <> 'hot' AND (:tier IS NULL OR moved_to = :tier) AND (:gone IS NULL OR gone = :gone)
-        ORDER BY last"""
-    parameters = {"tier": tier, "gone": hot_gone}
-    rows = manifest.read(lambda connection: connection.execute(sql, parameters).fetchall())
-    place = FILE_COLUMNS.index("tier")
-    return [MoveRow(file_row(row[3:]), row[3 + place], row[0], row[1], bool(row[2])) for row in rows]
+    from lake.manifest.rows import Change
 
 
 def mark_hot_gone(connection: sqlite3.Connection, file_ids: Iterable[int]) -> None:

@@ -16,20 +16,22 @@ HAS_FILES = """(EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_s
         AND from_snapshot <= :snapshot)
     OR EXISTS (SELECT 1 FROM files WHERE series_id = series.id AND to_snapshot > :snapshot
         AND from_snapshot <= :snapshot))"""
+_SEALED = "end_day - start_day > 1 AND EXISTS (SELECT 1 FROM parts WHERE file_id = files.id)"
 # What a sealed file covers is what its parts cover.
-LISTING = """SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes), sum(held),
+LISTING = f"""SELECT :address, min(first_ns), max(last_ns), sum(rows), sum(bytes), sum(held),
         group_concat(DISTINCT tier), max(from_snapshot),
         CASE WHEN count(verified_at_ns) = count(*) THEN min(verified_at_ns) END,
         min(start), max(end), sum(covered), count(*)
-    FROM (SELECT *, coalesce((SELECT min(start_day) FROM parts WHERE file_id = id AND long), start_day) AS start,
-            coalesce((SELECT max(end_day) FROM parts WHERE file_id = id AND long), end_day) AS end,
-            coalesce((SELECT sum(end_day - start_day) FROM parts WHERE file_id = id AND long),
-                end_day - start_day) AS covered,
-            max(1, (SELECT count(*) FROM parts WHERE file_id = id AND long)) AS held
-        FROM (SELECT id, start_day, end_day, end_day - start_day > 1 AS long, first_ns, last_ns, rows, bytes, tier,
+    FROM (SELECT *, CASE WHEN sealed THEN (SELECT min(start_day) FROM parts WHERE file_id = id)
+                ELSE start_day END AS start,
+            CASE WHEN sealed THEN (SELECT max(end_day) FROM parts WHERE file_id = id) ELSE end_day END AS end,
+            CASE WHEN sealed THEN (SELECT sum(end_day - start_day) FROM parts WHERE file_id = id)
+                ELSE end_day - start_day END AS covered,
+            CASE WHEN sealed THEN (SELECT count(*) FROM parts WHERE file_id = id) ELSE 1 END AS held
+        FROM (SELECT id, start_day, end_day, {_SEALED} AS sealed, first_ns, last_ns, rows, bytes, tier,
                 from_snapshot, verified_at_ns FROM files
                 WHERE series_id = :series AND to_snapshot IS NULL AND from_snapshot <= :snapshot
-            UNION ALL SELECT id, start_day, end_day, end_day - start_day > 1, first_ns, last_ns, rows, bytes, tier,
+            UNION ALL SELECT id, start_day, end_day, {_SEALED}, first_ns, last_ns, rows, bytes, tier,
                 from_snapshot, verified_at_ns FROM files
                 WHERE series_id = :series AND to_snapshot > :snapshot AND from_snapshot <= :snapshot))"""
 REPLACED = f"SELECT {PATH} FROM files WHERE to_snapshot BETWEEN :first AND :last"
@@ -45,7 +47,8 @@ HISTORY = f"""SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
         name, sha256, coalesce(new, 0), coalesce(corrected, 0), coalesce(quarantined, 0),
         (SELECT count(*) FROM files WHERE from_snapshot = snapshots.id),
         (SELECT count(*) FROM files WHERE to_snapshot = snapshots.id),
-        (SELECT count(DISTINCT series_id || ' ' || start_day) FROM derivations WHERE from_snapshot = snapshots.id),
+        (SELECT count(*) FROM (
+            SELECT DISTINCT series_id, start_day FROM derivations WHERE from_snapshot = snapshots.id)),
         (SELECT count(*) FROM moves WHERE snapshot = snapshots.id), coalesce(cause, '')
     FROM snapshots LEFT JOIN runs ON runs.id = snapshots.run_id
         LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
