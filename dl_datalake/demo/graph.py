@@ -64,9 +64,7 @@ class Graph:
         again = aggregate(self._config, AggregateRequest(Address.parse(BARS), tuple(PERIODS)))
         check("aggregate", "again", again.status, wanted="unchanged")
         counts = {address: len(rows) for address, rows in made.items()}
-        text = (
-            f"1m → {', '.join(PERIODS)} in one pass, ticks → 1m: {sum(counts.values()):,} bars, equal to plain Python's"
-        )
+        text = f"1m → {', '.join(PERIODS)} in one pass, ticks → 1m: {sum(counts.values()):,} bars, as plain Python"
         return text, {"bars": counts}
 
     def stale(self) -> tuple[str, dict[str, Any]]:
