@@ -189,6 +189,11 @@ class Buckets:
         return length, _MONDAY_US if self.period.unit == "w" else 0
 
 
+def is_long(period: Period) -> bool:
+    """Whether a period is a day or longer, so that sessions may cut it."""
+    return period.fixed_us is None or period.fixed_us >= DAY_US
+
+
 def _day(number: int) -> dt.date:
     return dt.date.fromordinal(number + _EPOCH_ORDINAL)
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lake.manifest import origins
+from lake.aggregate.buckets import Buckets, is_long
+from lake.aggregate.kernel import OUTSIDE
+from lake.manifest import graph, origins
 from lake.sources.span import named_end_ns
+from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from lake.aggregate.buckets import Buckets
     from lake.manifest import Manifest, SeriesRow
 
 
@@ -20,7 +22,7 @@ def covered_to(
     """Return the time before which no row is missing because it is still to come, in nanoseconds.
 
     A bar covers its period, and a tick its own moment. The names of the series' sources may tell of more, as far as
-    these had been fetched after it, and whole.
+    these had been fetched after it, and whole; and bars that were made here cover what their upstream covers.
 
     Args:
         manifest: The lake's.
@@ -36,4 +38,27 @@ def covered_to(
         end = None if source.skipped.get("outside_range") else named_end_ns(source.dialect, source.path, source.zone)
         if end is not None:
             found = max(found, end if source.fetched_at_ns is None else min(end, source.fetched_at_ns))
-    return found
+    return found if bars is None else max(found, _inherited(manifest, series, bars))
+
+
+def _inherited(manifest: Manifest, series: SeriesRow, bars: Buckets) -> int:
+    """Return up to where a series that was made here covers, by what it was made from; 0 where that says nothing."""
+    made = graph.derivations(manifest, series.id)
+    last = max(made, key=lambda row: row.end_ns, default=None)
+    upstream = None if last is None else manifest.find(last.upstream)
+    if last is None or upstream is None:
+        return 0
+    parts = graph.parts(manifest, upstream.id, None, None)
+    inside = [part for part in parts if part.start_ns < last.end_ns and part.end_ns > last.start_ns]
+    if not inside or graph.inputs(inside) != last.inputs:
+        return 0
+    own = upstream.address
+    # Weeks made of sessions' days are cut by the same sessions as these.
+    cut = (
+        Buckets(Period.parse(own.period), bars.sessions if is_long(Period.parse(own.period)) else None)
+        if own.type == "bars"
+        else None
+    )
+    covered = covered_to(manifest, upstream, parts[-1].last_ns, cut)
+    start = int(bars.starts(np.array([covered // 1000]))[0])
+    return 0 if start == OUTSIDE else min(start * 1000, last.end_ns)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lake.aggregate.buckets import Buckets, Sessions
+from lake.aggregate.buckets import Buckets, Sessions, is_long
 from lake.errors import LakeError
 from lake.manifest import graph
 from schemas.keys import Address
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 QUOTE_SIDES = ("bid", "ask", "mid")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Cutter:
         self._sessions: dict[str, Sessions | None] = {}
         self._source = request.address
         self._source_recipe = ""
-        if self._source.type == "bars" and _is_long(Period.parse(self._source.period)):
+        if self._source.type == "bars" and is_long(Period.parse(self._source.period)):
             self._source_recipe = stored_recipe(manifest, self._source) or ""
 
     def source(self) -> Buckets | None:
@@ -154,7 +153,7 @@ class Cutter:
                 made in another way before.
         """
         period = Period.parse(address.period)
-        recipe = self._recipe(address) if _is_long(period) else ""
+        recipe = self._recipe(address) if is_long(period) else ""
         buckets = Buckets(period, self._sessions_of(recipe))
         own = self.source()
         if own is not None and not buckets.nest(own):
@@ -188,7 +187,3 @@ class Cutter:
         if recipe not in self._sessions:
             self._sessions[recipe] = sessions_of(recipe, *self._range)
         return self._sessions[recipe]
-
-
-def _is_long(period: Period) -> bool:
-    return period.fixed_us is None or period.fixed_us >= _DAY_US

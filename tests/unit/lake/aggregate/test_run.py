@@ -224,6 +224,22 @@ def test_ticks_of_one_time_keep_their_order(config: Config) -> None:
     assert (first["open"], first["close"], first["taker_buy_volume"]) == (3.0, 2.0, 0.1)
 
 
+def test_what_was_made_here_covers_what_its_upstream_covers(config: Config) -> None:
+    """The last minutes of the hour have no trade: only the series the minutes were made from knows that it is over."""
+    rows = [{"ts": at * 60 * SECOND_NS, "price": 1.0, "size": 1.0} for at in (0, 10, 61)]
+    write(config, TRADES, trades(*rows))
+    run(config, "1m", address=TRADES)
+    run(config, "1h", address=of("1m", TRADES))
+    assert opens(config, of("1h", TRADES)) == ["1970-01-01T00:00"]
+    assert run(config, "1h", address=of("1m", TRADES)).status == "unchanged"
+    write(config, TRADES, trades({"ts": 180 * 60 * SECOND_NS, "price": 1.0, "size": 1.0}))
+    run(config, "1h", address=of("1m", TRADES))  # the minutes are not made yet, and say nothing
+    assert len(opens(config, of("1h", TRADES))) == 1
+    run(config, "1m", address=TRADES)
+    run(config, "1h", address=of("1m", TRADES))
+    assert opens(config, of("1h", TRADES)) == ["1970-01-01T00:00", "1970-01-01T01:00"]
+
+
 def test_quotes_make_bars_of_three_sides(config: Config) -> None:
     rows = [(1, 1.10001, 1.10003), (2, 1.1, 1.10004), (61, 1.2, 1.3)]
     write(config, QUOTES, quotes(*({"ts": at * SECOND_NS, "bid": bid, "ask": ask} for at, bid, ask in rows)))
