@@ -133,6 +133,15 @@ def other_ids(lake: Path) -> Words:
     return ingest(lake, written(lake, "BTCUSDT-aggTrades-2024-03-01.csv", aggregates))
 
 
+def made_from_others(lake: Path) -> Words:
+    words = ["aggregate", BTCUSDT, "--to", "1h", "--root", lake]
+    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
+    hours = "".join(f"2016-10-08T{hour:02}:00:00Z,1,2,1,2,5\n" for hour in range(5))
+    path = written(lake, "hours.csv", f"ts,open,high,low,close,volume\n{hours}")
+    place = ["--exchange", "BINANCE", "--symbol", "BTCUSDT", "--period", "1h"]
+    return ["ingest", "--source", path, *place, "--root", lake]
+
+
 def no_folder(lake: Path) -> Words:
     return ["init", written(lake, "file.txt", "not a folder") / "lake"]
 
@@ -147,12 +156,43 @@ def file_damaged(lake: Path) -> Words:
     return ["read", BTCUSDT, "--root", lake, "--limit", "5000"]
 
 
+def tier_away(lake: Path) -> Words:
+    offload = ["offload", "--to", lake.parent / "cold", "--grace", "0s", "--force", "--quiet", "--root", lake]
+    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *offload], cwd=REPO, check=True)
+    (lake.parent / "cold").rename(lake.parent / "unmounted")
+    return ["read", BTCUSDT, "--root", lake]
+
+
+def no_tier(lake: Path) -> Words:
+    return ["offload", "--to", "attic", "--root", lake]
+
+
+def other_folder(lake: Path) -> Words:
+    (lake.parent / "photos").mkdir()
+    (lake.parent / "photos" / "1.jpg").touch()
+    return ["offload", "--to", lake.parent / "photos", "--root", lake]
+
+
+def no_grace(lake: Path) -> Words:
+    return ["offload", "--to", lake.parent / "cold", "--grace", "10m", "--root", lake]
+
+
 def no_series(lake: Path) -> Words:
     return ["show", "BINANCE/SPOT/BTCUSD/bars/1m", "--root", lake]
 
 
 def no_asset(lake: Path) -> Words:
     return ["assets", "show", "bar/1m", "--root", lake]
+
+
+def broken_module(lake: Path) -> Words:
+    (lake / "dl.toml").write_text('[assets]\nmodules = ["my_assets"]\n')
+    (lake / "my_assets.py").write_text("from dl_datalake.assets import asset\nasset('bars/1x', upstreams=[])(print)\n")
+    return ["assets", "list", "--root", lake]
+
+
+def no_partition(lake: Path) -> Words:
+    return ["assets", "lineage", f"{BTCUSDT}@1999-01-01", "--root", lake]
 
 
 def no_snapshot(lake: Path) -> Words:
@@ -183,11 +223,18 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "CONFLICT": conflict,
     "SYMBOL_CASE": other_case,
     "OTHER_IDS": other_ids,
+    "DERIVED": made_from_others,
     "STORAGE": no_folder,
     "FILE_MISSING": file_gone,
     "FILE_DAMAGED": file_damaged,
+    "TIER_UNAVAILABLE": tier_away,
+    "TIER_FOREIGN": other_folder,
+    "GRACE": no_grace,
     "UNKNOWN_SERIES": no_series,
+    "UNKNOWN_TIER": no_tier,
     "UNKNOWN_ASSET": no_asset,
+    "ASSETS": broken_module,
+    "UNKNOWN_PARTITION": no_partition,
     "UNKNOWN_SNAPSHOT": no_snapshot,
     "UNKNOWN_RUN": no_run,
 }
@@ -198,6 +245,8 @@ ELSEWHERE = {
     "DISK_FULL": "test_full_disk",
     "MISSING_EXTRA": "test_missing_extra_says_what_to_install",
     "INTERRUPTED": "tests/cli/test_signals.py",
+    "PREFECT_DOWN": "tests/cli/test_via.py",
+    "MAKE": "tests/cli/test_assets.py",
 }
 
 
