@@ -129,7 +129,7 @@ class Registry:
         return tuple(dict.fromkeys(found))
 
     def in_order(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Return keys so that each comes after what it is made from."""
+        """Return keys so that each comes after what it is made from, else in the order of their declaration."""
         wanted = dict.fromkeys(map(canonical, keys))
         graph: dict[str, tuple[str, ...]] = {}
         waiting = list(wanted)
@@ -138,7 +138,14 @@ class Registry:
             if key not in graph:
                 graph[key] = self.upstreams(key)
                 waiting += graph[key]
-        return tuple(key for key in TopologicalSorter(graph).static_order() if key in wanted)
+        declared = {key: place for place, key in enumerate(self._specs)}
+        sorter, found = TopologicalSorter(graph), []
+        sorter.prepare()
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready(), key=lambda key: (declared.get(key, len(declared)), key))
+            found += [key for key in ready if key in wanted]
+            sorter.done(*ready)
+        return tuple(found)
 
     def due(self, pattern: str, policy: FreshnessPolicy) -> None:
         """Give the series that fit an asset's key or a pattern of addresses their freshness, above what is declared.
