@@ -149,7 +149,7 @@ def _without(
         error.code.removeprefix("E_"),
         error.message,
         where=f"{error.where}: {told} {first.partition} … {last.partition}",
-        why=f"{len(away):,} of the {len(plan):,} files to read lie there and nowhere else.",
+        why=f"Files that are to be read lie there and nowhere else: {len(away):,} of {len(plan):,}.",
         fix=fix,
     )
 

@@ -157,7 +157,7 @@ def file_damaged(lake: Path) -> Words:
 
 
 def tier_away(lake: Path) -> Words:
-    offload = ["offload", "--to", lake.parent / "cold", "--grace", "0s", "--force", "--quiet", "--root", lake]
+    offload: Words = ["offload", "--to", lake.parent / "cold", "--grace", "0s", "--force", "--quiet", "--root", lake]
     subprocess.run([sys.executable, "-m", "dl_datalake.cli", *offload], cwd=REPO, check=True)
     (lake.parent / "cold").rename(lake.parent / "unmounted")
     return ["read", BTCUSDT, "--root", lake]

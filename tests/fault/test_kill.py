@@ -177,7 +177,7 @@ VERBS = {
     "offload": Verb(
         thirty_months, offload_all, again=moved_again, begun=lambda _, f: any((f / "cold").rglob("*.parquet"))
     ),
-    "restore": Verb(offloaded, restore_all, again=moved_again),
+    "restore": Verb(offloaded, restore_all, again=moved_again, begun=lambda c, _: any(c.data.rglob("*.parquet*"))),
     "aggregate": Verb(hundred_days, aggregate_all, again=aggregated_again),
     "late rows": Verb(sealed_months, lambda c, f: take(c, f / "late.csv"), at_once=True, again=ingested_again),
 }
