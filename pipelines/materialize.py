@@ -363,10 +363,12 @@ def _states(
     rows = lineage.status(
         manifest, registry, now_ns=time.time_ns(), fits=lambda each: each.key in layer and chosen.fits(each)
     )
+    counted = lineage.census(manifest)
     for row in rows:
         if row.made == "derived":
             wanted = row.missing or row.stale or row.failed or request.force or row.address in followers
-            yield row.address, lineage.partition_states(manifest, registry, row.address) if wanted else []
+            states = lineage.partition_states(manifest, registry, row.address, counted) if wanted else []
+            yield row.address, states
 
 
 def _labels(partition: Partition, grain: Grain) -> list[str]:

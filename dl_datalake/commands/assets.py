@@ -112,9 +112,7 @@ def status(
         chosen = choose(manifest, registry, selection)
         found = read_states(manifest, registry, chosen.fits)
         shown = [state for state in found if not wanted or wanted & _troubles(state)]
-        details = {
-            state.address: _partitions(manifest, registry, state, chosen, wanted) for state in shown if partitions
-        }
+        details = _details(manifest, registry, shown, chosen, wanted) if partitions else {}
     data = {
         "series": [
             state_data(state) | ({"states": list(map(_partition_data, details[state.address]))} if partitions else {})
@@ -205,19 +203,24 @@ def _troubles(state: SeriesStatus) -> set[str]:
     return {name for name, count in found.items() if count}
 
 
-def _partitions(
-    manifest: Manifest, registry: Registry, state: SeriesStatus, chosen: Selection, wanted: set[str]
-) -> list[PartitionState]:
-    """Return the partitions of a series that are selected, in one of the wanted states where some are named."""
+def _details(
+    manifest: Manifest, registry: Registry, shown: Sequence[SeriesStatus], chosen: Selection, wanted: set[str]
+) -> dict[Address, list[PartitionState]]:
+    """Return the partitions of some series that are selected, in one of the wanted states where some are named."""
     from lake import lineage
     from schemas.keys import Partition
 
-    found = []
-    for each in lineage.partition_states(manifest, registry, state.address):
-        partition = Partition.parse(each.partition)
-        troubles = {each.state, *(("failed",) if each.failed_checks else ())}
-        if chosen.covers(state.address, partition.start_ns, partition.end_ns) and (not wanted or wanted & troubles):
-            found.append(each)
+    counted = lineage.census(manifest)
+    found: dict[Address, list[PartitionState]] = {}
+    for state in shown:
+        found[state.address] = []
+        for each in lineage.partition_states(manifest, registry, state.address, counted):
+            partition = Partition.parse(each.partition)
+            troubles = {each.state, *(("failed",) if each.failed_checks else ())}
+            if wanted and not wanted & troubles:
+                continue
+            if chosen.covers(state.address, partition.start_ns, partition.end_ns):
+                found[state.address].append(each)
     return found
 
 

@@ -196,9 +196,16 @@ def step_ns(registry: Registry, address: Address) -> int:
     return (period.fixed_us or period.n * _MONTH_US) * 1000
 
 
-def partition_states(manifest: Manifest, registry: Registry, address: Address) -> list[PartitionState]:
+def census(manifest: Manifest) -> Census:
+    """Return what `partition_states` counts of the whole lake, for those that ask it of many series."""
+    return look(manifest, lambda view: view.census())
+
+
+def partition_states(
+    manifest: Manifest, registry: Registry, address: Address, counted: Census | None = None
+) -> list[PartitionState]:
     """Return the state of every partition of a series, stored or expected, in order of time."""
-    counted = look(manifest, lambda view: view.census())
+    counted = counted or census(manifest)
     tally = counted.tallies.get(address) or Tally(0, address)
     spec = resolved(registry, address.key)
     parts = {part.partition: part for part in graph.parts(manifest, tally.id, None, None)} if tally.id else {}
@@ -221,7 +228,7 @@ def missing_partitions(
     manifest: Manifest, registry: Registry, address: Address, counted: Census | None = None
 ) -> list[str]:
     """Return the labels of the partitions of a series that are expected, and were never made."""
-    found = counted or look(manifest, lambda view: view.census())
+    found = counted or census(manifest)
     spec = resolved(registry, address.key)
     tally = found.tallies.get(address) or Tally(0, address)
     if spec is None or (not tally.derivations and (spec.made != "derived" or tally.partitions)):
