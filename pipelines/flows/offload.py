@@ -72,8 +72,13 @@ def restore(
 
 def _move(config: Config, watch: Watch, options: dict[str, Any]) -> MoveReport:
     from lake import offload as engine
+    from lake import tiers
+    from lake.manifest import Manifest
 
     request = request_of(engine.OffloadRequest, options)
+    with Manifest.open(config) as manifest:
+        if request.to is None and not tiers.known(config, manifest):
+            return engine.MoveReport(manifest.snapshot())  # a lake of one tier has nowhere to move files to
     return call("offload", lambda: engine.offload(config, request, progress=watch))
 
 

@@ -121,6 +121,7 @@ def _announce(made: Mapping[str, dict[str, Any]], upstreams: Sequence[str]) -> N
         *assets.values(),
         by="dl-datalake",
         name="announce",
+        task_run_name="announce",
         asset_deps=[_asset(address) for address in upstreams],
         persist_result=False,
         cache_policy=NO_CACHE,
