@@ -22,7 +22,7 @@ from lake.manifest.tiers import lake_id, tier_locations
 from lake.staging import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from lake.config import Config
     from lake.manifest import Manifest
@@ -63,12 +63,12 @@ class Tier(Protocol):
     def put(self, source: Path, path: str) -> str:
         """Copy a file to `path`, whole or not at all; return the SHA-256 of what was read from the source.
 
-        Its name may not be on disk before `settle`. LakeError FILE_MISSING (the source), TIER_UNAVAILABLE, DISK_FULL,
+        It may not be on disk before `settle`. LakeError FILE_MISSING (the source), TIER_UNAVAILABLE, DISK_FULL,
         STORAGE.
         """
 
-    def settle(self, paths: Iterable[str]) -> None:
-        """Make the names of files that were put durable."""
+    def settle(self, paths: Sequence[str]) -> None:
+        """Make files and their names durable, whoever put them there."""
 
     def open(self, path: str) -> BinaryIO:
         """Open a file to read its bytes; FileNotFoundError when there is none."""
@@ -137,7 +137,7 @@ class DirectoryTier:
             # Every folder on the way, of a first use that was killed too: it may have made them and not synced them.
             for folder in (self.root, *self.root.parents):
                 with suppress(PermissionError):
-                    _sync(folder)
+                    sync(folder)
         except OSError as error:
             raise storage_error(error, self.root) from error
 
@@ -204,12 +204,12 @@ class DirectoryTier:
             raise self._explained(error) from error
         return digest.hexdigest()
 
-    def settle(self, paths: Iterable[str]) -> None:
-        """Sync every folder on the way to the files."""
+    def settle(self, paths: Sequence[str]) -> None:
+        """Sync the files, and every folder on the way to them."""
         folders = {str(parent) for path in paths for parent in Path(path).parents}
         try:
-            for folder in sorted(folders, key=len, reverse=True):
-                _sync(self.root / folder)
+            for each in (*paths, *sorted(folders, key=len, reverse=True)):
+                sync(self.root / each)
         except OSError as error:
             raise self._explained(error) from error
 
@@ -253,8 +253,9 @@ class DirectoryTier:
                     yield path
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Chosen = list[tuple[Address, FileRow]]
 
 COPIED, REUSED = "copied", "reused"
+_THERE = (COPIED, REUSED)
 
 
 def offload(
@@ -155,7 +156,8 @@ class _Offload:
         """Copy a batch and commit it; files that are live no more by then are left out."""
         outcomes = list(self._pool.map(self._copy, [file for _, file in batch]))
         copied = [file.path for (_, file), outcome in zip(batch, outcomes, strict=True) if outcome == COPIED]
-        self._tier.settle(copied)
+        # Those found there too: the run that put them may have been killed before they were on disk.
+        self._tier.settle([f.path for (_, f), outcome in zip(batch, outcomes, strict=True) if outcome in _THERE])
         wrong = dict(
             zip(copied, self._pool.map(self._read_back, [f for _, f in batch if f.path in set(copied)]), strict=True)
         )
@@ -165,7 +167,7 @@ class _Offload:
             if found is not None:
                 self._report.findings.append(found)
                 self._report.left["damaged"] += 1
-            elif outcome in {COPIED, REUSED}:
+            elif outcome in _THERE:
                 good.append((address, file))
             else:
                 self._report.left["changed"] += 1

@@ -6,6 +6,7 @@ import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from lake import write as writing
@@ -18,6 +19,7 @@ from lake.offload.model import Finding, MoveReport, Progress, RestoreRequest, ba
 from lake.places import Places
 from lake.selection import select
 from lake.staging import Staging, storage_error
+from lake.tiers import sync
 from schemas.keys import Partition
 
 if TYPE_CHECKING:
@@ -123,8 +125,12 @@ class _Restore:
 
     def _fetch(self, address: Address, file: FileRow) -> StagedFile | Finding | None:
         """Stage a file from its tier; None when its hot copy is still there, and whole."""
-        with suppress(OSError), (self._config.data / file.path).open("rb") as stream:
+        hot = self._config.data / file.path
+        with suppress(OSError), hot.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256:
+                # The restore that put it there may have been killed before it was on disk.
+                for path in (hot, *hot.parents[: len(PurePath(file.path).parts)]):
+                    sync(path)
                 return None
         tier = self._places.tier(file.tier)
         temporary = self._staging.path()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from lake import tiers
 from lake.check import verify
 from lake.config import TierSettings
 from lake.errors import LakeError
@@ -153,15 +154,27 @@ def test_a_copy_that_reads_back_wrong_is_removed_and_its_file_stays_hot(
     assert verify(config).ok
 
 
-def test_a_copy_that_is_there_already_is_not_made_again(config: Config, cold: Path) -> None:
+def test_a_copy_that_is_there_already_is_synced_and_not_made_again(
+    config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for file in live(config).values():  # as a run leaves them that was killed before it committed
         (cold / file.path).parent.mkdir(parents=True, exist_ok=True)
         (cold / file.path).write_bytes((config.data / file.path).read_bytes())
     with Manifest.open(config) as manifest:
         (cold / MARKER).write_text(f'{{"lake": "{lake_id(manifest)}", "tier": "cold"}}')
     flip(cold / live(config)["2022-01-05"].path)
+    synced: set[Path] = set()
+    sync = tiers.sync
+
+    def note(path: Path) -> None:
+        synced.add(path)
+        sync(path)
+
+    monkeypatch.setattr(tiers, "sync", note)
     report = move_away(config, cold)
     assert (report.files, report.reused) == (6, 5)
+    for path in (cold / file.path for file in live(config).values()):
+        assert {path, *path.parents[: 8 + 1]} <= synced
     assert verify(config).ok
 
 

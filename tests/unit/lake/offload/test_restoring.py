@@ -7,7 +7,7 @@ import pytest
 from lake import write as writing
 from lake.check import verify
 from lake.errors import LakeError
-from lake.offload import RestoreRequest, restore
+from lake.offload import RestoreRequest, restore, restoring
 from tests.tiers import BTC, FIRST_DAY, content, flip, hot_files, live, move, move_away, old_lake, take_in, tiers_of
 
 if TYPE_CHECKING:
@@ -84,6 +84,16 @@ def test_hot_copies_in_their_grace_are_taken_as_they_are_when_they_are_whole(con
     assert (report.files, report.reused, report.findings) == (6, 5, [])
     assert content(config).equals(before)
     assert verify(config).ok
+
+
+def test_what_a_killed_restore_put_there_is_synced(config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    move(config, cold)
+    synced: set[Path] = set()
+    monkeypatch.setattr(restoring, "sync", synced.add)
+    assert restore(config, everything()).reused == 6
+    for path in (config.data / file.path for file in live(config).values()):
+        assert {path, *path.parents[: 8 + 1]} <= synced
+    assert config.root not in synced
 
 
 def test_a_tier_that_is_not_there_is_an_error(config: Config, cold: Path) -> None:
