@@ -320,6 +320,7 @@ class _File:
         for settled in outcome.delivery.settled:
             counts.add(settled.counts)
         written = [s.staged for s in outcome.delivery.settled if s.staged is not None]
+        written += outcome.delivery.opened.staged
         reading, intake = outcome.reading, outcome.intake
         return FileReport(
             source=self._shown,
