@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REQUIREMENTS = REPOSITORY / "tests" / "bench" / "programs" / "arcticdb.txt"
 READ_BYTES = 1 << 20
 
 
@@ -67,16 +66,17 @@ def into_page_cache(path: Path) -> None:
             pass
 
 
-def arcticdb_python() -> str:
-    """The interpreter of ArcticDB's own environment: it needs an older pandas than this project."""
-    folder = home() / "venv-arcticdb"
+def peer_python(peer: str) -> str:
+    """The interpreter of a peer's own environment: ArcticDB and Dagster need other versions than this project."""
+    folder = home() / f"venv-{peer}"
     python, stamp = folder / "bin" / "python", folder / "requirements.txt"
-    wanted = REQUIREMENTS.read_text()
+    requirements = REPOSITORY / "tests" / "bench" / "programs" / f"{peer}.txt"
+    wanted = requirements.read_text()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return str(python)
-    sys.stderr.write(f"installing ArcticDB into {folder}\n")
+    sys.stderr.write(f"installing {peer} into {folder}\n")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]
     subprocess.run(install, check=True)
     stamp.write_text(wanted)
     return str(python)

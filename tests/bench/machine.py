@@ -52,11 +52,12 @@ def file_system(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Ours, with the commit it was measured at, and the peers'."""
-    ours = installed(sys.executable, "dl-datalake", "pyarrow", "pandas", "typer")
-    theirs = installed(home.arcticdb_python(), "arcticdb", "pandas")
+    ours = installed(sys.executable, "dl-datalake", "pyarrow", "pandas", "typer", "duckdb")
+    theirs = installed(home.peer_python("arcticdb"), "arcticdb", "pandas")
+    (dagster,) = installed(home.peer_python("dagster"), "dagster").values()
     ours["dl-datalake"] = f"{ours['dl-datalake']} ({commit()})"
     found = {"Python": platform.python_version()} | ours
-    return found | {"ArcticDB": f"{theirs['arcticdb']} (with pandas {theirs['pandas']})"}
+    return found | {"ArcticDB": f"{theirs['arcticdb']} (with pandas {theirs['pandas']})", "Dagster": dagster}
 
 
 def installed(python: str, *names: str) -> dict[str, str]:

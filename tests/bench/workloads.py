@@ -74,7 +74,7 @@ def simply(argv: list[str]) -> None:
 
 def in_arcticdb(*arguments: str) -> list[str]:
     """The command line of the ArcticDB program."""
-    return [home.arcticdb_python(), "-m", "tests.bench.programs.arcticdb_store", *arguments]
+    return [home.peer_python("arcticdb"), "-m", "tests.bench.programs.arcticdb_store", *arguments]
 
 
 def rows_read(expected: int) -> Callable[[process.Usage, Path], dict[str, float]]:
