@@ -247,7 +247,7 @@ ELSEWHERE = {
     "INTERRUPTED": "tests/cli/test_signals.py",
     "PREFECT_DOWN": "tests/cli/test_via.py",
     "MAKE": "tests/cli/test_assets.py",
-    "CHECK": "tests/unit/lake/aggregate/test_run.py",
+    "CHECK": "tests/unit/lake/aggregate/test_building.py",
 }
 
 

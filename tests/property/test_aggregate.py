@@ -247,6 +247,30 @@ def test_late_and_restated_rows_end_in_the_same_as_from_scratch(
         assert aggregate(config, AggregateRequest(BTC, tuple(order))).status == "unchanged"
 
 
+@SLOW
+@given(st.lists(st.tuples(trades(), st.booleans()), min_size=1, max_size=4))
+def test_trades_that_come_in_any_order_end_in_the_same_bars(writes: list[tuple[list[Row], bool]]) -> None:
+    """Each write has ids of its own; a bucket counts as over when a trade was seen after it."""
+    address, targets = Address.of("B", "SPOT", "X", "ticks", "trade"), ("1s", "1m", "1h")
+    schema = arrow_schema(TRADES, identity=False)
+    with tempfile.TemporaryDirectory() as folder:
+        config = make_lake(Path(folder))
+        stored: list[Row] = []
+        for number, (rows, now) in enumerate(writes):
+            named = [row | {"trade_id": f"{number + 1}{place:03}"} for place, row in enumerate(rows)]
+            write(config, address, pa.Table.from_pylist(named, schema))
+            stored += named
+            if now:
+                aggregate(config, AggregateRequest(address, targets))
+        aggregate(config, AggregateRequest(address, targets))
+        stored.sort(key=lambda row: (row["ts"], int(row["trade_id"])))
+        for period in targets:
+            bars_made = coarser(map(trade_bar, stored), period)
+            whole = [bar for bar in bars_made if bucket(stored[-1]["ts"], period) > bar["ts"]]
+            assert read(config, Address.of("B", "SPOT", "X", "bars", period)) == whole
+        assert aggregate(config, AggregateRequest(address, targets)).status == "unchanged"
+
+
 def _end(start: dt.datetime, period: str) -> dt.datetime:
     end = start
     while bucket(end, period) == start:
