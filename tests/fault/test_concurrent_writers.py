@@ -5,17 +5,21 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lake.check import verify
+from lake.errors import LakeError
 from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest
 from lake.read import Scan
 from lake.write import write
 from schemas.keys import Address
 from tests.manifests import make_lake
+from tests.sealing import live, seal_all
 from tests.tables import DAY_NS, MINUTE_US, bar, bars, plain, trade, trades
 
 if TYPE_CHECKING:
@@ -144,3 +148,40 @@ def test_different_files_for_the_same_bars_leave_one_of_them_whole(tmp_path: Pat
         assert sum(entry.rows_corrected for entry in manifest.history()) == (WRITERS - 1) * 600
         assert sum(entry.rows_new for entry in manifest.history()) == 600
     assert verify(config).orphans == []
+
+
+DAYS = (0, 1, 20, 31, 32, 50)
+SEALERS = 2
+
+
+def write_or_seal(config: Config, number: int) -> int:
+    """Write this process's minutes of days of two months, in several commits; or seal until the others have done."""
+    if number >= SEALERS:
+        for turn in range(COMMITS):
+            minutes = [number + WRITERS * (turn + COMMITS * i) for i in range(4)]
+            write(config, BTC, bars(*(bar(day * 1440 + m, 1.0 + number) for m in minutes for day in DAYS)))
+        return 0
+    done, made, begun = False, 0, time.monotonic()
+    while not done and time.monotonic() - begun < 120:
+        with Manifest.open(config) as manifest:
+            done = [e.operation for e in manifest.history()].count("write") == (WRITERS - SEALERS) * COMMITS
+        with suppress(LakeError):  # the others may be too many
+            made += seal_all(config).status == "committed"
+    return made
+
+
+def test_months_that_are_sealed_while_others_write_them_lose_nothing(tmp_path: Path, pool: Pool) -> None:
+    config = replace(make_lake(tmp_path), wait_s=60.0)
+    made = pool.starmap(write_or_seal, [(config, n) for n in range(WRITERS)], chunksize=1)
+    assert sum(made) > 1
+    expected = {
+        ((day * 1440 + number + WRITERS * turn) * MINUTE_US, 1.0 + number)
+        for day in DAYS
+        for number in range(SEALERS, WRITERS)
+        for turn in range(4 * COMMITS)
+    }
+    stored = read(config, BTC)
+    assert [(row["ts"], row["open"]) for row in stored] == sorted(expected)
+    assert live(config, BTC) == ["1970-01", "1970-02"]
+    report = verify(config)
+    assert (report.ok, report.orphans) == (True, [])

@@ -135,7 +135,7 @@ def test_a_lake_sealed_at_any_moment_is_as_if_it_never_was(kind: str, data: Data
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_many_lakes_sealed_at_any_moment_are_as_if_they_never_were(kind: str, data: DataObject) -> None:
     with cut_differently(data.draw):
