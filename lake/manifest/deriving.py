@@ -24,6 +24,8 @@ _UPSTREAM = """SELECT series.type || '/' || series.period FROM derivations JOIN 
 _PARTS = "SELECT start_day, end_day, content FROM parts WHERE file_id = ?"
 _SUSPECT = """UPDATE derivations SET suspect = 1
     WHERE upstream_id = ?1 AND to_snapshot IS NULL AND NOT suspect AND from_snapshot < ?2"""
+_CHANGED = """SELECT series_id FROM files WHERE from_snapshot = ?1
+    UNION SELECT series_id FROM files WHERE to_snapshot = ?1"""
 _CURRENT = "series_id = ? AND start_day = ? AND to_snapshot IS NULL"
 
 
@@ -36,7 +38,9 @@ def write(connection: sqlite3.Connection, change: Change, known: Known, snapshot
         LakeError: DERIVED when a series would be made from others in part, and in part not.
     """
     _refuse_mixture(connection, change, known, snapshot)
-    if not change.keeps_content:
+    if change.keeps_content:
+        _refuse_changes(connection, snapshot)
+    else:
         _end_of_removed(connection, snapshot)
     derivations = change.derivations
     if derivations:
@@ -119,6 +123,14 @@ def _refuse_to_write(
                 raise LakeError("DERIVED", message, where=file.partition)
 
 
+def _refuse_changes(connection: sqlite3.Connection, snapshot: int) -> None:
+    """Refuse a change that says it keeps all content, and does not: that is always a mistake of ours."""
+    for (series,) in connection.execute(_CHANGED, (snapshot,)).fetchall():
+        before = _naturals(connection, series, "to_snapshot = ?", snapshot)
+        if before != _naturals(connection, series, "from_snapshot = ?", snapshot):
+            raise LakeError("UNEXPECTED", f"the change would not keep the content of series {series}")
+
+
 def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
     """End the derivations of partitions that went; those that are made anew are written after this."""
     connection.execute(
@@ -136,8 +148,7 @@ def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
 def _suspect(connection: sqlite3.Connection, snapshot: int) -> None:
     """Put in doubt what was made from the partitions that came, went or changed, by the ranges these make together."""
     changed = connection.execute(
-        """SELECT series_id FROM (SELECT series_id FROM files WHERE from_snapshot = ?1
-            UNION SELECT series_id FROM files WHERE to_snapshot = ?1) AS changed
+        f"""SELECT series_id FROM ({_CHANGED}) AS changed
         WHERE EXISTS (SELECT 1 FROM derivations WHERE upstream_id = changed.series_id AND to_snapshot IS NULL)""",
         (snapshot,),
     ).fetchall()

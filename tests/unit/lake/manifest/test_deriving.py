@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,18 @@ def test_sealing_keeps_what_was_made_and_the_parts_add_up_to_the_same(config: Co
         assert (row.files, row.gaps) == (3, 0)
         # As it was before, the days are day files still.
         assert [part.file.partition for part in graph.parts(manifest, 1, None, None, snapshot=1)][:2] == DAYS[:2]
+
+
+def test_a_seal_that_would_change_rows_is_refused(config: Config) -> None:
+    commit(config, *(new_file(label, tag=label) for label in DAYS))
+    whole = sealed(config, "2024-03")
+    lost = dataclasses.replace(whole, parts=whole.parts[1:])
+    other = dataclasses.replace(whole.parts[3], content_hash=new_file("2024-03-04", tag="z").content_hash)
+    for file in (lost, dataclasses.replace(whole, parts=(*whole.parts[:3], other, *whole.parts[4:]))):
+        with pytest.raises(LakeError) as caught:
+            commit(config, file, removed=list(live_ids(config).values()), keeps_content=True)
+        assert caught.value.code == "E_UNEXPECTED"
+    commit(config, whole, removed=list(live_ids(config).values()), keeps_content=True)
 
 
 def test_a_sealed_month_counts_the_days_it_has_not_as_gaps(config: Config) -> None:
