@@ -156,27 +156,6 @@ def file_damaged(lake: Path) -> Words:
     return ["read", BTCUSDT, "--root", lake, "--limit", "5000"]
 
 
-def tier_away(lake: Path) -> Words:
-    offload: Words = ["offload", "--to", lake.parent / "cold", "--grace", "0s", "--force", "--quiet", "--root", lake]
-    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *offload], cwd=REPO, check=True)
-    (lake.parent / "cold").rename(lake.parent / "unmounted")
-    return ["read", BTCUSDT, "--root", lake]
-
-
-def no_tier(lake: Path) -> Words:
-    return ["offload", "--to", "attic", "--root", lake]
-
-
-def other_folder(lake: Path) -> Words:
-    (lake.parent / "photos").mkdir()
-    (lake.parent / "photos" / "1.jpg").touch()
-    return ["offload", "--to", lake.parent / "photos", "--root", lake]
-
-
-def no_grace(lake: Path) -> Words:
-    return ["offload", "--to", lake.parent / "cold", "--grace", "10m", "--root", lake]
-
-
 def no_series(lake: Path) -> Words:
     return ["show", "BINANCE/SPOT/BTCUSD/bars/1m", "--root", lake]
 
@@ -227,11 +206,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "STORAGE": no_folder,
     "FILE_MISSING": file_gone,
     "FILE_DAMAGED": file_damaged,
-    "TIER_UNAVAILABLE": tier_away,
-    "TIER_FOREIGN": other_folder,
-    "GRACE": no_grace,
     "UNKNOWN_SERIES": no_series,
-    "UNKNOWN_TIER": no_tier,
     "UNKNOWN_ASSET": no_asset,
     "ASSETS": broken_module,
     "UNKNOWN_PARTITION": no_partition,
@@ -245,6 +220,10 @@ ELSEWHERE = {
     "DISK_FULL": "test_full_disk",
     "MISSING_EXTRA": "test_missing_extra_says_what_to_install",
     "INTERRUPTED": "tests/cli/test_signals.py",
+    "TIER_UNAVAILABLE": "tests/cli/test_tiers.py",
+    "TIER_FOREIGN": "tests/cli/test_tiers.py",
+    "GRACE": "tests/cli/test_tiers.py",
+    "UNKNOWN_TIER": "tests/cli/test_tiers.py",
     "PREFECT_DOWN": "tests/cli/test_via.py",
     "MAKE": "tests/cli/test_assets.py",
     "CHECK": "tests/unit/lake/aggregate/test_building.py",
