@@ -51,7 +51,7 @@ def config(tmp_path: Path) -> Config:
     return found
 
 
-def spec(function: Callable[..., Any], *, upstreams: Any = ("bars/1m",), **said: Any) -> AssetSpec:  # noqa: ANN401
+def spec(function: Callable[..., Any], *, upstreams: Any = ("bars/1m",), **said: Any) -> AssetSpec:  # noqa: ANN401 - words
     found = AssetSpec.of(GAP.key, columns={"gap": "float64"}, upstreams=upstreams, make=function, **said)
     Registry([*ASSETS, found])
     declare(found.key, found.schema, "making")

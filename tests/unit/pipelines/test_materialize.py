@@ -132,10 +132,10 @@ def test_an_error_of_one_series_is_recorded_with_its_partitions(
 
     whole = engine.aggregate
 
-    def picky(config_: Config, request: engine.AggregateRequest, **named: Any) -> engine.AggregateReport:  # noqa: ANN401
+    def picky(there: Config, request: engine.AggregateRequest, *, progress: Any) -> engine.AggregateReport:  # noqa: ANN401 - handed on
         if request.address.symbol == "DEF":
             raise LakeError("FILE_DAMAGED", "a bit flipped", where="somewhere")
-        return whole(config_, request, **named)
+        return whole(there, request, progress=progress)
 
     monkeypatch.setattr(engine, "aggregate", picky)
     report = run(config, CHAIN, "bars/1h,bars/1d")
