@@ -227,7 +227,7 @@ def ours_of_the_graph(root: Path, million: Path) -> list[Contender]:
 
 
 def graph(options: Options) -> Outcome:
-    """The books of 100 symbols, 1 826 days of minutes and the hours made of them: listing, state, one partition made."""
+    """The books of 100 symbols, 1 826 days of minutes and the hours made of them: list, state, one partition made."""
     contenders = peers_of_the_graph()
     costs: dict[str, float] = {}
     if not options.peers_only:
