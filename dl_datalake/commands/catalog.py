@@ -130,7 +130,9 @@ def history_data(row: HistoryRow) -> dict[str, object]:
         "series": row.series,
         "address": None if row.address is None else str(row.address),
         "rows": {"new": row.rows_new, "corrected": row.rows_corrected, "quarantined": row.rows_quarantined},
-        "files": {"added": row.files_added, "removed": row.files_removed},
+        "files": {"added": row.files_added, "removed": row.files_removed, "moved": row.moved},
+        "derived": row.derived,
+        "cause": row.cause or None,
     }
 
 
