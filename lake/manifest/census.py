@@ -74,7 +74,6 @@ class Census:
     tallies: dict[Address, Tally] = field(default_factory=dict)
     failures: dict[Address, set[str]] = field(default_factory=dict)
     """Partitions that could not be made, also of series that are not there."""
-    snapshot: int = 0
 
     def by_id(self) -> dict[int, Tally]:
         """Return the tallies by the ids of their series."""
@@ -106,7 +105,6 @@ def _census(connection: sqlite3.Connection) -> Census:
     found = Census({tally.address: tally for tally in tallies.values()})
     for address, partition in connection.execute("SELECT address, partition FROM failures"):
         found.failures.setdefault(Address.parse(address), set()).add(partition)
-    (found.snapshot,) = connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()
     return found
 
 
