@@ -34,6 +34,8 @@ class Planned:
     state: str
     """missing, stale or failed; `follows` for one that is up to date until what it is made from is made anew."""
     reasons: tuple[str, ...] = ()
+    exact: bool = True
+    """Whether it is known to follow, and not only one of the days that a longer partition may be of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,26 +193,26 @@ class _Job:
     def _plan(self, manifest: Manifest, layer: Sequence[str]) -> Iterator[Planned]:
         """Yield what is to be made of a layer, in the order of its assets, their series and time."""
         followers = self._followers(layer) if self._request.plan_only else {}
-        # A series that is expected of a missing one is not known before that is made; an ingested one is known.
-        unknown = {address for address in followers if manifest.find(address) is None}
         for address, states in _states(manifest, self._registry, layer, self._request, followers):
-            known = {state.partition for state in states}
-            follows = {label: why for label, why in followers.get(address, {}).items() if label in known}
-            if address in unknown and known:
-                unknown.discard(address)
+            follows = followers.pop(address, {})
             for state in states:
-                wanted = self._is_wanted(state.state)
-                if wanted and self._is_selected(address, Partition.parse(state.partition)):
-                    follows.pop(state.partition, None)
-                    yield Planned(address, state.partition, state.state, state.reasons)
-            yield from self._following(address, follows)
-        for address in unknown:
-            yield from self._following(address, followers[address])
+                follower = follows.pop(state.partition, None)
+                if self._is_wanted(state.state):
+                    yield from self._selected(Planned(address, state.partition, state.state, state.reasons))
+                elif follower is not None and state.state == "materialized" and self._request.stale:
+                    yield from self._selected(follower)
+            # What is not expected yet will be: of a month's bars nothing tells yet which days they are of.
+            if self._request.missing:
+                for each in follows.values():
+                    yield from self._selected(each) if each.exact else ()
+        for address, follows in followers.items():
+            if self._request.missing and manifest.find(address) is None:
+                for each in follows.values():
+                    yield from self._selected(each)
 
-    def _following(self, address: Address, follows: dict[str, tuple[str, ...]]) -> Iterator[Planned]:
-        for label, reasons in follows.items():
-            if self._is_selected(address, Partition.parse(label)):
-                yield Planned(address, label, "follows", reasons)
+    def _selected(self, planned: Planned) -> Iterator[Planned]:
+        if self._is_selected(planned.address, Partition.parse(planned.partition)):
+            yield planned
 
     def _is_wanted(self, state: str) -> bool:
         wanted = {"missing": self._request.missing, "stale": self._request.stale}
@@ -222,9 +224,9 @@ class _Job:
             return False
         return self._request.selection.covers(address, partition.start_ns, partition.end_ns)
 
-    def _followers(self, layer: Sequence[str]) -> dict[Address, dict[str, tuple[str, ...]]]:
+    def _followers(self, layer: Sequence[str]) -> dict[Address, dict[str, Planned]]:
         """Return what of a layer is made from partitions that are planned already, by series and partition."""
-        found: dict[Address, dict[str, tuple[str, ...]]] = {}
+        found: dict[Address, dict[str, Planned]] = {}
         for key in layer:
             spec = self._registry.resolve(key)
             if spec.made != "derived":
@@ -232,10 +234,12 @@ class _Job:
             for work in self.report.planned:
                 if work.address.key not in spec.upstreams:
                     continue
-                place = work.address.exchange, work.address.market, work.address.symbol
-                partitions = found.setdefault(Address.of(*place, *key.split("/")), {})
-                for label in _labels(Partition.parse(work.partition), spec.grain):
-                    partitions.setdefault(label, (f"{work.address.key} {work.partition} is made anew",))
+                address = Address.of(work.address.exchange, work.address.market, work.address.symbol, *key.split("/"))
+                why = (f"{work.address.key} {work.partition} is made anew",)
+                labels = _labels(Partition.parse(work.partition), spec.grain)
+                for label in labels:
+                    planned = Planned(address, label, "follows", why, exact=len(labels) == 1)
+                    found.setdefault(address, {}).setdefault(label, planned)
         return found
 
     # ---- making

@@ -164,3 +164,20 @@ def test_progress_ends_where_the_plan_ends(config: Config) -> None:
         chosen = select("bars/1h,metrics/mat-first", CHAIN, [row.address for row in manifest.series()])
     report = materialize(config, CHAIN, MaterializeRequest(chosen), progress=seen.append)
     assert (seen[-1].done, seen[-1].total) == (9, 9) == (len(report.planned), report.built)
+
+
+def test_a_plan_of_what_is_stale_says_nothing_of_what_is_missing(config: Config) -> None:
+    run(config, CHAIN, "bars/1h")
+    write(config, minutes("DEF"), bars(DAY, 60, 5.0))
+    follow = run(config, CHAIN, "bars/1h+", plan_only=True, missing=False).planned
+    assert [(str(each.address), each.partition, each.state) for each in follow] == [
+        ("TEST/SPOT/DEF/bars/1h", "2024-03", "stale")
+    ]
+    run(config, CHAIN, "metrics/mat-first")
+    plan = run(config, CHAIN, "bars/1h+", plan_only=True, missing=False).planned
+    assert [(each.address.key, each.partition, each.state) for each in plan] == [
+        ("bars/1h", "2024-03", "stale"),
+        ("metrics/mat-first", "2024-03-05", "follows"),
+        ("metrics/mat-first", "2024-03-06", "follows"),
+    ]
+    assert run(config, CHAIN, "bars/1h+", stale=False).status == "nothing"
