@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import parse_range
 from dl_datalake.output import clear, plural, table
 from lake.errors import Exit
@@ -44,12 +45,13 @@ def materialize(
     jobs: Annotated[int, typer.Option(metavar="N", help="Upstream series worked on at a time.", min=1)] = 1,
     start: Annotated[Text, typer.Option(metavar="DATE", help="Only partitions that end after this.")] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Only partitions that begin before this.")] = None,
+    via: Via = None,
 ) -> None:
     """Make what is missing or stale of some assets.
 
     Each after what it is made from. What fails is recorded and does not stop the others.
     """
-    how = _How(stale or not missing, missing or not stale, plan, force, jobs)
+    how = _How(stale or not missing, missing or not stale, plan, force, jobs, via)
     _make(session, "assets.materialize", selection, (start, end), how)
 
 
@@ -63,12 +65,13 @@ def backfill(
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be made and why; make nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Make anew what is up to date, too.")] = False,
     jobs: Annotated[int, typer.Option(metavar="N", help="Upstream series worked on at a time.", min=1)] = 1,
+    via: Via = None,
 ) -> None:
     """Make what is missing or stale between two dates.
 
     What is made is stored as it comes: a backfill that was stopped goes on where it was when it is run again.
     """
-    how = _How(stale=True, missing=True, plan_only=plan, force=force, jobs=jobs)
+    how = _How(True, True, plan, force, jobs, via)
     _make(session, "assets.backfill", selection, (start, end), how)
 
 
@@ -129,6 +132,7 @@ class _How:
     plan_only: bool
     force: bool
     jobs: int
+    via: Text
 
 
 def _make(session: Session, name: str, selection: list[str], between: tuple[Text, Text], how: _How) -> None:
@@ -149,8 +153,15 @@ def _make(session: Session, name: str, selection: list[str], between: tuple[Text
     )
     session.safe = _SAFE
     reporter = session.out.reporter()
+
+    def watch(at: Progress) -> None:
+        _tell(reporter, at)
+
+    def here() -> MaterializeReport:
+        return engine.materialize(config, registry, request, progress=watch)
+
     try:
-        report = engine.materialize(config, registry, request, progress=lambda at: _tell(reporter, at))
+        report = carried_out(how.via, "materialize", config, request, here, progress=watch)
     finally:
         clear(reporter)
     session.out.done(name, report_data(report), _lines(report, request))
