@@ -31,6 +31,8 @@ _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 _NOON_S = 43_200
 _WEEK = 7
 MARGIN_DAYS = 400
+OUTSIDE = np.iinfo(np.int64).min
+"""The bucket of a time outside all sessions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,15 +132,22 @@ class Buckets:
         object.__setattr__(self, "_firsts", firsts)
 
     def starts(self, ts: Times) -> Times:
-        """Return the open of each time's bucket; a time outside all sessions has the least integer."""
+        """Return the open of each time's bucket; `OUTSIDE` for a time outside all sessions."""
         if self.sessions is not None:
             index = self.sessions.index(ts)
             found = self.sessions.opens[self._firsts[index]]
-            return found if self.sessions.gapless else np.where(index < 0, np.iinfo(np.int64).min, found)
+            return found if self.sessions.gapless else np.where(index < 0, OUTSIDE, found)
         if self.period.unit == "mo":
             return _first_days(_group_of_day(ts // DAY_US, self.period), self.period) * DAY_US
         length, origin = self._fixed()
         return (ts - origin) // length * length + origin
+
+    def begun(self, ts: Times) -> Times:
+        """Return the open of the bucket that each time is in or, outside all sessions, comes after; or `OUTSIDE`."""
+        if self.sessions is None:
+            return self.starts(ts)
+        index = np.searchsorted(self.sessions.opens, ts, side="right") - 1
+        return np.where(index < 0, OUTSIDE, self.sessions.opens[self._firsts[index]])
 
     def ends(self, starts: Times) -> Times:
         """Return the ends of buckets by their opens."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lake.aggregate.buckets import Buckets, is_long
-from lake.aggregate.kernel import OUTSIDE
+from lake.aggregate.buckets import OUTSIDE, Buckets, is_long
 from lake.manifest import graph, origins
 from lake.sources.span import named_end_ns
 from schemas.periods import Period
@@ -60,5 +59,8 @@ def _inherited(manifest: Manifest, series: SeriesRow, bars: Buckets) -> int:
         else None
     )
     covered = covered_to(manifest, upstream, parts[-1].last_ns, cut)
-    start = int(bars.starts(np.array([covered // 1000]))[0])
-    return 0 if start == OUTSIDE else min(start * 1000, last.end_ns)
+    begun = bars.begun(np.array([covered // 1000]))
+    if begun[0] == OUTSIDE:
+        return 0
+    start, end = int(begun[0]) * 1000, int(bars.ends(begun)[0]) * 1000
+    return min(end if end <= covered else start, last.end_ns)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake.aggregate.buckets import OUTSIDE
 from lake.aggregate.sums import Exact, both, joined
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     Times = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
-
-OUTSIDE = np.iinfo(np.int64).min
-"""The bucket of a time outside all sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,9 @@ class Cascade:
         levels: list[_Level] = []
         for name, buckets in sorted(targets, key=lambda each: _length(each[1])):
             level = _Level(name, buckets)
-            under = [other for other in levels if buckets.nest(other.buckets)]
+            # What lies outside a calendar's sessions is counted in rows of the source.
+            whole = buckets.sessions is None or buckets.sessions.gapless
+            under = [other for other in levels if whole and buckets.nest(other.buckets)]
             (under[-1].children if under else self._roots).append(level)
             levels.append(level)
 

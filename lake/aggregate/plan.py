@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lake import layout
+from lake.aggregate.buckets import OUTSIDE
 from lake.aggregate.coverage import covered_to
-from lake.aggregate.kernel import OUTSIDE
 from lake.aggregate.targets import Cutter, target_addresses
 from lake.errors import LakeError
 from lake.lookup import near_series
@@ -203,7 +203,7 @@ class _Planner:
     def _withheld(self) -> tuple[Partition | None, int | None]:
         """Return the partition and the end of the bucket that is left out, if one is: only the last one can be."""
         buckets = self._target.buckets
-        starts = buckets.starts(self._inputs.last_us[-1:])
+        starts = buckets.begun(self._inputs.last_us[-1:])
         if starts[0] == OUTSIDE:
             return None, None
         end = int(buckets.ends(starts)[0]) * 1000

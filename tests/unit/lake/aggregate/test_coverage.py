@@ -58,3 +58,16 @@ def test_what_was_made_here_covers_what_its_upstream_covers(config: Config) -> N
     run(config, "1m", address=TRADES)
     run(config, "1h", address=of("1m", TRADES))
     assert opens(config, of("1h", TRADES)) == ["1970-01-01T00:00", "1970-01-01T01:00"]
+
+
+def test_a_week_of_sessions_is_not_over_in_an_evening_of_it(config: Config) -> None:
+    """The last row lies outside all sessions, on Wednesday after the close: the day is over, the week is not."""
+    write(config, BTC, flat("2024-06-24T12:00", 60 * 60, step=30))
+    report = run(config, "1d", "1w", calendar="XNYS")
+    assert opens(config, of("1d")) == ["2024-06-24T13:30", "2024-06-25T13:30", "2024-06-26T13:30"]
+    assert opens(config, of("1w")) == []
+    friday = (minute("2024-06-28T20:00")) * 60 * SECOND_NS
+    assert [target.withheld_ns for target in report.targets] == [None, friday]
+    write(config, BTC, flat("2024-06-28T19:30", 60, step=30))
+    run(config, "1w")
+    assert opens(config, of("1w")) == ["2024-06-24T13:30"]

@@ -95,10 +95,10 @@ def test_weeks_cross_the_border_of_the_year(config: Config) -> None:
 
 def test_what_lies_outside_a_calendar_s_sessions_is_counted(config: Config) -> None:
     write(config, BTC, flat("2024-07-03T12:00", 2 * DAY, step=30))
-    report = run(config, "1d", calendar="XNYS", complete_to_ns=FAR_NS)
+    report = run(config, "1d", "30m", "1w", calendar="XNYS", complete_to_ns=FAR_NS)
+    assert [target.outside for target in report.targets] == [96 - 7, 0, 96 - 7]
     [row] = read(config, of("1d"))
     assert (row["ts"].isoformat(), row["volume"]) == ("2024-07-03T13:30:00+00:00", 0.7)
-    assert report.targets[0].outside == 96 - 7
     assert run(config, "1d").status == "unchanged"
 
 
