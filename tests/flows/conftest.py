@@ -204,6 +204,11 @@ class Box:
     root: Path
     workers: ExitStack
 
+    def deploy(self) -> None:
+        """Put the lake's flows on the server."""
+        deployed = self.server.dl("deploy", "--root", self.root)
+        assert deployed.returncode == 0, deployed.stderr
+
     def start_worker(self) -> None:
         """Start a worker; at the end of the session it is stopped."""
         self.workers.enter_context(worker(self.server, self.root.parent))
@@ -230,10 +235,9 @@ def box(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
     """Make a lake, deploy its flows and start a worker."""
     root = tmp_path_factory.mktemp("box") / "lake"
     assert server.dl("init", root).returncode == 0
-    deployed = server.dl("deploy", "--root", root)
-    assert deployed.returncode == 0, deployed.stderr
     with ExitStack() as workers:
         made = Box(server, root, workers)
+        made.deploy()
         made.start_worker()
         yield made
 

@@ -13,25 +13,32 @@ import yaml
 from tests.flows.conftest import BIN, PLACE, REPO, SERIES, Box, Server, bars, contents, program, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.server
 DECLARED = {each["name"]: each for each in yaml.safe_load((REPO / "prefect.yaml").read_text("utf-8"))["deployments"]}
 
 
-def test_prefect_itself_deploys_all_from_a_clean_clone(server: Server, tmp_path: Path) -> None:
+@pytest.fixture
+def shared(box: Box) -> Iterator[Server]:
+    """Return the server, whose deployments are those of the box again in the end."""
+    yield box.server
+    box.deploy()
+
+
+def test_prefect_itself_deploys_all_from_a_clean_clone(shared: Server, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    assert program(["git", "clone", "--quiet", str(REPO), str(clone)], server.env).returncode == 0
-    pool = program([str(BIN / "prefect"), "work-pool", "create", "--type", "process", "local"], server.env, clone)
-    assert pool.returncode == 0 or "already exists" in pool.stdout + pool.stderr
-    done = program([str(BIN / "prefect"), "--no-prompt", "deploy", "--all"], server.env, clone)
+    prefect = str(BIN / "prefect")
+    assert program(["git", "clone", "--quiet", str(REPO), str(clone)], shared.env).returncode == 0
+    done = program([prefect, "--no-prompt", "deploy", "--all"], shared.env, clone)
     assert done.returncode == 0, done.stdout + done.stderr
     for name, told in DECLARED.items():
-        deployment = server.deployment(name)
+        deployment = shared.deployment(name)
         assert deployment["entrypoint"] == told["entrypoint"]
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-        until(f"a scheduled run of {name}", partial(server.runs, name, "SCHEDULED"))
+        until(f"a scheduled run of {name}", partial(shared.runs, name, "SCHEDULED"))
 
 
 def test_every_schedule_that_is_on_has_runs_to_come(box: Box) -> None:
