@@ -93,9 +93,19 @@ def select(texts: str | Sequence[str], registry: Registry, stored: Iterable[Addr
     """
     together = ",".join([texts] if isinstance(texts, str) else texts) or "*"
     series = tuple(stored)
-    reader = _Reader(registry, series, tuple(dict.fromkeys([*registry.keys(), *(each.key for each in series)])))
+    # What is stored and declared no more is nothing that can be asked about.
+    known = [key for key in dict.fromkeys(each.key for each in series) if key in registry or _is_known(registry, key)]
+    reader = _Reader(registry, series, tuple(dict.fromkeys([*registry.keys(), *known])))
     parts = [part.strip() for part in together.split(",")]
     return Selection(together, tuple(reader.term(part) for part in parts if part))
+
+
+def _is_known(registry: Registry, key: str) -> bool:
+    try:
+        registry.resolve(key)
+    except GraphError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

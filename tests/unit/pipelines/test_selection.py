@@ -126,3 +126,10 @@ def test_tags_nobody_has_are_told_apart_from_unknown_ones() -> None:
     with pytest.raises(LakeError, match="no asset is of tag") as caught:
         select("tag:x", ASSETS)
     assert caught.value.why == "No asset has one."
+
+
+def test_what_is_declared_no_more_is_not_selected() -> None:
+    gone = Address.of("BINANCE", "SPOT", "BTCUSDT", "metrics", "selection-gone")
+    assert gone.key not in select("*", ASSETS, [*STORED, gone]).keys
+    with pytest.raises(LakeError, match="selection-gone"):
+        select("metrics/selection-gone", ASSETS, [gone])
