@@ -74,7 +74,6 @@ def ingest(
     The format is found by looking, every row is checked; what is new is stored, what is bad is kept aside.
     """
     from lake.ingest import IngestRequest
-    from lake.ingest import ingest as take_in
 
     start_ns, end_ns = parse_range(start, end)
     request = IngestRequest(
@@ -95,16 +94,22 @@ def ingest(
         fetched_at_ns=None if fetched_at is None else parse_ns(fetched_at),
         dry_run=dry_run,
     )
+    _answer(session, _taken_in(session, request, via), request)
+
+
+def _taken_in(session: Session, request: IngestRequest, via: str | None) -> IngestReport:
+    """Ingest, with progress, in the way that was asked for."""
+    from lake.ingest import ingest as take_in
+
     config = session.config()
     reporter = session.out.reporter()
     watch = _Watch(session, reporter)
     try:
-        report = carried_out(
+        return carried_out(
             via, "ingest", config, request, lambda: take_in(config, request, progress=watch), progress=watch
         )
     finally:
         clear(reporter)
-    _answer(session, report, request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Server:
     url: str
     env: dict[str, str]
 
-    def ask(self, path: str, body: object = None, method: str = "POST") -> Any:  # noqa: ANN401 - JSON
+    def ask(self, path: str, body: object = None, method: str = "POST") -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return the answer to one request; a server whose database is busy is asked again, as Prefect's clients do."""
         data = None if method in {"GET", "DELETE"} else json.dumps(body or {}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server
