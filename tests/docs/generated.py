@@ -57,7 +57,7 @@ _TABLES = {
     "files": "every file ever stored: partition, path, rows, bytes, hashes, and between which snapshots it is live",
     "parts": "the days in a sealed file, each with its rows, times and content hash",
     "lineage": "what a stored file was made from: sources, or other files",
-    "derivations": "how a derived partition was made: from which range of which series, that series' content hash, code, schema",
+    "derivations": "how a derived partition was made: from which range of which series, its content hash, code, schema",
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
     "failures": "the partitions that could not be made when that was last tried, and why",
