@@ -19,6 +19,7 @@ from pipelines.prefect_environment import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DEFAULT_URL = "http://127.0.0.1:4200/api"
 START_S = 180.0
@@ -81,12 +82,20 @@ def provided() -> Iterator[bool]:
     if parts.hostname not in _HERE:
         raise LakeError("PREFECT_DOWN", f"no Prefect server answers at {url}, which is not this machine")
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(parts.port or 80)]
-    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603, PLW1509 - our own words; no thread runs yet
+    log = _log()
+    with log.open("ab") as stream:
+        child = subprocess.Popen(  # noqa: S603 - our own words
+            words,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread runs yet
+        )
     try:
         deadline = time.monotonic() + START_S
         while not is_up(url):
             if child.poll() is not None or time.monotonic() > deadline:
-                raise LakeError("PREFECT_DOWN", "the Prefect server did not start", where=" ".join(words))
+                raise LakeError("PREFECT_DOWN", "the Prefect server did not start", where=str(log))
             time.sleep(0.5)
         yield True
     finally:
@@ -96,6 +105,17 @@ def provided() -> Iterator[bool]:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _log() -> Path:
+    """Return where our own server writes what it has to say; the one before is kept."""
+    from prefect.settings import PREFECT_HOME
+
+    log: Path = PREFECT_HOME.value() / "dl-server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    return log
 
 
 def _end_with_parent() -> None:
