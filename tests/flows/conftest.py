@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 REPO = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 START_S = 240.0
+EVENTS_S = 8.0
+"""Prefect's server writes the events it gets in batches, every five seconds."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -117,7 +119,8 @@ class Server:
         }
 
     def materialized(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the materialization events of a flow run."""
+        """Return the materialization events of a flow run that has ended, once the server has written all it got."""
+        time.sleep(EVENTS_S)
         related = {"id": [f"prefect.flow-run.{run_id}"]}
         wanted = {"event": {"prefix": ["prefect.asset.materialization."]}, "related": related}
         found: list[dict[str, Any]] = self.ask("/events/filter", {"filter": wanted, "limit": 50})["events"]

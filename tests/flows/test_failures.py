@@ -47,7 +47,7 @@ def test_source_that_is_away_is_tried_again(box: Box) -> None:
     states = until("the task's states", lambda: box.server.task_states(run["id"]).get("ingest"))
     assert states.count("AwaitingRetry") == 2
     assert states[-1] == "Completed"
-    [event] = until("the event", lambda: box.server.materialized(run["id"]))
+    [event] = box.server.materialized(run["id"])
     assert event["event"] == "prefect.asset.materialization.succeeded"
     assert event["resource"]["prefect.resource.id"] == "lake://bars/1m/TEST/SPOT/AWAY"
 
