@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import get_run_logger, task
@@ -83,22 +84,33 @@ class Watch:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self.EVERY_S
-        self._artifact = self._artifact or records.Progress(self._key)
-        self._artifact.show(_percent(at), str(at))
+        self._show(_percent(at), _words(at))
 
     def close(self, *, whole: bool) -> None:
         """Fill the bar, if there is one and the work was done."""
         if whole and self._artifact is not None:
-            self._artifact.show(100.0, "done")
+            self._show(100.0, "done")
+
+    def _show(self, percent: float, text: str) -> None:
+        try:
+            self._artifact = self._artifact or records.Progress(self._key)
+            self._artifact.show(percent, text)
+        except Exception as error:  # noqa: BLE001 - a server that is busy must not stop an ingest
+            get_run_logger().debug("no progress shown: %s", error)
 
 
 def _percent(at: object) -> float:
     """Return how much is done, in the first unit that the progress counts both parts and whole in."""
-    for unit in ("bytes_", "rows_", "files_", "partitions_", ""):
+    for unit in ("bytes_", "rows_", "partitions_", ""):
         done, total = getattr(at, f"{unit}done", None), getattr(at, f"{unit}total", None)
         if done is not None and total:
             return float(min(100.0, 100.0 * done / total))
     return 0.0
+
+
+def _words(at: Any) -> str:  # noqa: ANN401 - the same
+    """Return a progress in words."""
+    return ", ".join(f"{field.name.replace('_', ' ')} {getattr(at, field.name)}" for field in fields(at))
 
 
 def turns(config: Config) -> Callable[[Address], AbstractContextManager[None]]:
