@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +32,14 @@ def box(tmp_path: Path) -> Iterator[Terminal]:
     env = environment(tmp_path / ".prefect", free_port())
     env |= {"HOME": str(tmp_path), "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}
     yield Terminal(clone, env, timeout=300)
-    for process in processes(tmp_path):
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGTERM)
-    until("an empty box", lambda: not processes(tmp_path), 60)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes(tmp_path):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        deadline = time.monotonic() + 30
+        while processes(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.5)
+    assert processes(tmp_path) == []
 
 
 def processes(home: Path) -> list[int]:
