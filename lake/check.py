@@ -103,7 +103,8 @@ def verify(
             UNKNOWN_TIER, and USAGE when there is no such part.
     """
     if part is not None and not 1 <= part[0] <= part[1]:
-        raise LakeError("USAGE", f"there is no part {part[0]} of {part[1]}", fix=["1/7 is the first of seven parts"])
+        why = "Parts are counted from 1 to how many there are."
+        raise LakeError("USAGE", f"there is no part {part[0]} of {part[1]}", why=why, fix=["1/7 is the first of seven"])
     report = VerifyReport()
     with Manifest.open(config) as manifest:
         _verify_manifest(manifest, report)

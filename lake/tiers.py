@@ -306,12 +306,16 @@ def destination(config: Config, manifest: Manifest, to: str | None, name: str | 
     if to is None:
         if len(every) != 1:
             names = ", ".join(every) or "none is known"
-            raise LakeError("USAGE", f"to which tier? ({names})", fix=["--to cold", "--to /mnt/cold"])
+            why = "Only where there is just one tier, it need not be named."
+            raise LakeError("USAGE", f"to which tier? ({names})", why=why, fix=["--to cold", "--to /mnt/cold"])
         to = next(iter(every))
     if "/" not in to and not to.startswith((".", "~")):
         if name is not None:
             raise LakeError(
-                "USAGE", f"--name is for a folder, and {to!r} is a name", fix=[f"--to ./{to} --name {name}"]
+                "USAGE",
+                f"--name is for a folder, and {to!r} is a name",
+                why="A tier is given its name once, when its folder is first used.",
+                fix=[f"--to ./{to} --name {name}"],
             )
         if to not in every:
             fix = [f'[tiers.{to}] path = "…" in dl.toml', f"--to ./{to} for a folder", "dl tiers"]

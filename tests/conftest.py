@@ -23,6 +23,12 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_other_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the lakes that earlier tests opened in this process: their owners' modules are none of the next one's."""
+    monkeypatch.setattr("lake.lookup._later", {})
+
+
 @pytest.fixture(scope="session")
 def vendor_data() -> Path:
     """Return the folder of real vendor files, or skip: their terms forbid keeping them in the repository."""

@@ -63,7 +63,8 @@ def parse_subset(text: str) -> tuple[int, int]:
     except ValueError:
         share = 0.0
     if not 0 < share <= 100:
-        raise LakeError("USAGE", f"--subset {text} is no part", fix=["--subset 2/7", "--subset 10%"])
+        why = "A part is one of so many, or a share, of which each day takes another."
+        raise LakeError("USAGE", f"--subset {text} is no part", why=why, fix=["--subset 2/7", "--subset 10%"])
     count = max(1, round(100 / share))
     return int(time.time() // 86_400) % count + 1, count
 

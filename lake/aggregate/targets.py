@@ -50,7 +50,8 @@ def target_addresses(source: Address, to: tuple[str, ...]) -> list[Address]:
             "USAGE", f"bars cannot be made from {source.key}", where=str(source), why="They are made of bars and ticks."
         )
     if not to:
-        raise LakeError("USAGE", "no period was named", where=str(source), fix=["--to 5m,1h,1d"])
+        why = "Each period makes a series of its own."
+        raise LakeError("USAGE", "no period was named", where=str(source), why=why, fix=["--to 5m,1h,1d"])
     found: dict[Address, None] = {}
     for text in to:
         try:

@@ -134,7 +134,7 @@ def other_ids(lake: Path) -> Words:
 
 
 def made_from_others(lake: Path) -> Words:
-    words = ["aggregate", BTCUSDT, "--to", "1h", "--root", lake]
+    words: Words = ["aggregate", BTCUSDT, "--to", "1h", "--root", lake]
     subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
     hours = "".join(f"2016-10-08T{hour:02}:00:00Z,1,2,1,2,5\n" for hour in range(5))
     path = written(lake, "hours.csv", f"ts,open,high,low,close,volume\n{hours}")
