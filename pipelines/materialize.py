@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from lake import lineage
 from lake.errors import Exit, LakeError
 from lake.manifest import Manifest, Writer, failures, graph
+from pipelines.layers import layers, sources
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
@@ -110,34 +111,9 @@ def materialize(
         LakeError: What concerns the whole lake: LOCKED, DISK_FULL, STORAGE, MANIFEST_DAMAGED.
     """
     job = _Job(config, registry, request, progress)
-    for layer in _layers(registry, request.selection.keys):
+    for layer in layers(registry, request.selection.keys, job.made):
         job.work(layer)
     return job.finish()
-
-
-def _layers(registry: Registry, keys: Iterable[str]) -> list[list[str]]:
-    """Part assets into layers: none is made from another one of its own layer, or of a later one."""
-    depth: dict[str, int] = {}
-    for key in registry.in_order(_with_between(registry, keys)):
-        depth[key] = max((depth[name] + 1 for name in registry.upstreams(key) if name in depth), default=0)
-    wanted = set(keys)
-    layers: dict[int, list[str]] = {}
-    for key, number in depth.items():
-        if key in wanted:
-            layers.setdefault(number, []).append(key)
-    return [layers[number] for number in sorted(layers)]
-
-
-def _with_between(registry: Registry, keys: Iterable[str]) -> set[str]:
-    """Add to assets all that they are made from: two of them may hang together by one that is not selected."""
-    found: set[str] = set()
-    waiting = list(keys)
-    while waiting:
-        key = waiting.pop()
-        if key not in found:
-            found.add(key)
-            waiting += registry.upstreams(key)
-    return found
 
 
 @dataclass(slots=True)
@@ -163,6 +139,8 @@ class _Job:
         self._lock = threading.Lock()
         self._done = 0
         self.report = MaterializeReport()
+        with Manifest.open(config) as manifest:
+            self.made = sources(manifest)
 
     def work(self, layer: Sequence[str]) -> None:
         """Plan a layer from what is stored by now, and make it."""
@@ -231,10 +209,14 @@ class _Job:
             spec = self._registry.resolve(key)
             if spec.made != "derived":
                 continue
+            below: dict[Address, Address | None] = {}
             for work in self.report.planned:
-                if work.address.key not in spec.upstreams:
+                if work.address not in below:
+                    other = lineage.beside(work.address, key)
+                    below[work.address] = other if work.address in self._upstreams(other, spec) else None
+                address = below[work.address]
+                if address is None:
                     continue
-                address = Address.of(work.address.exchange, work.address.market, work.address.symbol, *key.split("/"))
                 why = (f"{work.address.key} {work.partition} is made anew",)
                 labels = _labels(Partition.parse(work.partition), spec.grain)
                 for label in labels:
@@ -254,6 +236,11 @@ class _Job:
             source = self._source(manifest, work.address, spec)
             tasks.setdefault(("aggregate", source), _Task(source, [])).works.append(work)
         return list(tasks.values())
+
+    def _upstreams(self, address: Address, spec: AssetSpec) -> tuple[Address, ...]:
+        """Return what a series is made from: what it was made from before, else what its asset says."""
+        made = self.made.get(address) if spec.make is None else None
+        return made or tuple(lineage.beside(address, name) for name in spec.upstreams)
 
     def _source(self, manifest: Manifest, address: Address, spec: AssetSpec) -> Address:
         """Return what a series is made from: what it was made from before, else what its asset says."""

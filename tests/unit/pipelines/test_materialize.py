@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from lake.aggregate import AggregateRequest, aggregate
 from lake.config import Config, locate
 from lake.errors import LakeError
 from lake.manifest import Manifest
@@ -92,6 +93,18 @@ def test_a_change_runs_through_all_that_is_selected(config: Config) -> None:
     report = run(config, CHAIN, "1+metrics/mat-first", missing=False)
     assert {each.address.symbol for each in report.planned} == {"DEF"}
     assert values(config, "DEF", "metrics/mat-first") == [5, 1]
+
+
+def test_what_was_made_from_another_series_than_declared_follows_that_one(config: Config) -> None:
+    hours = Address.of("TEST", "SPOT", "DEF", "bars", "1h")
+    aggregate(config, AggregateRequest(minutes("DEF"), ("1h",)))
+    aggregate(config, AggregateRequest(hours, ("2h",)))
+    write(config, minutes("DEF"), bars(DAY, 60, 5.0))
+    plan = run(config, CHAIN, "bars/2h,bars/1h", missing=False, plan_only=True)
+    assert [(each.address.key, each.state) for each in plan.planned] == [("bars/1h", "stale"), ("bars/2h", "follows")]
+    report = run(config, CHAIN, "bars/2h,bars/1h", missing=False)
+    assert [each.address.key for each in report.planned] == ["bars/1h", "bars/2h"]
+    assert run(config, CHAIN, "bars/2h,bars/1h", missing=False).status == "nothing"
 
 
 def test_several_jobs_make_what_one_makes(config: Config) -> None:
