@@ -1,4 +1,4 @@
-"""The flow `maintain`: seal closed months, and verify a slice of the lake, so that all of it is verified in a month."""
+"""The flow `maintain`: seal closed months, let go of hot copies, and verify a slice, so that a month verifies all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipelines.requests import request_of
 if TYPE_CHECKING:
     from lake.check import VerifyReport
     from lake.config import Config
+    from lake.offload import MoveReport
     from lake.seal import SealReport
     from pipelines.flows.steps import Watch
 
@@ -53,7 +54,7 @@ def maintain(
     root: str | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401 - the reports as JSON, or a state of Prefect's
-    """Seal closed months, then verify one slice of the lake's files against their hashes.
+    """Seal closed months, remove hot copies whose grace is over, and verify one slice of the lake's files.
 
     Args:
         older_than: How long ago a month must have ended to be sealed.
@@ -76,11 +77,12 @@ def _seal(config: Config, watch: Watch, options: dict[str, Any]) -> SealReport:
 
 
 def _both(config: Config, watch: Watch, older_than: str, part: tuple[int, int]) -> dict[str, Any]:
-    from lake import check
+    from lake import check, offload
 
     sealed = _seal(config, watch, {"older_than_ns": duration_ns(older_than)})
+    removed = call("remove hot copies", lambda: offload.finish(config, progress=watch))
     what = f"verify part {part[0]} of {part[1]}"
-    return {"sealed": sealed, "verified": call(what, lambda: check.verify(config, part=part))}
+    return {"sealed": sealed, "removed": removed, "verified": call(what, lambda: check.verify(config, part=part))}
 
 
 def _sealed(report: SealReport) -> Account:
@@ -99,10 +101,14 @@ def _sealed(report: SealReport) -> Account:
 def _maintained(reports: dict[str, Any]) -> Account:
     account = _sealed(reports["sealed"])
     verified: VerifyReport = reports["verified"]
-    wrong = [f"{path}: missing" for path in verified.missing]
+    removed: MoveReport = reports["removed"]
+    wrong = [f"{finding.path} in {finding.tier}: {finding.found}" for finding in removed.findings]
+    wrong += [f"{path}: missing" for path in verified.missing]
     wrong += [f"{damage.path}: {damage.found}" for damage in verified.damaged]
     wrong += [f"manifest: {text}" for text in verified.chain]
+    account.runs += [removed.run] if removed.run else []
     account.checks = [{"check": "verify", "passed": not wrong, "files": verified.files_ok, "found": "; ".join(wrong)}]
+    account.text += f"\n- removed: {removed.removed_files:,} hot copies, {removed.waiting_files:,} wait"
     account.text += f"\n- verified: {verified.files_ok:,} files are as they were stored, {len(wrong)} are not"
     if wrong:
         account.errors.append(LakeError("FILE_DAMAGED", wrong[0], where=f"{len(wrong)} findings in all"))
