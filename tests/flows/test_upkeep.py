@@ -44,6 +44,10 @@ def test_months_are_sealed_files_move_and_damage_is_named(server: Server, tmp_pa
     [copy] = (cold / SERIES).rglob("*.parquet")
     assert copy.read_bytes() == month.read_bytes()
 
+    back = server.dl("restore", SERIES, "--root", root, "--via", "prefect")
+    assert (back.returncode, month.read_bytes()) == (0, copy.read_bytes()), back.stderr
+    assert server.dl("offload", SERIES, "--to", cold, "--root", root).returncode == 0
+
     flip_a_bit(copy)
     assert program(upkeep, server.env).returncode != 0
     [run] = [run for run in server.runs("maintain", "FAILED") if run["parameters"]["root"] == str(root)]
