@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,16 +20,18 @@ _REDRAW_EVERY_S = 0.1
 _BAR_WIDTH = 20
 
 
-class Step(Protocol):
-    """What a long operation reports while it runs: how much of how much is done; its text says of what."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a long operation reports while it runs: how much of how much is done, and of what."""
 
-    @property
-    def done(self) -> int:
-        """How much is done."""
+    done: int
+    total: int
+    text: str
+    unit: str = ""
+    """What is counted, where the pace is to be told: `bytes`, or a plural such as `rows`."""
 
-    @property
-    def total(self) -> int:
-        """How much there is to do, in the same unit."""
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class _Progress:
             return
         self.last = now
         part = min(1.0, step.done / step.total) if step.total else 0.0
-        text = f"{part:4.0%}  {step}  {now - self.started:.0f} s"
+        text = f"{part:4.0%}  {step}  {_pace(step, part, now - self.started)}"
         if self.alive:
             filled = round(part * _BAR_WIDTH)
             sys.stderr.write(f"\r\x1b[K{'━' * filled}{'─' * (_BAR_WIDTH - filled)} {text}\r")
@@ -139,6 +141,17 @@ class _Progress:
         if self.alive:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def _pace(step: Step, part: float, seconds: float) -> str:
+    """Say how long it took so far, how fast it goes, and how long the rest will take."""
+    words = [f"{seconds:.0f} s"]
+    if step.unit and step.done:
+        rate = step.done / seconds
+        words.append(f"{size(round(rate))}/s" if step.unit == "bytes" else f"{rate:,.0f} {step.unit}/s")
+    if part:
+        words.append(f"{seconds * (1 - part) / part:.0f} s left")
+    return ", ".join(words)
 
 
 def clear(reporter: Callable[[Step], None] | None) -> None:

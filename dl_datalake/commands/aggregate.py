@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short
-from dl_datalake.output import clear, error_data, error_lines, plural, table
+from dl_datalake.output import Step, clear, error_data, error_lines, plural, table
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
@@ -100,29 +99,14 @@ def aggregate(
     _answer(session, reports, errors)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How far one series is."""
-
-    at: Progress
-
-    @property
-    def done(self) -> int:
-        return self.at.rows_done
-
-    @property
-    def total(self) -> int:
-        return self.at.rows_total
-
-    def __str__(self) -> str:
-        parts = f"{self.at.partitions_done:,} of {self.at.partitions_total:,} partitions"
-        rate = self.at.rows_per_s
-        pace = f", {rate:,.0f} rows/s, {self.at.rows_left / rate:.0f} s left" if rate else ""
-        return f"{self.at.source}: {self.at.rows_done:,} rows, {parts}{pace}"
+def _watch(reporter: Callable[[Step], None] | None) -> Callable[[Progress], None]:
+    return lambda at: None if reporter is None else reporter(Step(at.rows_done, at.rows_total, _at(at), "rows"))
 
 
-def _watch(reporter: Callable[[_Step], None] | None) -> Callable[[Progress], None]:
-    return lambda at: None if reporter is None else reporter(_Step(at))
+def _at(at: Progress) -> str:
+    """Say how far one series is."""
+    parts = f"{at.partitions_done:,} of {at.partitions_total:,} partitions"
+    return f"{at.source}: {at.rows_done:,} rows, {parts}"
 
 
 def _answer(session: Session, reports: list[AggregateReport], errors: list[LakeError]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
-from dl_datalake.output import clear, error_data, error_lines, plural, size
+from dl_datalake.output import Step, clear, error_data, error_lines, plural, size
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
@@ -112,28 +111,10 @@ def _taken_in(session: Session, request: IngestRequest, via: str | None) -> Inge
         clear(reporter)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How far one source is."""
-
-    at: Progress
-
-    @property
-    def done(self) -> int:
-        return self.at.bytes_done
-
-    @property
-    def total(self) -> int:
-        return self.at.bytes_total
-
-    def __str__(self) -> str:
-        return f"{self.at.source}: {self.at.phase}, {self.at.rows:,} rows"
-
-
 class _Watch:
     """Follows the engine's progress: draws it, and knows what to tell a user who stops it."""
 
-    def __init__(self, session: Session, reporter: Callable[[_Step], None] | None) -> None:
+    def __init__(self, session: Session, reporter: Callable[[Step], None] | None) -> None:
         self._session, self._reporter = session, reporter
         self._last: Progress | None = None
         self._committed = 0
@@ -146,7 +127,7 @@ class _Watch:
         if last is None or (last.source, last.phase) != (at.source, at.phase):
             self._session.safe = self._sentence(at)
         if self._reporter is not None:
-            self._reporter(_Step(at))
+            self._reporter(Step(at.bytes_done, at.bytes_total, f"{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
 
     def _sentence(self, at: Progress) -> str:
         if at.phase == "commit":

@@ -10,7 +10,7 @@ import typer
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import parse_range
-from dl_datalake.output import clear, plural, table
+from dl_datalake.output import Step, clear, plural, table
 from lake.errors import Exit
 
 if TYPE_CHECKING:
@@ -88,10 +88,12 @@ def check(
     config = session.config()
     registry, chosen = _chosen(session, selection or [])
     reporter = session.out.reporter()
+
+    def watch(done: int, total: int) -> None:
+        _tell(reporter, done, total, f"checked {done:,} of {total:,} partitions")
+
     try:
-        report = checking.check(
-            config, registry, chosen, progress=lambda done, total: _tell(reporter, _Checked(done, total))
-        )
+        report = checking.check(config, registry, chosen, progress=watch)
     finally:
         clear(reporter)
     session.out.answer("assets.check", check_data(report), _check_lines(report))
@@ -99,20 +101,9 @@ def check(
         raise typer.Exit(Exit.FINDINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """How far a check is."""
-
-    done: int
-    total: int
-
-    def __str__(self) -> str:
-        return f"checked {self.done:,} of {self.total:,} partitions"
-
-
-def _tell(reporter: Callable[[Any], None] | None, at: _Checked | Progress) -> None:
+def _tell(reporter: Callable[[Step], None] | None, done: int, total: int, text: str) -> None:
     if reporter is not None:
-        reporter(at)
+        reporter(Step(done, total, text, "partitions"))
 
 
 def _chosen(session: Session, selection: list[str]) -> tuple[Registry, Selection]:
@@ -155,7 +146,7 @@ def _make(session: Session, name: str, selection: list[str], between: tuple[Text
     reporter = session.out.reporter()
 
     def watch(at: Progress) -> None:
-        _tell(reporter, at)
+        _tell(reporter, at.done, at.total, str(at))
 
     def here() -> MaterializeReport:
         return engine.materialize(config, registry, request, progress=watch)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
-from dl_datalake.output import clear, error_data, error_lines, plural, size, table
+from dl_datalake.output import Step, clear, error_data, error_lines, plural, size, table
 from lake.errors import Exit
 
 if TYPE_CHECKING:
@@ -67,28 +66,10 @@ def seal(
         raise typer.Exit(Exit.PARTIAL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How far a seal is, by bytes."""
-
-    at: Progress
-
-    @property
-    def done(self) -> int:
-        return self.at.bytes_done
-
-    @property
-    def total(self) -> int:
-        return self.at.bytes_total
-
-    def __str__(self) -> str:
-        return f"sealed {self.at.done:,} of {self.at.total:,} months, last {self.at.month}"
-
-
 class _Watch:
     """Follows the engine's progress: draws it, and knows what to tell a user who stops it."""
 
-    def __init__(self, session: Session, reporter: Callable[[_Step], None] | None) -> None:
+    def __init__(self, session: Session, reporter: Callable[[Step], None] | None) -> None:
         self._session, self._reporter = session, reporter
         session.safe = "No row was lost: a month is sealed whole, or as it was."
 
@@ -97,7 +78,14 @@ class _Watch:
             f"{plural(at.done, 'month')} of {at.total:,} done; the others are as they were. Run it again to go on."
         )
         if self._reporter is not None:
-            self._reporter(_Step(at))
+            self._reporter(
+                Step(
+                    at.bytes_done,
+                    at.bytes_total,
+                    f"sealed {at.done:,} of {at.total:,} months, last {at.month}",
+                    "bytes",
+                )
+            )
 
 
 def report_data(report: SealReport) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short, parse_range
-from dl_datalake.output import clear, plural, size, table
+from dl_datalake.output import Step, clear, plural, size, table
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
@@ -172,29 +171,10 @@ def _tier_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How far it is, by bytes."""
-
-    at: Progress
-
-    @property
-    def done(self) -> int:
-        return self.at.bytes_done
-
-    @property
-    def total(self) -> int:
-        return self.at.bytes_total
-
-    def __str__(self) -> str:
-        done = "moved" if self.at.phase == "copy" else "checked once more"
-        return f"{done} {self.at.done:,} of {self.at.total:,} files {self.at.address}".rstrip()
-
-
 class _Watch:
     """Follows the engine's progress: draws it, and knows what to tell a user who stops it."""
 
-    def __init__(self, session: Session, reporter: Callable[[_Step], None] | None) -> None:
+    def __init__(self, session: Session, reporter: Callable[[Step], None] | None) -> None:
         self._session, self._reporter = session, reporter
         session.safe = "No file was lost: one is moved when its copy was checked, or lies where it did."
 
@@ -205,7 +185,9 @@ class _Watch:
             told = "every file was moved; some hot copies are there still"
         self._session.safe = f"{told[:1].upper()}{told[1:]}. Run it again to go on."
         if self._reporter is not None:
-            self._reporter(_Step(at))
+            done = "moved" if at.phase == "copy" else "checked once more"
+            text = f"{done} {at.done:,} of {at.total:,} files {at.address}".rstrip()
+            self._reporter(Step(at.bytes_done, at.bytes_total, text, "bytes"))
 
 
 def _answer(session: Session, verb: str, report: MoveReport) -> None:

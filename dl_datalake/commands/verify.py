@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dl_datalake.commands._base import Session, command
-from dl_datalake.output import clear, plural, size
+from dl_datalake.output import Step, clear, plural, size
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def verify(
 
     def tell(done: int, total: int, _bytes: int) -> None:
         if reporter is not None:
-            reporter(_Step(done, total))
+            reporter(Step(done, total, f"verified {done:,} of {total:,} files"))
 
     try:
         report = check(config, tier=None if tier == "all" else tier, part=part, progress=tell)
@@ -67,17 +66,6 @@ def parse_subset(text: str) -> tuple[int, int]:
         raise LakeError("USAGE", f"--subset {text} is no part", why=why, fix=["--subset 2/7", "--subset 10%"])
     count = max(1, round(100 / share))
     return int(time.time() // 86_400) % count + 1, count
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How many files of how many are verified."""
-
-    done: int
-    total: int
-
-    def __str__(self) -> str:
-        return f"verified {self.done:,} of {self.total:,} files"
 
 
 def report_data(report: VerifyReport) -> dict[str, Any]:

@@ -176,7 +176,6 @@ class _Pass:
     lost: list[Conflict] = field(default_factory=list)
     snapshot: int = 0
     _done: int = 0
-    _began: float = field(default_factory=time.monotonic)
 
     def execute(self) -> None:
         """Read, make, stage, commit."""
@@ -244,8 +243,7 @@ class _Pass:
 
     def _tell(self, seen: int, total: int) -> None:
         address, works = self.run.request.address, len(self.plan.works)
-        seconds = time.monotonic() - self._began
-        self.run.progress(Progress(address, min(seen, total), total, self._done, works, seconds))
+        self.run.progress(Progress(address, min(seen, total), total, self._done, works))
 
     # ---- commits
 

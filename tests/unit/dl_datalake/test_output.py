@@ -2,21 +2,12 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+import time
 
 import pytest
 
-from dl_datalake.output import Output, clear, facts, plural, size, table, to_json
+from dl_datalake.output import Output, Step, clear, facts, plural, size, table, to_json
 from lake.errors import LakeError
-
-
-@dataclass
-class Step:
-    done: int
-    total: int
-
-    def __str__(self) -> str:
-        return "a file"
 
 
 class Terminal(io.StringIO):
@@ -89,10 +80,11 @@ def test_progress_is_redrawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("CI", raising=False)
     report = Output().reporter()
     assert report is not None
-    monkeypatch.setattr("time.monotonic", lambda: 1e9)
-    report(Step(1, 2))
+    started = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: started + 4)
+    report(Step(1_000_000, 2_000_000, "a file", "bytes"))
     clear(report)
-    assert "━━━━━━━━━━──────────  50%  a file" in terminal.getvalue()
+    assert "━━━━━━━━━━──────────  50%  a file  4 s, 250.0 kB/s, 4 s left" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
@@ -104,8 +96,11 @@ def test_progress_is_a_line_now_and_then_elsewhere(
     report = Output().reporter()
     assert report is not None
     for _ in range(5):
-        report(Step(1, 4))
-    assert [line.split("  ")[:2] for line in capsys.readouterr().err.splitlines()] == [[" 25%", "a file"]] * 2
+        report(Step(1, 4, "a file", "rows"))
+    assert capsys.readouterr().err.splitlines() == [
+        " 25%  a file  11 s, 0 rows/s, 33 s left",
+        " 25%  a file  22 s, 0 rows/s, 66 s left",
+    ]
 
 
 @pytest.mark.parametrize("output", [Output(quiet=True), Output(progress=False), Output(json=True)])
