@@ -53,6 +53,7 @@ def demo(
         f"dl list --root {path}",
         f"dl read COINBASE/SPOT/BTCUSD/bars/1m --root {path} --limit 5",
         f"dl quarantine list --root {path}",
+        f"dl assets lineage COINBASE/SPOT/BTCUSD-DAYS/bars/1h@2016-11 --root {path}",
     ]
     peak = peak_memory()
     data = {

@@ -131,6 +131,7 @@ def seal(options: Options) -> Outcome:
 
 SYMBOLS, MANY_SYMBOLS = 100, 548  # of 1 826 days each: 182 600 partitions, and a million
 EVENTS = 3_000
+ENV = shutil.which("env") or "/usr/bin/env"
 LIST_MIB, MANIFEST_MB = 40, 60
 OUR_LIST, THEIR_LIST = "dl assets list", "dagster asset list"
 OUR_ONE, THEIR_ONE = "dl assets materialize, one partition", "dagster asset materialize, one partition"
@@ -144,7 +145,7 @@ def dagster_argv(*words: str) -> list[str]:
     stores = home.home() / "stores"
     python = home.peer_python("dagster")
     settings = [f"DAGSTER_HOME={stores / 'dagster-home'}", f"BENCH_DATA={stores / 'dagster-data'}"]
-    return ["env", *settings, "DAGSTER_DISABLE_TELEMETRY=1", python, *words]
+    return [ENV, *settings, "DAGSTER_DISABLE_TELEMETRY=1", python, *words]
 
 
 def dagster_home() -> None:

@@ -43,7 +43,7 @@ def test_demo_holds_and_can_be_run_again(dl: Dl, tmp_path: Path) -> None:
 
 def test_next_commands_it_prints_work(dl: Dl, tmp_path: Path) -> None:
     following = dl("demo", tmp_path / "demo", "--json").data["next"]
-    assert len(following) == 3
+    assert len(following) == 4
     for line in following:
         program, *words = line.split()
         assert program == "dl"
