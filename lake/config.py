@@ -38,6 +38,7 @@ MIN_MEMORY_MB = 16
 MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
+_TABLES = ("lake", "tiers", "assets", "inbox")
 _TIER_SETTINGS = ("path",)
 _ASSET_SETTINGS = ("modules", "freshness")
 
@@ -104,6 +105,7 @@ def locate(
     outside, names = _outside_settings(given)
     home = _root(root or os.environ.get("DL_ROOT") or None, outside.get("db_path"), must_exist=must_exist)
     document = _document(home / FILE_NAME)
+    _refuse_unknown(document, _TABLES, "table", home / FILE_NAME)
     inside = _settings(document, "lake", _VARIABLES, home / FILE_NAME)
 
     def path(key: str, default: Path) -> Path:
@@ -190,18 +192,22 @@ def _settings(document: Mapping[str, Any], name: str, known: Iterable[str], file
             why="The settings stand below it.",
             fix=[f"write [{name}] on a line of its own"],
         )
-    for key in table:
+    _refuse_unknown(table, known, "setting", file)
+    return table
+
+
+def _refuse_unknown(found: Iterable[str], known: Iterable[str], what: str, file: Path) -> None:
+    for key in found:
         if key not in known:
             near = get_close_matches(key, known, 1)
             told = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
             raise LakeError(
                 "USAGE",
-                f"unknown setting {key!r}: {told}",
+                f"unknown {what} {key!r}: {told}",
                 where=str(file),
-                why="A setting that is misspelt would be one that is not there.",
+                why=f"A {what} that is misspelt would be one that is not there.",
                 fix=["correct the file"],
             )
-    return table
 
 
 def _tiers(document: Mapping[str, Any], file: Path) -> dict[str, TierSettings]:

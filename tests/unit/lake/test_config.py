@@ -90,6 +90,8 @@ def test_manifest_alone_says_where_the_lake_is(lake: Path, tmp_path: Path, monke
     ("text", "sentence"),
     [
         ("[lake]\nmemory_md = 1\n", "did you mean memory_mb"),
+        ('[asets]\nmodules = ["mine"]\n', "unknown table 'asets': did you mean assets"),
+        ("memory_mb = 64\n", "unknown table 'memory_mb': known: lake"),
         ("[lake]\nthreads = 0\n", "1 or more"),
         ('[lake]\nthreads = "many"\n', "expected a number"),
         ("[lake]\nmemory_mb = true\n", "expected a number"),
