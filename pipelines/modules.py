@@ -79,7 +79,7 @@ def enter_installed(registry: Registry, warn: Callable[[str], None]) -> None:
             for spec in specs:
                 _declare(spec, point.value)
             registry.add(*specs)
-        except Exception as error:  # noqa: BLE001 -- whatever is wrong with another's package must not stop the lake
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever is wrong with another's package must not stop the lake
             owner = point.dist.name if point.dist else point.value
             warn(f"the assets {point.name} of {owner} are left out: {type(error).__name__}: {error}")
 
@@ -162,11 +162,11 @@ def _explained(name: str, file: Path) -> Iterator[None]:
     """Turn whatever a module raises while it is loaded into an error with its line."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(name, file, error) from error
 
 
-def _broken(name: str, file: Path, error: Exception) -> LakeError:
+def _broken(name: str, file: Path, error: Exception | SystemExit) -> LakeError:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
     line = error.lineno if isinstance(error, SyntaxError) else next(reversed(lines), None)
     said = str(error) if isinstance(error, GraphError) else f"{type(error).__name__}: {error}"

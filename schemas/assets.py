@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
 
 from schemas.bars import BARS
@@ -202,6 +203,7 @@ class AssetSpec:
             GraphError: These do not make an asset.
         """
         key = canonical(key)
+        _refuse_misspelt(key, said)
         freshness = said.get("freshness")
         spec = cls(
             key=key,
@@ -289,6 +291,16 @@ def asset(
         return AssetSpec.of(key, upstreams=upstreams, make=function, **words)
 
     return declared
+
+
+def _refuse_misspelt(key: str, said: Iterable[str]) -> None:
+    """Raise GraphError at a word that means nothing: it would be one that was not said."""
+    known = Said.__annotations__
+    for word in said:
+        if word not in known:
+            near = get_close_matches(word, known, 1)
+            told = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise GraphError(f"{key}: unknown word {word!r}: {told}")
 
 
 def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: int) -> Schema:

@@ -95,6 +95,9 @@ def test_freshness_is_said_in_dl_toml(tmp_path: Path) -> None:
         (OWN.replace('["bars/1m"]', '{"bars/1m": ["cloze"]}'), "reads cloze of bars/1m", 4),
         (OWN.replace('"bars/1m"', '"metrics/modules-range"'), "made from itself: metrics/modules-range", 4),
         (OWN + OWN.replace("range_", "other"), "metrics/modules-range is declared twice", 10),
+        ("raise SystemExit(3)", "cannot be loaded: SystemExit: 3", 1),
+        (OWN.replace('["mine"]', '["mine"], code_verison="2"'), "'code_verison': did you mean code_version?", 4),
+        (OWN.replace('["mine"]', '["mine"], zzz=1'), "unknown word 'zzz': known: columns,", 4),
         (OWN.replace('["mine"]', '["mine"], freshness="soon"'), "ValueError: 'soon' is no length of time", 4),
     ],
 )
