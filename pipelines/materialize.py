@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -351,9 +350,7 @@ def _states(
 ) -> Iterator[tuple[Address, list[lineage.PartitionState]]]:
     """Yield the series of a layer that the lake makes, with their partitions where some may have to be made."""
     chosen = request.selection
-    rows = lineage.status(
-        manifest, registry, now_ns=time.time_ns(), fits=lambda each: each.key in layer and chosen.fits(each)
-    )
+    rows = lineage.status(manifest, registry, now_ns=None, fits=lambda each: each.key in layer and chosen.fits(each))
     counted = lineage.census(manifest)
     for row in rows:
         if row.made == "derived":

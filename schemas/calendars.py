@@ -138,5 +138,7 @@ def _exchange(name: str, month: dt.date) -> tuple[tuple[int, int], ...]:
             known = exchange_calendars.get_calendar(name, start=first.isoformat(), end=last.isoformat())
     except exchange_calendars.errors.InvalidCalendarName:
         raise CalendarError(f"there is no calendar {name!r}: expected {ALWAYS}, {FX} or such as XNYS") from None
+    except (ValueError, NotImplementedError, exchange_calendars.errors.CalendarError) as error:
+        raise CalendarError(f"the calendar {name} does not know {month:%Y-%m}: {error}") from None
     opens, closes = (column.dt.as_unit("ns").astype("int64") for column in (known.opens, known.closes))
     return tuple(zip(map(int, opens), map(int, closes), strict=True))

@@ -68,7 +68,7 @@ def status(
     manifest: Manifest,
     registry: Registry,
     *,
-    now_ns: int,
+    now_ns: int | None,
     fits: Callable[[Address], bool] = lambda _address: True,
 ) -> list[SeriesStatus]:
     """Return the state of the series that are stored or expected, in the order of their addresses.
@@ -76,7 +76,7 @@ def status(
     Args:
         manifest: The manifest.
         registry: The declared assets.
-        now_ns: The present, for what is late.
+        now_ns: The present, for what is late; None asks nothing of it, nor of calendars.
         fits: Which series to tell of.
     """
     return look(manifest, lambda view: _Status(view, registry, now_ns).rows(fits))
@@ -99,7 +99,7 @@ def beside(address: Address, key: str) -> Address:
 class _Status:
     """Answers for the whole lake, inside one read."""
 
-    def __init__(self, view: View, registry: Registry, now_ns: int) -> None:
+    def __init__(self, view: View, registry: Registry, now_ns: int | None) -> None:
         self._view, self._registry, self._now_ns = view, registry, now_ns
         self._counted = view.census()
         self._expectation = Expectation(view)
@@ -180,9 +180,9 @@ class _Status:
         return len({row.partition for row in rows if is_stale(self._view, row, spec)})
 
 
-def _lateness(registry: Registry, tally: Tally, now_ns: int) -> int | None:
+def _lateness(registry: Registry, tally: Tally, now_ns: int | None) -> int | None:
     policy = registry.freshness(tally.address)
-    if policy is None or tally.last_ns is None:
+    if policy is None or tally.last_ns is None or now_ns is None:
         return None
     return lateness_ns(policy, tally.last_ns, step_ns(registry, tally.address), now_ns)
 

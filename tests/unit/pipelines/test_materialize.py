@@ -18,6 +18,7 @@ from pipelines.assets import ASSETS
 from pipelines.materialize import MaterializeReport, MaterializeRequest, Progress, materialize
 from pipelines.selection import select
 from schemas.assets import AssetSpec, Check, declare
+from schemas.calendars import FreshnessPolicy
 from schemas.graph import Registry
 from schemas.keys import Address
 
@@ -105,6 +106,13 @@ def test_what_was_made_from_another_series_than_declared_follows_that_one(config
     report = run(config, CHAIN, "bars/2h,bars/1h", missing=False)
     assert [each.address.key for each in report.planned] == ["bars/1h", "bars/2h"]
     assert run(config, CHAIN, "bars/2h,bars/1h", missing=False).status == "nothing"
+
+
+def test_a_calendar_that_is_not_there_hinders_no_making(config: Config) -> None:
+    registry = Registry(ASSETS)
+    registry.due("TEST/*/*/bars/1h", FreshnessPolicy("1h", "MOON"))
+    assert run(config, registry, "bars/1h").status == "done"
+    assert run(config, registry, "bars/1h").status == "nothing"
 
 
 def test_several_jobs_make_what_one_makes(config: Config) -> None:

@@ -50,6 +50,8 @@ def test_an_exchange_owes_nothing_outside_its_sessions() -> None:
 def test_what_is_no_calendar_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CalendarError, match="no calendar 'MOON'"):
         next_open_ns("MOON", 0)
+    with pytest.raises(CalendarError, match="AIXK does not know 2000-02"):
+        next_open_ns("AIXK", at("2000-02-02T00:00"))
     monkeypatch.setitem(sys.modules, "exchange_calendars", None)
     with pytest.raises(CalendarError, match=r"pip install 'dl-datalake\[calendars\]'"):
         next_open_ns("XLON", 0)
