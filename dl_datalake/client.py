@@ -198,11 +198,13 @@ class Lake(AssetClient):
 
         Raises:
             LakeError: USAGE for another mode, UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it
-                or name another series, CONFLICT, LOCKED.
+                or name another series, CHECK when a partition fails a blocking one of its asset's, CONFLICT, LOCKED.
         """
         from lake.write import write
 
-        return write(self.config, parse_address(str(address)), data, mode=mode, message=message)
+        return write(
+            self.config, parse_address(str(address)), data, mode=mode, message=message, checks=self.registry.checks
+        )
 
     def aggregate(  # noqa: PLR0913 - as many words as the command has options
         self,

@@ -104,7 +104,7 @@ CODES: dict[str, Code] = {
     "CHECK": Code(
         Exit.REFUSED,
         "A check of the asset failed, and partitions that fail one are not stored.",
-        ("dl assets status", "correct the upstream's rows, or the check"),
+        ("correct the rows, or the check", "dl assets status"),
     ),
     "MAKE": Code(
         Exit.REFUSED,

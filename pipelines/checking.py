@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from lake import validate
 from lake import write as writing
 from lake.manifest import Manifest, Writer, graph
 from lake.manifest.rows import Change, CheckRecord
+from lake.outcome import outcome
 from lake.read import Scan
 from schemas.columns import IDENTITY
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lake.manifest import SeriesRow
     from lake.manifest.graph import PartRow
     from pipelines.selection import Selection
-    from schemas.assets import AssetSpec, Check
+    from schemas.assets import AssetSpec
     from schemas.graph import Registry
     from schemas.keys import Address
 
@@ -52,19 +52,6 @@ class CheckReport:
     passed: int
     findings: tuple[Finding, ...]
     snapshot: int
-
-
-def outcome(check: Check, table: pa.Table) -> tuple[bool, str]:
-    """Run a check of the user's on a partition's rows; return whether it passed, and else what is wrong."""
-    try:
-        said = check.function(table)
-    except Exception as error:  # noqa: BLE001 -- a check that cannot be run has not passed, and says why
-        return False, f"{type(error).__name__}: {error}"
-    if said is True or said is np.True_:
-        return True, ""
-    if said is None:
-        return False, "it returned None: a check returns True, or what is wrong"
-    return False, str(said) if isinstance(said, str) and said else "it does not hold"
 
 
 def check(

@@ -13,10 +13,10 @@ from lake import files, rows, validate
 from lake import write as writing
 from lake.errors import Exit, LakeError
 from lake.manifest import Manifest, Writer, graph
-from lake.manifest.rows import Change, CheckRecord, Conflict, Instrument, NewDerivation
+from lake.manifest.rows import Change, Conflict, Instrument, NewDerivation
+from lake.outcome import hold
 from lake.read import Scan
 from lake.staging import Staging
-from pipelines.checking import outcome
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.files import StagedFile
-    from lake.manifest.rows import FileRow, SeriesRow
+    from lake.manifest.rows import CheckRecord, FileRow, SeriesRow
     from schemas.assets import AssetSpec
 
 _COMMIT_PARTITIONS = 200
@@ -130,14 +130,7 @@ class _Run:
             work.made.same = work.content is None
             return
         work.made.rows = table.num_rows
-        where = f"{self.address} {work.partition.label}"
-        for check in self.spec.checks:
-            passed, detail = outcome(check, table)
-            work.checks.append(
-                CheckRecord(self.address, work.partition.label, check.name, passed=passed, detail=detail)
-            )
-            if not passed and check.blocking:
-                raise LakeError("CHECK", f"{check.name}: {detail}", where=where)
+        work.checks += hold(self.spec.checks, table, self.address, work.partition.label)
         writer = files.FileWriter(self.staging, self.address, work.partition, self.spec.schema, self.run_id)
         try:
             writer.write(table)

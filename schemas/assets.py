@@ -140,7 +140,7 @@ class Check:
     """A check of one's own on the rows of one partition.
 
     `function` takes an Arrow table and returns True, or what is wrong in words (False will do). With `blocking` a
-    partition that fails it is not written by what derives it; without, the finding is kept beside it.
+    partition that fails it is not stored, wherever its rows come from; without, the finding is kept beside it.
     """
 
     name: str

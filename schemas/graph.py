@@ -24,6 +24,7 @@ from schemas.periods import Period
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from schemas.assets import Check
     from schemas.calendars import FreshnessPolicy
     from schemas.keys import Address
 
@@ -112,6 +113,10 @@ class Registry:
         """Return the spec of bars without suffixes that are not declared."""
         source = _coarsest(key, self)
         return AssetSpec(key, BARS, upstreams=(source,), made="derived") if source else AssetSpec(key, BARS)
+
+    def checks(self, key: str) -> tuple[Check, ...]:
+        """Return the checks of an asset's own; UnknownAssetError as `resolve` does."""
+        return self.resolve(key).checks
 
     def upstreams(self, key: str) -> tuple[str, ...]:
         """Return the keys an asset is made from; UnknownAssetError as `resolve` does."""

@@ -51,10 +51,12 @@ def inbox(
     request = IngestRequest(sources=(), exchange=exchange)
     session.safe = "Every file that was finished is safely in the lake, and the others still in the inbox."
 
-    def one(request: IngestRequest) -> IngestReport:
-        return take_in(config, request)
-
     def here() -> InboxReport:
+        checks = session.registry(config).checks
+
+        def one(request: IngestRequest) -> IngestReport:
+            return take_in(config, request, checks=checks)
+
         return inboxes.empty(config, chosen, request, one)
 
     where: dict[str, Any] = {"inbox": str(chosen.folder), "settle_s": chosen.settle_s}

@@ -103,10 +103,12 @@ def _taken_in(session: Session, request: IngestRequest, via: str | None) -> Inge
     config = session.config()
     reporter = session.out.reporter()
     watch = _Watch(session, reporter)
+
+    def here() -> IngestReport:
+        return take_in(config, request, progress=watch, checks=session.registry(config).checks)
+
     try:
-        return carried_out(
-            via, "ingest", config, request, lambda: take_in(config, request, progress=watch), progress=watch
-        )
+        return carried_out(via, "ingest", config, request, here, progress=watch)
     finally:
         clear(reporter)
 

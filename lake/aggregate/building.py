@@ -11,7 +11,7 @@ import pyarrow as pa
 from lake import files, layout, validate
 from lake.aggregate.kernel import bars_of
 from lake.errors import LakeError
-from lake.manifest.rows import CheckRecord
+from lake.outcome import hold
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import DAY_US
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from lake.aggregate.kernel import Block, Times
-    from lake.aggregate.model import Check
     from lake.aggregate.plan import Work
     from lake.files import StagedFile
+    from lake.manifest.rows import CheckRecord
+    from lake.outcome import Check
     from lake.staging import Staging
 
 
@@ -133,13 +134,7 @@ class Builder:
                 f"{len(rejected):,} bars of {address} {label} break their schema: {first.reason}: {first.detail}",
                 where=f"{address} {label}",
             )
-        for check in self._checks:
-            said = check.function(table)
-            passed = said is True or said is np.True_
-            detail = "" if passed else str(said or "it does not hold")
-            built.checks.append(CheckRecord(address, label, check.name, passed=passed, detail=detail))
-            if not passed and check.blocking:
-                raise LakeError("CHECK", f"{check.name}: {detail}", where=f"{address} {label}")
+        built.checks += hold(self._checks, table, address, label)
 
 
 def _complete(ts: Times, work: Work) -> int:

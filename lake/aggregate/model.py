@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
-
+    from lake.outcome import Check
     from schemas.keys import Address
 
 Status = Literal["committed", "unchanged", "dry_run"]
-
-
-class Check(Protocol):
-    """A check of the user's on the rows of one partition."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def blocking(self) -> bool:
-        """Whether a partition that fails it is not stored."""
-
-    @property
-    def function(self) -> Callable[[pa.Table], object]:
-        """Takes the partition's rows; returns True, or what is wrong in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +87,3 @@ class Progress:
     rows_total: int
     partitions_done: int
     partitions_total: int
-    seconds: float
-
-    @property
-    def rows_left(self) -> int:
-        """Rows still to be read."""
-        return self.rows_total - self.rows_done
-
-    @property
-    def rows_per_s(self) -> float:
-        """Rows read a second so far; 0 while nothing can be said."""
-        return self.rows_done / self.seconds if self.seconds > 0 else 0.0

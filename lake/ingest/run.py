@@ -20,19 +20,21 @@ from lake.intake import Intake
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import AlreadyIngested, Change, Instrument, LedgerRecord, SourceRecord
 from lake.merge import Counts
+from lake.outcome import no_checks
 from lake.places import Places
 from lake.staging import Staging
 from schemas.keys import Address
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lake.config import Config
     from lake.ingest.report import IngestRequest
     from lake.manifest.rows import FileRow, IngestRow, SeriesRow
+    from lake.outcome import Check
     from lake.sources import Plan
 
 _ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
@@ -45,6 +47,7 @@ def ingest(
     *,
     progress: Callable[[Progress], None] | None = None,
     turn: Callable[[Address], AbstractContextManager[None]] | None = None,
+    checks: Callable[[str], Sequence[Check]] = no_checks,
 ) -> IngestReport:
     """Ingest every source file of a request, each in a commit of its own.
 
@@ -56,6 +59,7 @@ def ingest(
         progress: Told how far each file is.
         turn: Entered for a file's series while the file is ingested, where writers of one series are to queue; several
             at once end in the same lake, only with some work done twice.
+        checks: Gives the user's own checks of an asset, by its key; a file that fails a blocking one is refused.
 
     Raises:
         LakeError: When there is one source and it is refused, or when the lake itself cannot be used.
@@ -68,7 +72,7 @@ def ingest(
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
         for path in paths:
             try:
-                file = _File(config, request, path, pool, progress or (lambda _: None))
+                file = _File(config, request, path, pool, progress or (lambda _: None), checks)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
             except LakeError as error:
@@ -89,6 +93,7 @@ class _File:
         path: Path,
         pool: ThreadPoolExecutor,
         progress: Callable[[Progress], None],
+        checks: Callable[[str], Sequence[Check]],
     ) -> None:
         self._config, self._request, self._path, self._pool = config, request, path, pool
         self._shown = printable(path)
@@ -107,6 +112,7 @@ class _File:
         self._plan, self.address, self._vendor_symbol = self._detected()
         self._period = Period.parse(self.address.period) if self.address.type == "bars" else None
         self._scale = layout.NS_PER[rows.unit(self._plan.schema)]
+        self._checks = checks(self.address.key)
 
     def _detected(self) -> tuple[Plan, Address, str]:
         try:
@@ -184,9 +190,10 @@ class _File:
             digest = reading.into(intake, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
             intake.doubt_ns = self._unproven(intake, reading)
-            delivery = writing.Delivery(self.address, self._plan.schema, intake, intake.settle())
+            delivery = writing.Delivery(self.address, self._plan.schema, intake, intake.settle(), checks=self._checks)
             outcome = _Outcome(digest, reading, intake, delivery)
             if writer is None:
+                writing.hold_to_checks(self._config, delivery)
                 return self._report(outcome, "dry_run", None)
             self._tell("commit", reading)
             return self._commit(writer, run_id, outcome, quarantine)

@@ -3,7 +3,7 @@
 `commit` merges again when another writer was first; `swap` leaves that to its caller; `write` takes a table.
 """
 
-from lake.write.commit import Delivery, commit, new_file, run, swap
+from lake.write.commit import Delivery, commit, hold_to_checks, new_file, run, swap
 from lake.write.sealed import live_files
 from lake.write.table import Mode, Tabular, WriteResult, conform, slices, write
 
@@ -14,6 +14,7 @@ __all__ = [
     "WriteResult",
     "commit",
     "conform",
+    "hold_to_checks",
     "live_files",
     "new_file",
     "run",

@@ -9,10 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+import pyarrow as pa
+
 from lake import files, layout
 from lake.errors import LakeError
+from lake.intake.pieces import stored_rows
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecord, Conflict, NewFile
+from lake.outcome import hold
 from lake.write.sealed import Opened, live_files
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from lake.files import StagedFile
     from lake.intake import Intake, Settled
     from lake.manifest.rows import FileRow, NewPart
+    from lake.outcome import Check
     from schemas.columns import Schema
     from schemas.keys import Address
 
@@ -40,6 +45,10 @@ class Delivery:
     """Called when the partitions are as they will be committed; again after every lost race."""
     opened: Opened = field(default_factory=Opened)
     """The sealed months that are met; filled in by `commit`."""
+    checks: Sequence[Check] = ()
+    """The user's own, that every partition which changes is held to."""
+    checked: dict[str, list[CheckRecord]] = field(default_factory=dict)
+    """What they found, by the path of the file; filled in by `hold_to_checks`."""
 
 
 def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -> int:
@@ -57,7 +66,8 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
         The number of the new snapshot.
 
     Raises:
-        LakeError: LOCKED when the race could not be won in time; DISK_FULL, STORAGE; CONFLICT from a new merge.
+        LakeError: LOCKED when the race could not be won in time; CHECK when a partition fails one; DISK_FULL, STORAGE;
+            CONFLICT from a new merge.
         AlreadyIngested: The same ingest became current meanwhile.
     """
     deadline = time.monotonic() + config.wait_s
@@ -68,6 +78,7 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
         while True:
             try:
                 outrun += _open_months(config, delivery)
+                hold_to_checks(config, delivery)
                 published = [s.staged for s in delivery.settled if s.staged is not None] + delivery.opened.staged
                 _publish(config, delivery, published)
                 _fill(change, delivery)
@@ -106,6 +117,21 @@ def _open_months(config: Config, delivery: Delivery) -> list[StagedFile]:
     with Manifest.open(config) as manifest:
         days = delivery.opened.meet(manifest, delivery.address, delivery.settled, delivery.removed)
     return delivery.opened.copy(delivery.intake, days)
+
+
+def hold_to_checks(config: Config, delivery: Delivery) -> None:
+    """Hold the partitions that change to the user's checks, each as it would be stored, and once.
+
+    Raises:
+        LakeError: CHECK when one fails that is blocking.
+    """
+    for settled in delivery.settled if delivery.checks else ():
+        staged = settled.staged
+        if staged is None or staged.path in delivery.checked:
+            continue
+        path = staged.temporary if staged.temporary.exists() else config.data / staged.path
+        table = pa.concat_tables(stored_rows(path, delivery.schema))
+        delivery.checked[staged.path] = hold(delivery.checks, table, delivery.address, settled.partition.label)
 
 
 def swap(config: Config, writer: Writer, change: Change, staged: Sequence[StagedFile], gone: Sequence[FileRow]) -> int:
@@ -200,6 +226,7 @@ def _fill(change: Change, delivery: Delivery) -> None:
             change.checks.append(CheckRecord(address, s.partition.label, BAR_COMPLETE, passed=True, detail=str(ts)))
         if s.staged is not None:
             change.files.append(new_file(s.staged, version, replaces=before, unproven=s.unproven))
+            change.checks += delivery.checked.get(s.staged.path, [])
     for day, staged in opened.copies.values():
         copy = new_file(staged, version, replaces=day, unproven=day.unproven, upstreams=[day.id])
         change.files.append(copy)

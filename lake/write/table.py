@@ -17,6 +17,7 @@ from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
+from lake.outcome import no_checks
 from lake.places import Places
 from lake.sources.times import bounds
 from lake.staging import Staging
@@ -28,10 +29,11 @@ from schemas.keys import normalise
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lake.config import Config
     from lake.manifest.rows import FileRow
+    from lake.outcome import Check
     from schemas.columns import Schema
     from schemas.keys import Address
 
@@ -58,7 +60,15 @@ class WriteResult:
     files_written: int
 
 
-def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upsert", message: str = "") -> WriteResult:
+def write(
+    config: Config,
+    address: Address,
+    data: Tabular,
+    *,
+    mode: Mode = "upsert",
+    message: str = "",
+    checks: Callable[[str], Sequence[Check]] = no_checks,
+) -> WriteResult:
     """Write a table into a series, all rows or none.
 
     Args:
@@ -69,20 +79,18 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
         mode: `upsert` merges by natural key or multiplicity; `append` refuses rows that are not behind the last stored
             one; `replace` puts the rows in the place of everything stored between the first and the last of them.
         message: Kept with the snapshot.
+        checks: Gives the user's own checks of an asset, by its key.
 
     Raises:
         LakeError: USAGE (no such mode, no table), UNKNOWN_ASSET, COLUMN_MISSING, SCHEMA (rows break it, or are another
-            series'), CONFLICT (append), LOCKED, DISK_FULL, STORAGE.
+            series'), CHECK (a partition fails one that is blocking), CONFLICT (append), LOCKED, DISK_FULL, STORAGE.
     """
     if mode not in get_args(Mode):
-        raise LakeError(
-            "USAGE",
-            f"{mode!r} is not a mode",
-            where=str(address),
-            why="A table is merged, added behind the last stored row, or put in the place of a range.",
-            fix=[f'mode="{known}"' for known in get_args(Mode)],
-        )
+        why = "A table is merged, added behind the last stored row, or put in the place of a range."
+        fix = [f'mode="{known}"' for known in get_args(Mode)]
+        raise LakeError("USAGE", f"{mode!r} is not a mode", where=str(address), why=why, fix=fix)
     schema = schema_of(address.key)
+    own = checks(address.key)
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
@@ -105,7 +113,7 @@ def write(config: Config, address: Address, data: Tabular, *, mode: Mode = "upse
                     waive = series is not None and series.price_may_be_negative
                     read = _take_in(intake, data, schema, address, waive=waive)
                     removed = _prepare(intake, schema, live, mode, address)
-                    delivery = Delivery(address, schema, intake, intake.settle(), removed=removed)
+                    delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)
                     return _deliver(config, writer, delivery, run_id, read, mode, message)
                 finally:
                     intake.close()
@@ -117,9 +125,8 @@ def _deliver(
     config: Config, writer: Writer, delivery: Delivery, run_id: str, read: int, mode: Mode, message: str
 ) -> WriteResult:
     change = Change(run_id=run_id, operation="write", message=message, ends_run=True)
-    change.instruments = {
-        delivery.address: Instrument("")
-    }  # a table has no vendor's spelling to hold against the series
+    # A table has no vendor's spelling to hold against the series.
+    change.instruments = {delivery.address: Instrument("")}
     counts = Counts()
 
     def complete() -> None:
@@ -178,13 +185,8 @@ def _refuse_unless_behind(intake: Intake, schema: Schema, live: Mapping[str, Fil
 
 
 def _not_behind(address: Address) -> LakeError:
-    return LakeError(
-        "CONFLICT",
-        "the rows to append are not behind those stored",
-        where=str(address),
-        why="mode append only adds behind the last stored row.",
-        fix=['mode="upsert"', 'or mode="replace"'],
-    )
+    why, fix = "mode append only adds behind the last stored row.", ['mode="upsert"', 'or mode="replace"']
+    return LakeError("CONFLICT", "the rows to append are not behind those stored", where=str(address), why=why, fix=fix)
 
 
 def _prepare(intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address) -> list[FileRow]:

@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from pipelines import inbox as inboxes
+from pipelines.assets import load
 from pipelines.flows.records import Account
 from pipelines.flows.steps import call, carry_out, turns
 from pipelines.requests import request_of
@@ -65,7 +66,8 @@ def _files(config: Config, watch: Watch, sources: Sequence[str], options: dict[s
     from lake import ingest as engine
 
     request = request_of(engine.IngestRequest, {**(options or {}), "sources": sources})
-    return call("ingest", lambda: engine.ingest(config, request, progress=watch, turn=turns(config)))
+    own, turn = load(config).checks, turns(config)
+    return call("ingest", lambda: engine.ingest(config, request, progress=watch, turn=turn, checks=own))
 
 
 def _inbox(
@@ -73,9 +75,11 @@ def _inbox(
 ) -> InboxReport:
     from lake import ingest as engine
 
+    own, turn = load(config).checks, turns(config)
+
     def take_in(request: IngestRequest) -> IngestReport:
         what = PurePath(request.sources[0]).name
-        return call(what, lambda: engine.ingest(config, request, progress=watch, turn=turns(config)))
+        return call(what, lambda: engine.ingest(config, request, progress=watch, turn=turn, checks=own))
 
     settled = inboxes.settings(config, folder=folder, settle_s=settle_s)
     return inboxes.empty(config, settled, request_of(engine.IngestRequest, {**(options or {}), "sources": []}), take_in)

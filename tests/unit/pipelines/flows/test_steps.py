@@ -21,7 +21,7 @@ SERIES = Address.parse("A/B/C/bars/1m")
     [
         (ingest.Progress("a.csv", 25, 100, 7, "read"), 25),
         (ingest.Progress("a.csv", 0, 0, 0, "read"), 0),
-        (aggregate.Progress(SERIES, 30, 60, 1, 9, 0.5), 50),
+        (aggregate.Progress(SERIES, 30, 60, 1, 9), 50),
         (seal.Progress("2024-03", 1, 4, 75, 100), 75),
         (Materializing(1, 8, "bars/1h"), 12.5),
         (ingest.Progress("grown.csv", 300, 100, 7, "read"), 100),
