@@ -12,6 +12,7 @@ from lake.manifest import Manifest
 from lake.offload import OffloadRequest, RestoreRequest, offload, restore
 from lake.places import Places
 from lake.read import Scan
+from tests.sealing import natural, seal_all
 from tests.tiers import BTC, FIRST_DAY, MINUTES, content, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
@@ -89,6 +90,17 @@ def test_a_file_in_a_tier_that_is_not_there_is_away_not_missing(config: Config, 
         with pytest.raises(LakeError) as caught:
             read()
         assert caught.value.code == "E_TIER_UNAVAILABLE"
+
+
+def test_a_day_of_a_sealed_file_in_a_tier_that_is_not_there_is_away_too(config: Config, cold: Path) -> None:
+    seal_all(config)
+    day = natural(config, BTC)["2022-01-02"]
+    assert (day.partition, day.tier) == ("2022-01-02", "hot")
+    move_away(config, cold)
+    cold.rename(cold.parent / "unmounted")
+    with pytest.raises(LakeError) as caught:
+        Places(config).parquet(day, SCHEMA)
+    assert caught.value.code == "E_TIER_UNAVAILABLE"
 
 
 def test_a_read_says_before_its_first_row_what_it_cannot_reach_and_what_it_can(config: Config, cold: Path) -> None:
