@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
-from lake.lookup import parse_pattern
+from lake.lookup import no_address, parse_pattern
 from lake.selection import unknown
 from schemas.keys import Address
 
@@ -68,4 +68,6 @@ def parse_address(text: str) -> Address:
     try:
         return Address.parse(text)
     except ValueError as error:
+        if text.strip("/").count("/") != len(_PLACES) - 1:
+            raise no_address(text) from None
         raise LakeError("USAGE", str(error), why="No series can have such an address.", fix=["dl list"]) from None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _YEARS = range(1900, 2200)
 _PLACES = ("exchange", "market", "symbol", "type", "period")
+_OF_ASSET = _PLACES[3:]
 
 
 def parse_pattern(text: str) -> dict[str, str | None]:
@@ -28,14 +29,23 @@ def parse_pattern(text: str) -> dict[str, str | None]:
     """
     parts = text.strip("/").split("/")
     if len(parts) != len(_PLACES):
-        raise LakeError(
-            "USAGE",
-            f'"{text}" is not an address',
-            why="An address is EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m.",
-            fix=["dl list"],
-        )
+        raise no_address(text)
     names = [decode(part) for part in parts[:3]] + parts[3:]
     return {place: None if name == "*" else name for place, name in zip(_PLACES, names, strict=True)}
+
+
+def no_address(text: str) -> LakeError:
+    """Return the error for what has not the five places of an address, with how it is written if that can be told."""
+    why = "An address is EXCHANGE/MARKET/SYMBOL/type/period, such as BINANCE/SPOT/BTCUSDT/bars/1m."
+    parts = text.strip("/").split("/")
+    fix = ["dl list"]
+    if len(parts) > len(_PLACES):
+        why += " A slash in a name is written %2F."
+        fix = ["/".join([*parts[:2], "%2F".join(parts[2:-2]), *parts[-2:]]), *fix]
+    elif len(parts) == len(_OF_ASSET):
+        why += f" {text} is an asset: its series are named by a pattern."
+        fix = [f"'*/*/*/{'/'.join(parts)}'", *fix]
+    return LakeError("USAGE", f'"{text}" is not an address', why=why, fix=fix)
 
 
 def look_later(name: str, load: Callable[[], object]) -> None:

@@ -127,7 +127,7 @@ class _Reader:
         base, _, label = match["base"].partition("@")
         start_ns, end_ns = _range(label) if label else (None, None)
         place = ("*", "*", "*")
-        if base.count("/") == _SLASHES_OF_ADDRESS:
+        if base.count("/") >= _SLASHES_OF_ADDRESS:
             place, base = self._place(base)
         keys = self._keys(base)
         found = dict.fromkeys(keys)

@@ -34,6 +34,23 @@ def test_every_usage_error_says_why() -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize("words", [("seal",), ("offload", "--to", "cold"), ("restore",), ("aggregate", "--to", "1h")])
+def test_an_asset_in_place_of_an_address_is_written_as_the_pattern_that_names_its_series(
+    dl: Dl, lake: Path, words: tuple[str, ...]
+) -> None:
+    (lake / "dl.toml").write_text('[tiers.cold]\npath = "cold"\n')
+    ran = dl(*words, "bars/1m", "--root", lake, "--json")
+    assert (ran.status, ran.error["code"], ran.error["fix"][0]) == (2, "E_USAGE", "'*/*/*/bars/1m'")
+    pattern = ran.error["fix"][0].strip("'")
+    assert dl(*words, pattern, "--dry-run", "--root", lake).status == 0
+
+
+@pytest.mark.parametrize("words", [("read",), ("seal",), ("assets", "lineage"), ("assets", "materialize")])
+def test_a_slash_in_a_symbol_is_written_encoded(dl: Dl, lake: Path, words: tuple[str, ...]) -> None:
+    error = dl(*words, "FXCM/FX/GBP/USD/bars/1m", "--root", lake, "--json").error
+    assert (error["code"], error["fix"][0]) == ("E_USAGE", "FXCM/FX/GBP%2FUSD/bars/1m")
+
+
 def test_source_of_a_damaged_file_is_no_cure_and_not_called_one(dl: Dl, lake: Path) -> None:
     flip_a_bit(only_file(lake))
     source = samples.folder() / samples.PLAIN

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lake.errors import LakeError
-from lake.lookup import look_later, near_series, schema_of, unknown_snapshot
+from lake.lookup import look_later, near_series, parse_pattern, schema_of, unknown_snapshot
 from schemas.assets import declare
 from schemas.bars import BARS
 from schemas.columns import Column
@@ -88,3 +88,20 @@ def test_a_schema_nobody_declared_is_looked_for_once() -> None:
     with pytest.raises(LakeError):
         schema_of("metrics/lookup-never")
     assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("bars/1m", "'*/*/*/bars/1m'"),
+        ("bars/*", "'*/*/*/bars/*'"),
+        ("FXCM/FX/GBP/USD/bars/1m", "FXCM/FX/GBP%2FUSD/bars/1m"),
+        ("FXCM/FX/A/B/C/bars/1m", "FXCM/FX/A%2FB%2FC/bars/1m"),
+        ("BTCUSDT", "dl list"),
+    ],
+)
+def test_what_is_no_address_is_written_as_one(text: str, fix: str) -> None:
+    with pytest.raises(LakeError) as caught:
+        parse_pattern(text)
+    assert (caught.value.code, caught.value.fix[0]) == ("E_USAGE", fix)
+    assert ("%2F" in caught.value.why) == ("%2F" in fix)

@@ -110,6 +110,7 @@ def test_a_label_selects_the_partitions_that_touch_it() -> None:
         ("books/*", "E_UNKNOWN_ASSET", "Near it: orderbook/l3"),
         ("tag:yours", "E_UNKNOWN_ASSET", "There is: daily, mine."),
         ("BINANCE/SPOT/BTCUSD/bars/1h", "E_UNKNOWN_SERIES", "Near it: BINANCE/SPOT/BTCUSDT/bars/1m"),
+        ("OANDA/FX/EUR/USD/bars/1m", "E_USAGE", "written %2F"),
         ("++bars/1h", "E_USAGE", "Layers are counted by numbers"),
         ("bars/1h@March", "E_BAD_DATE", "Dates are UTC"),
         ("a/b/c", "E_UNKNOWN_ASSET", "No such asset"),
