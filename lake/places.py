@@ -11,6 +11,7 @@ from lake import files, tiers
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest
+from lake.manifest.tiers import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,10 +123,10 @@ class Places:
         name = file.tier
         if name == HOT:  # it may have moved since the plan was made
             with Manifest.open(self._config) as manifest:
-                now = manifest.current(file.series_id, [file.partition]).get(file.partition)
-            if now is None or now.id != file.id or now.tier == HOT:
+                now = tier_of(manifest, file.id)
+            if now is None or now == HOT:
                 return None
-            name = now.tier
+            name = now
         try:
             self.tier(name).check()
         except LakeError as error:

@@ -57,6 +57,14 @@ def tier_locations(manifest: Manifest) -> dict[str, str]:
     return dict(manifest.read(lambda connection: connection.execute(_LOCATIONS).fetchall()))
 
 
+def tier_of(manifest: Manifest, file_id: int) -> str | None:
+    """Return the tier that a file is read from now, whether or not it is live; None when it never was."""
+    row = manifest.read(
+        lambda connection: connection.execute("SELECT tier FROM files WHERE id = ?", (file_id,)).fetchone()
+    )
+    return None if row is None else str(row[0])
+
+
 def held(manifest: Manifest) -> dict[str, Held]:
     """Return what lies in each tier that holds anything, the hot one too, by name."""
     rows = manifest.read(lambda connection: connection.execute(_HELD).fetchall())

@@ -92,6 +92,20 @@ def test_a_file_in_a_tier_that_is_not_there_is_away_not_missing(config: Config, 
         assert caught.value.code == "E_TIER_UNAVAILABLE"
 
 
+def test_a_replaced_file_in_a_tier_that_is_not_there_is_away_too(config: Config, cold: Path) -> None:
+    with Manifest.open(config) as manifest:
+        scan = Scan(config, manifest, [BTC])
+    before = live(config)["2022-01-01"]
+    move_away(config, cold)
+    take_in(config, range(6), 200.0)
+    assert live(config)["2022-01-01"].id != before.id
+    cold.rename(cold.parent / "unmounted")
+    for read in (lambda: Places(config).parquet(before, SCHEMA), lambda: Places(config).stream(before), scan.to_arrow):
+        with pytest.raises(LakeError) as caught:
+            read()
+        assert caught.value.code == "E_TIER_UNAVAILABLE"
+
+
 def test_a_day_of_a_sealed_file_in_a_tier_that_is_not_there_is_away_too(config: Config, cold: Path) -> None:
     seal_all(config)
     day = natural(config, BTC)["2022-01-02"]
