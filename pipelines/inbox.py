@@ -50,7 +50,7 @@ class Inbox:
 
 @dataclass(slots=True)
 class Taken:
-    """A file that is in the lake now, or was before."""
+    """A file that is in the lake now, or was before; `moved_to` is empty where another one has its name by now."""
 
     source: str
     moved_to: str
@@ -142,14 +142,16 @@ def _one(
         if not _settled(path, inbox.settle_s):
             report.waiting.append(shown)
             return
+        before = _state(path)
     except FileNotFoundError:  # taken away again
         return
     try:
         done = take_in(_addressed(request, path, inbox.folder))
     except LakeError as error:
         if error.exit in _DECIDED and not may_pass(error):
-            moved = _move(path, inbox.folder, REFUSED, error)
-            report.refused.append(Refused(shown, moved, error))
+            if _is_as_read(path, before, shown, report):
+                moved = _move(path, inbox.folder, REFUSED, error)
+                report.refused.append(Refused(shown, moved, error))
         elif error.exit == Exit.NOT_INITIALISED:
             raise
         elif error.exit != Exit.NOT_FOUND or path.exists():
@@ -157,7 +159,26 @@ def _one(
     except Exception as bug:  # noqa: BLE001 - one file that brings a bug to light must not keep out the others
         report.left.append(Refused(shown, "", LakeError("UNEXPECTED", f"{type(bug).__name__}: {bug}", where=str(path))))
     else:
-        report.taken.append(Taken(shown, _move(path, inbox.folder, DONE), done.files[0]))
+        taken = Taken(shown, "", done.files[0])
+        report.taken.append(taken)
+        if _is_as_read(path, before, shown, report):
+            taken.moved_to = _move(path, inbox.folder, DONE)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _is_as_read(path: Path, before: tuple[int, ...], shown: str, report: InboxReport) -> bool:
+    """Return whether a file is still the one that was read; what was put in its place has its own turn."""
+    try:
+        same = _state(path) == before
+    except FileNotFoundError:
+        return False
+    if not same:
+        report.waiting.append(shown)
+    return same
 
 
 def _files(folder: Path) -> Iterator[Path]:

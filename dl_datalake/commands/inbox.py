@@ -83,7 +83,8 @@ def _lines(report: InboxReport) -> list[str]:
     lines = [f"{report.folder}: {plural(len(report.taken), 'file')} taken"]
     for item in report.taken:
         new = "already in the lake" if item.report.status == "unchanged" else f"{item.report.rows['new']:,} new rows"
-        lines.append(f"  {item.source} → {', '.join(item.report.addresses)}: {new}; moved to {item.moved_to}")
+        moved = f"moved to {item.moved_to}" if item.moved_to else "changed meanwhile, so not moved"
+        lines.append(f"  {item.source} → {', '.join(item.report.addresses)}: {new}; {moved}")
     lines += [f"  {item.source}: refused, {item.error.code}; moved to {item.moved_to}" for item in report.refused]
     lines += [f"  {item.source}: not this time, {item.error.code}; left where it is" for item in report.left]
     lines += [f"  {name}: may still be written to; left for the next time" for name in report.waiting]

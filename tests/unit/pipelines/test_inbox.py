@@ -157,6 +157,34 @@ def test_checksum_left_by_a_killed_run_follows(config: Config, inbox: Inbox) -> 
     assert tree(inbox.folder) == ["b.csv.CHECKSUM", "done/a.csv", "done/a.csv.CHECKSUM"]
 
 
+def test_what_takes_a_files_place_while_it_is_read_is_not_moved_unread(config: Config, inbox: Inbox) -> None:
+    later = BARS.replace("2024-03-01", "2024-03-02")
+    for name, text in (("a.csv", BARS), ("gone.csv", BARS), ("page.csv", PAGE), ("z.csv", BARS)):
+        drop(inbox, name, text)
+
+    def take_in(request: IngestRequest) -> IngestReport:
+        name = request.sources[0].rpartition("/")[2]
+        try:
+            return ingest(config, request)
+        finally:
+            if name in {"a.csv", "page.csv"}:
+                drop(inbox, ".next", later).replace(inbox.folder / name)
+            elif name == "gone.csv":
+                (inbox.folder / name).unlink()
+
+    report = inboxes.empty(config, inbox, REQUEST, take_in)
+    assert [(item.source, item.moved_to) for item in report.taken] == [
+        ("a.csv", ""),
+        ("gone.csv", ""),
+        ("z.csv", "done/z.csv"),
+    ]
+    assert (report.refused, report.left, report.waiting) == ([], [], ["a.csv", "page.csv"])
+    assert tree(inbox.folder) == ["a.csv", "done/z.csv", "page.csv"]
+    emptied(config, inbox)
+    assert rows(config) == 20
+    assert tree(inbox.folder) == ["done/a.csv", "done/page.csv", "done/z.csv"]
+
+
 class KilledError(BaseException):
     """Stands for a process that is killed: no handler runs."""
 
