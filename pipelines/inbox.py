@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lake.errors import Exit, LakeError
+from lake.errors import Exit, LakeError, printable
 from lake.layout import STAGING
 from lake.staging import alone, storage_error
 from pipelines.requests import plain
@@ -124,7 +124,10 @@ def empty(
         with alone(config.data / STAGING, f"inbox {inbox.folder.resolve()}", config.wait_s):
             _follow(inbox.folder)
             for path in list(_files(inbox.folder)):
-                _one(inbox, path, request, take_in, report)
+                try:
+                    _one(inbox, path, request, take_in, report)
+                except OSError as error:  # such as a name too long for another one to be made of it
+                    report.left.append(Refused(_shown(path, inbox.folder), "", storage_error(error, path)))
     except OSError as error:
         raise storage_error(error, inbox.folder) from error
     return report
@@ -137,7 +140,7 @@ def _one(
     take_in: Callable[[IngestRequest], IngestReport],
     report: InboxReport,
 ) -> None:
-    shown = path.relative_to(inbox.folder).as_posix()
+    shown = _shown(path, inbox.folder)
     try:
         if not _settled(path, inbox.settle_s):
             report.waiting.append(shown)
@@ -149,9 +152,7 @@ def _one(
         done = take_in(_addressed(request, path, inbox.folder))
     except LakeError as error:
         if error.exit in _DECIDED and not may_pass(error):
-            if _is_as_read(path, before, shown, report):
-                moved = _move(path, inbox.folder, REFUSED, error)
-                report.refused.append(Refused(shown, moved, error))
+            _refuse(path, before, inbox.folder, error, report)
         elif error.exit == Exit.NOT_INITIALISED:
             raise
         elif error.exit != Exit.NOT_FOUND or path.exists():
@@ -163,6 +164,16 @@ def _one(
         report.taken.append(taken)
         if _is_as_read(path, before, shown, report):
             taken.moved_to = _move(path, inbox.folder, DONE)
+
+
+def _refuse(path: Path, before: tuple[int, ...], folder: Path, error: LakeError, report: InboxReport) -> None:
+    shown = _shown(path, folder)
+    if _is_as_read(path, before, shown, report):
+        report.refused.append(Refused(shown, _move(path, folder, REFUSED, error), error))
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return printable(path.relative_to(folder).as_posix())
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -229,7 +240,7 @@ def _move(path: Path, folder: Path, verdict: str, error: LakeError | None = None
     beside = path.with_name(path.name + _COMPANION)
     if beside.exists():
         _along(beside, target)
-    return target.relative_to(folder).as_posix()
+    return _shown(target, folder)
 
 
 def _claim(path: Path, where: Path) -> tuple[Path, bool]:
@@ -277,11 +288,11 @@ def _follow(folder: Path) -> None:
 
 def _explain(target: Path, error: LakeError) -> None:
     """Write the reason beside a refused file, for people and for scripts."""
-    lines = [f"{error.code}: {error.message}", f"where: {error.where or target.name}", f"why:   {error.why}"]
+    lines = [f"{error.code}: {error.message}", f"where: {error.where or printable(target.name)}", f"why:   {error.why}"]
     lines += [f"fix:   {fix}" for fix in error.fix]
     lines.append("then:  move the file back into the inbox")
     _write(target.with_name(target.name + ".reason.txt"), "\n".join(lines) + "\n")
-    document = json.dumps({"source": target.name, "error": plain(error)}, ensure_ascii=False, indent=2)
+    document = json.dumps({"source": printable(target.name), "error": plain(error)}, ensure_ascii=False, indent=2)
     _write(target.with_name(target.name + ".reason.json"), document + "\n")
 
 

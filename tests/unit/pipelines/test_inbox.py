@@ -185,6 +185,26 @@ def test_what_takes_a_files_place_while_it_is_read_is_not_moved_unread(config: C
     assert tree(inbox.folder) == ["done/a.csv", "done/page.csv", "done/z.csv"]
 
 
+def test_file_whose_name_is_no_text_keeps_nobody_out(config: Config, inbox: Inbox) -> None:
+    for name in (b"bad\xe9.csv", b"good\xe9.csv"):
+        drop(inbox, os.fsdecode(name), PAGE if name.startswith(b"bad") else BARS)
+    report = emptied(config, inbox)
+    assert [(item.source, item.moved_to) for item in report.refused] == [(r"bad\xe9.csv", r"refused/bad\xe9.csv")]
+    assert [(item.source, item.moved_to) for item in report.taken] == [(r"good\xe9.csv", r"done/good\xe9.csv")]
+    reason = inbox.folder / "refused" / os.fsdecode(b"bad\xe9.csv.reason.json")
+    assert json.loads(reason.read_text("utf-8"))["source"] == r"bad\xe9.csv"
+
+
+def test_name_too_long_for_a_reason_beside_it_keeps_nobody_out(config: Config, inbox: Inbox) -> None:
+    long = "x" * 251 + ".csv"
+    drop(inbox, long, PAGE)
+    drop(inbox, "z.csv")
+    report = emptied(config, inbox)
+    assert [(item.source, item.error.code) for item in report.left] == [(long, "E_STORAGE")]
+    assert [item.source for item in report.taken] == ["z.csv"]
+    assert (inbox.folder / long).exists()
+
+
 class KilledError(BaseException):
     """Stands for a process that is killed: no handler runs."""
 
