@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHUNK = 10_000
+_SNAPSHOT_COLUMNS = (
+    ("series", "created_snapshot"),
+    ("files", "to_snapshot"),
+    ("derivations", "to_snapshot"),
+)
+"""Where no foreign key holds what rows say of the snapshot they began or ended with; each has an index."""
 _MAX_DIFFERENCES = 5
 """Differences spelt out for one snapshot; the rest are counted."""
 
@@ -72,6 +78,7 @@ def examine(read: Read, log: Path) -> ChainReport:
         report.findings += _content_findings(read, snapshot, entry, log)
         previous = snapshot
     report.findings += read(_misplaced)
+    report.findings += read(lambda connection: _of_no_snapshot(connection, previous.id))
     _examine_rest(report, previous, list(lines.values()), rest.unreadable)
     return report
 
@@ -117,6 +124,19 @@ def _misplaced(connection: sqlite3.Connection) -> list[str]:
     ).fetchall()
     return [
         f"file {number} is said to lie in tier {tier!r}; its last move was to {told!r}" for number, tier, told in rows
+    ]
+
+
+def _of_no_snapshot(connection: sqlite3.Connection, last: int) -> list[str]:
+    """Find what began or ended with a snapshot after the last one, which no snapshot's hash covers."""
+    # While this reads, commits may have added snapshots after those that were examined.
+    last = max(last, connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
+    return [
+        f"{table} {number} has {column} {snapshot}, and the last snapshot is {last}"
+        for table, column in _SNAPSHOT_COLUMNS
+        for number, snapshot in connection.execute(
+            f"SELECT id, {column} FROM {table} WHERE {column} > ? ORDER BY {column} LIMIT ?", (last, _MAX_DIFFERENCES)
+        ).fetchall()
     ]
 
 

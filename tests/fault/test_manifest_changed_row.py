@@ -150,6 +150,28 @@ def test_a_row_that_was_slipped_in_is_found(config: Config) -> None:
         assert manifest.check_chain() == [f"snapshot 2: file 99 ({BTC}/2024/03/09/x) is only in the manifest"]
 
 
+@pytest.mark.parametrize("table", ["files", "derivations"])
+def test_what_ended_with_a_snapshot_that_never_was_is_found(config: Config, table: str) -> None:
+    connection = sqlite3.connect(config.manifest)
+    ended = f"UPDATE {table} SET to_snapshot = 999 WHERE id = (SELECT max(id) FROM {table} WHERE to_snapshot IS NULL)"  # noqa: S608 -- two names
+    assert connection.execute(ended).rowcount == 1
+    connection.commit()
+    connection.close()
+    with Manifest.open(config) as manifest:
+        (finding,) = manifest.check_chain()
+    assert finding.startswith(f"{table} ")
+    assert finding.endswith("has to_snapshot 999, and the last snapshot is 6")
+
+
+def test_a_series_that_no_snapshot_made_is_found(config: Config) -> None:
+    connection = sqlite3.connect(config.manifest)
+    connection.execute("INSERT INTO series SELECT 99, 'X/Y/Z/bars/1m', 'X', 'Y', 'Z', 'bars', '1m', '', NULL, 0, '', 8")
+    connection.commit()
+    connection.close()
+    with Manifest.open(config) as manifest:
+        assert manifest.check_chain() == ["series 99 has created_snapshot 8, and the last snapshot is 6"]
+
+
 def test_a_lost_newest_commit_is_told_from_an_older_one_lost(config: Config) -> None:
     commit(config, new_file("2024-03-02"))
     connection = sqlite3.connect(config.manifest)
