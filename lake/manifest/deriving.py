@@ -132,13 +132,19 @@ def _refuse_changes(connection: sqlite3.Connection, snapshot: int) -> None:
 
 
 def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
-    """End the derivations of partitions that went; those that are made anew are written after this."""
+    """End the derivations of partitions that went; those that are made anew are written after this.
+
+    A day that was made and found empty has no part in the sealed file around it, and stays made.
+    """
     connection.execute(
         """UPDATE derivations SET to_snapshot = ?1 WHERE id IN (
             SELECT derivations.id FROM files JOIN derivations ON derivations.series_id = files.series_id
                 AND derivations.to_snapshot IS NULL
                 AND derivations.start_day >= files.start_day AND derivations.start_day < files.end_day
-            WHERE files.to_snapshot = ?1 AND NOT EXISTS (SELECT 1 FROM files AS live
+            WHERE files.to_snapshot = ?1
+            AND ((derivations.start_day, derivations.end_day) = (files.start_day, files.end_day)
+                OR EXISTS (SELECT 1 FROM parts WHERE file_id = files.id AND parts.start_day = derivations.start_day))
+            AND NOT EXISTS (SELECT 1 FROM files AS live
                 WHERE live.series_id = derivations.series_id AND live.to_snapshot IS NULL
                 AND live.start_day = derivations.start_day AND live.end_day >= derivations.end_day))""",
         (snapshot,),

@@ -298,3 +298,22 @@ def test_parts_outlive_the_change_that_made_them(config: Config) -> None:
         [row] = graph.parts(manifest, 1, None, None)
         assert (row.partition, row.rows, row.first_ns, row.last_ns) == ("2024-03-02", 5, 6, 7)
         assert manifest.check_chain() == []
+
+
+def test_a_sealed_month_that_is_opened_leaves_the_days_made_empty_as_they_were(config: Config) -> None:
+    five = dataclasses.replace(BTC, period="5m")
+    days = DAYS[:3]
+    commit(config, *(new_file(label, tag=label) for label in days))
+    kept = [new_file(label, address=five, tag=label) for label in (days[0], days[2])]
+    commit(config, *kept, derivations=[derived(config, label, address=five) for label in days])
+    month = sealed(config, "2024-03", five)
+    commit(config, month, removed=list(live_ids(config, five).values()), operation="seal", keeps_content=True)
+    again = [derived(config, days[2], address=five)]
+    opened = [live_ids(config, five)["2024-03"]]
+    anew = new_file(days[2], address=five, tag="b")
+    same = new_file(days[0], address=five, tag="again", content_hash=kept[0].content_hash)
+    commit(config, same, anew, removed=opened, derivations=again)
+    with Manifest.open(config) as manifest:
+        series = manifest.find(five)
+        assert series is not None
+        assert [row.partition for row in graph.derivations(manifest, series.id)] == days
