@@ -123,7 +123,7 @@ class Expectation:
                     if covered_to(at_ns) is None:
                         found[_not_of(cut.partition(at_ns), derived)] = None
                 reach = covered_to(span.last_ns)
-                day = max(span.end_day, 0 if reach is None else reach // (DAY_US * 1000))
+                day = span.end_day if reach is None else max(span.end_day, reach // (DAY_US * 1000))
         return list(found)
 
 

@@ -286,3 +286,14 @@ def test_sessions_are_missing_only_outside_of_what_was_made(config: Config) -> N
     assert states(config, daily, registry) == {"2024": ("materialized", ())}
     commit(config, new_file("2025-01-02"))
     assert states(config, daily, registry) == {"2024": ("materialized", ()), "2025": ("missing", ())}
+
+
+def test_sessions_before_1970_are_missing_too(config: Config) -> None:
+    daily = Address("BINANCE", "SPOT", "BTCUSDT", "bars", "1d")
+    registry = Registry([spec("bars/1m"), spec("bars/1d", "bars/1m")])
+    commit(config, new_file("1960-03-01"), new_file("1961-03-01"), new_file("2024-03-01"))
+    make(config, "2024", address=daily, recipe='{"session_start":"00:00","session_tz":"America/New_York"}')
+    assert [label for label, (state, _) in states(config, daily, registry).items() if state == "missing"] == [
+        "1960",
+        "1961",
+    ]
