@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 import dl_datalake
 from lake.config import locate
+from lake.errors import LakeError
 from lake.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -330,3 +333,33 @@ def test_the_client_answers_as_the_commands_do(root: Path) -> None:
         assert up is not None
         assert [node.partition for node in up.nodes] == ["2023-12-31"]
         assert lake.check("bars/1d").findings == ()
+
+
+HELD = """
+import pyarrow.compute as pc
+from dl_datalake.assets import AssetSpec, Check
+
+SPREAD = AssetSpec.of(
+    "metrics/cli-spread",
+    columns={"spread": "float64"},
+    checks=[Check("no_gap", lambda rows: pc.max(rows["spread"]).as_py() < 10 or "a spread of 10 or more")],
+)
+"""
+
+
+def test_what_is_written_is_held_to_the_lakes_own_checks(
+    dl: Dl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dl.toml").write_text('[assets]\nmodules = ["own_spreads"]\n')
+    (tmp_path / "own_spreads.py").write_text(HELD)
+    assert dl("init").status == 0
+    address = "TEST/SPOT/ABC/metrics/cli-spread"
+    moments = [dt.datetime(2024, 3, 30, 0, minute, tzinfo=dt.UTC) for minute in range(3)]
+    with dl_datalake.open() as lake:
+        assert lake.write(address, pa.table({"ts": moments[:1], "spread": [1.5]})).rows["new"] == 1
+        with pytest.raises(LakeError, match=r"no_gap.*: a spread of 10 or more") as caught:
+            lake.write(address, pa.table({"ts": moments[1:], "spread": [2.5, 12.5]}))
+        assert caught.value.code == "E_CHECK"
+        assert lake.read(address).to_arrow()["spread"].to_pylist() == [1.5]
+    assert dl("assets", "check", address).status == 0
