@@ -229,6 +229,7 @@ def _data(verb: str, report: MoveReport) -> dict[str, Any]:
         data |= {
             "tier": report.tier,
             "location": report.location,
+            "elsewhere": dict(report.elsewhere),
             "removed": {"files": report.removed_files, "bytes": report.removed_bytes},
             "hot_copies": {
                 "files": report.waiting_files,
@@ -248,6 +249,11 @@ def _lines(verb: str, report: MoveReport) -> list[str]:
         if len(report.series) > len(shown):
             lines.append(f"… and {len(report.series) - len(shown):,} more series")
     lines.append(_sum_up(verb, report))
+    lines += [
+        f"{plural(count, 'file')} in tier {name}: dl restore brings them back, then dl offload --to {report.tier} "
+        "takes them"
+        for name, count in sorted(report.elsewhere.items())
+    ]
     lines += [f"left {plural(count, 'file')} that {_REASONS[why]}" for why, count in sorted(report.left.items())]
     if report.removed_files:
         lines.append(

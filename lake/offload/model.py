@@ -105,6 +105,8 @@ class MoveReport:
     series: list[MovedSeries] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
     """Files that stayed where they are, by reason: changed, damaged."""
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    """Where an offload found nothing to move: files it would have moved, were they not in this or that other tier."""
     reused: int = 0
     """Files that lay at their destination already."""
     removed_files: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,14 @@ def offload(
         if request.dry_run:
             for address, file in chosen:
                 report.add(address, file)
+            if not report.files:
+                report.elsewhere = _elsewhere(manifest, request, now, tier.name)
             count_waiting(manifest, report, request.grace_s)
             report.status = "dry_run"
             return report
         sizes = [file.bytes for _, file in chosen]
+        if not sizes:
+            report.elsewhere = _elsewhere(manifest, request, now, tier.name)
     # A place that has no marker is the tier's only when it has never held anything.
     if recorded:
         tier.check()
@@ -126,6 +131,17 @@ def _chosen(manifest: Manifest, request: OffloadRequest, now_ns: int) -> Iterato
         for file in manifest.current(series.id).values():
             if file.tier == HOT and file.end_ns <= before:
                 yield series.address, file
+
+
+def _elsewhere(manifest: Manifest, request: OffloadRequest, now_ns: int, to: str) -> Counter[str]:
+    """Count the live files of old partitions that lie in a tier other than the one they were to go to."""
+    before = now_ns - request.older_than_ns
+    return Counter(
+        file.tier
+        for series in select(manifest, request.selection)
+        for file in manifest.current(series.id).values()
+        if file.tier not in {HOT, to} and file.end_ns <= before
+    )
 
 
 class _Offload:

@@ -49,6 +49,20 @@ def test_a_day_goes_there_and_comes_back(dl: Dl, lake: Path, cold: Path) -> None
     assert dl("restore", BTCUSDT, "--root", lake, "--json").data["status"] == "unchanged"
 
 
+def test_what_lies_in_another_tier_is_said_with_the_way_from_there(dl: Dl, lake: Path, cold: Path) -> None:
+    deep = cold.with_name("deep")
+    assert dl("offload", "--to", cold, *NOW, "--root", lake, "--json").data["elsewhere"] == {}
+    ran = dl("offload", "--to", deep, "--root", lake)
+    assert "1 file in tier cold: dl restore brings them back, then dl offload --to deep takes them" in ran.out
+    for words in ((), ("--dry-run",)):
+        data = dl("offload", "--to", deep, *words, "--root", lake, "--json").data
+        assert (data["files"], data["elsewhere"]) == (0, {"cold": 1})
+    assert dl("offload", "--to", cold, "--root", lake, "--json").data["elsewhere"] == {}
+    assert dl("restore", BTCUSDT, "--root", lake).status == 0
+    data = dl("offload", "--to", deep, "--root", lake, "--json").data
+    assert (data["files"], data["tier"], data["elsewhere"]) == (1, "deep", {})
+
+
 def test_tiers_are_listed_with_what_lies_in_them(dl: Dl, lake: Path, cold: Path, tmp_path: Path) -> None:
     (lake / "dl.toml").write_text(f'[tiers.attic]\npath = "{tmp_path}/attic"\n')
     size = only_file(lake).stat().st_size
