@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lake.manifest.chain import QuarantineDigest, digest_of, document
+from lake.manifest.current import contents, went_on
 from lake.manifest.log import Entry, canonical, document_at, entries, unsettled
+from lake.manifest.packed import added, content_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHUNK = 10_000
+_MADE_CHUNK = 1_000
+"""Derivations compared in one read, which may keep a commit waiting."""
 _SNAPSHOT_COLUMNS = (
     ("series", "created_snapshot"),
     ("files", "to_snapshot"),
@@ -79,6 +83,7 @@ def examine(read: Read, log: Path) -> ChainReport:
         previous = snapshot
     report.findings += read(_misplaced)
     report.findings += read(lambda connection: _of_no_snapshot(connection, previous.id))
+    report.findings += _unmarked(read)
     _examine_rest(report, previous, list(lines.values()), rest.unreadable)
     return report
 
@@ -138,6 +143,39 @@ def _of_no_snapshot(connection: sqlite3.Connection, last: int) -> list[str]:
             f"SELECT id, {column} FROM {table} WHERE {column} > ? ORDER BY {column} LIMIT ?", (last, _MAX_DIFFERENCES)
         ).fetchall()
     ]
+
+
+def _unmarked(read: Read) -> list[str]:
+    """Find partitions that would be made otherwise now, and do not bear the mark by which they are found stale."""
+    findings: list[str] = []
+    last = 0
+    while len(findings) < _MAX_DIFFERENCES:
+
+        def chunk(connection: sqlite3.Connection, after: int = last) -> list[tuple[int, bool]]:
+            rows = connection.execute(
+                """SELECT id, upstream_id, start_ns, end_ns, inputs, withheld_ns FROM derivations
+                WHERE id > ? AND to_snapshot IS NULL AND NOT suspect ORDER BY id LIMIT ?""",
+                (after, _MADE_CHUNK),
+            ).fetchall()
+            return [
+                (
+                    number,
+                    added(part[2] for part in contents(connection, upstream, start, end)) == content_text(inputs)
+                    and not went_on(connection, upstream, withheld),
+                )
+                for number, upstream, start, end, inputs, withheld in rows
+            ]
+
+        rows = read(chunk)
+        findings += [
+            f"derivation {number} is marked as up to date; what it was made from is stored otherwise now"
+            for number, same in rows
+            if not same
+        ]
+        if len(rows) < _MADE_CHUNK:
+            break
+        last = rows[-1][0]
+    return findings[:_MAX_DIFFERENCES]
 
 
 def _quarantine_digest(read: Read, ledger_id: int) -> QuarantineDigest:

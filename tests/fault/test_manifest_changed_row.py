@@ -163,6 +163,18 @@ def test_what_ended_with_a_snapshot_that_never_was_is_found(config: Config, tabl
     assert finding.endswith("has to_snapshot 999, and the last snapshot is 6")
 
 
+def test_a_stale_partition_whose_mark_was_taken_away_is_found(config: Config) -> None:
+    commit(config, new_file("2024-03-01", tag="c", replaces=live_ids(config)["2024-03-01"]))
+    connection = sqlite3.connect(config.manifest)
+    assert connection.execute("UPDATE derivations SET suspect = 0 WHERE suspect").rowcount == 1
+    connection.commit()
+    connection.close()
+    with Manifest.open(config) as manifest:
+        assert manifest.check_chain() == [
+            "derivation 2 is marked as up to date; what it was made from is stored otherwise now"
+        ]
+
+
 def test_a_series_that_no_snapshot_made_is_found(config: Config) -> None:
     connection = sqlite3.connect(config.manifest)
     connection.execute("INSERT INTO series SELECT 99, 'X/Y/Z/bars/1m', 'X', 'Y', 'Z', 'bars', '1m', '', NULL, 0, '', 8")
