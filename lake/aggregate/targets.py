@@ -7,19 +7,22 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lake.aggregate.buckets import Buckets, Sessions, is_long
+from lake.aggregate.buckets import MARGIN_DAYS, Buckets, Sessions, is_long
 from lake.errors import LakeError
 from lake.manifest import graph
 from schemas.keys import Address
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lake.aggregate.model import AggregateRequest
     from lake.manifest import Manifest
 
 QUOTE_SIDES = ("bid", "ask", "mid")
+_DAYS = {"d": 1, "w": 7, "mo": 31}
+_MOST_DAYS = 40_000
+"""A century and more: further back there are no sessions to be known."""
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -115,15 +118,22 @@ def stored_recipe(manifest: Manifest, address: Address) -> str | None:
     return found[-1].recipe if found else None
 
 
-def sessions_of(recipe: str, low_us: int, high_us: int) -> Sessions | None:
-    """Return the sessions of a recipe around a range; None for UTC."""
+def sessions_of(recipe: str, low_us: int, high_us: int, margin_days: int = MARGIN_DAYS) -> Sessions | None:
+    """Return the sessions of a recipe around a range, as far beyond it as buckets may reach; None for UTC."""
     if not recipe:
         return None
     options = json.loads(recipe)
     if "calendar" in options:
-        return Sessions.of_calendar(options["calendar"], low_us, high_us)
+        return Sessions.of_calendar(options["calendar"], low_us, high_us, margin_days)
     hour, minute = options["session_start"].split(":")
-    return Sessions.of_zone(options["session_tz"], int(hour) * 3600 + int(minute) * 60, low_us, high_us)
+    start_s = int(hour) * 3600 + int(minute) * 60
+    return Sessions.of_zone(options["session_tz"], start_s, low_us, high_us, margin_days)
+
+
+def _margin_days(periods: Iterable[str]) -> int:
+    """Return how far the longest of some buckets may reach beyond a time in it."""
+    lengths = [period.n * _DAYS.get(period.unit, 0) for period in (Period.parse(text.strip()) for text in periods)]
+    return min(max(MARGIN_DAYS, *lengths), _MOST_DAYS)
 
 
 class Cutter:
@@ -131,11 +141,11 @@ class Cutter:
 
     def __init__(self, manifest: Manifest, request: AggregateRequest, low_us: int, high_us: int) -> None:
         """Take what is asked for, and the range of the source's rows."""
-        self._manifest, self._asked = manifest, recipe_of(request)
-        self._range = low_us, high_us
+        self._manifest, self._asked, self._source = manifest, recipe_of(request), request.address
+        longest = _margin_days([*request.to, *([self._source.period] if self._source.type == "bars" else [])])
+        self._range = low_us, high_us, longest
         self._versions = request.code_versions
         self._sessions: dict[str, Sessions | None] = {}
-        self._source = request.address
         self._source_recipe = ""
         if self._source.type == "bars" and is_long(Period.parse(self._source.period)):
             self._source_recipe = stored_recipe(manifest, self._source) or ""

@@ -84,3 +84,12 @@ def test_days_of_a_zone_are_kept_to(config: Config) -> None:
     # Weeks of such days are made of the same days.
     run(config, "1w", address=of("1d"), complete_to_ns=FAR_NS)
     assert opens(config, of("1w")) == ["2024-03-03T22:00", "2024-03-10T21:00"]
+
+
+def test_where_long_buckets_of_sessions_begin_does_not_hang_on_the_first_row(config: Config) -> None:
+    write(config, BTC, flat("2023-12-01T00:00", 40 * DAY, step=DAY))
+    run(config, "24mo", " 800d", session_tz="America/New_York")
+    assert opens(config, of("24mo")) == ["2022-01-01T05:00"]
+    run(config, "800d", address=BTC, complete_to_ns=FAR_NS)
+    # 24 times 800 days after 1970-01-01.
+    assert opens(config, of("800d")) == ["2022-07-27T04:00"]
