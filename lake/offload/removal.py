@@ -82,11 +82,12 @@ class Removal:
                 gone.append(file.id)
                 self._report.removed_files += 1
                 self._report.removed_bytes += file.bytes
-            elif self._hot_is_whole(file):
-                back.append(file)
-                self._report.findings.append(Finding(file.path, file.tier, wrong, "the file is hot again"))
-            else:
-                self._report.findings.append(Finding(file.path, file.tier, wrong, "and the hot copy is no better"))
+                continue
+            done = "and the hot copy is no better"
+            if self._hot_is_whole(file):
+                done = "the replaced hot copy stays" if file.to_snapshot else "the file is hot again"
+                back += [] if file.to_snapshot else [file]
+            self._report.findings.append(Finding(file.path, file.tier, wrong, done))
         if gone:
             self._writer.mark_hot_gone(gone)
         if back:
@@ -136,15 +137,20 @@ class Removal:
             change.moves = [NewMove(file.id, HOT) for file in back]
             try:
                 self._report.snapshot = self._writer.commit(change)
-            except Conflict as lost:
-                gone = {label for _, label in lost.partitions}
-                back = [file for file in back if file.partition not in gone]
+            except Conflict:
+                with Manifest.open(self._config) as manifest:
+                    back = [file for file in back if _is_live(manifest, file)]
                 continue
             for file in back:
                 tier = self._tier(file)
                 if tier is not None:
                     tier.remove(file.path)
             return
+
+
+def _is_live(manifest: Manifest, file: FileRow) -> bool:
+    found = manifest.current(file.series_id, [file.partition]).get(file.partition)
+    return found is not None and found.id == file.id
 
 
 def count_waiting(manifest: Manifest, report: MoveReport, grace_s: float) -> None:

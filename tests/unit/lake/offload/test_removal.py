@@ -7,6 +7,7 @@ import pytest
 
 from lake.check import verify
 from lake.errors import LakeError
+from lake.manifest import Manifest
 from lake.offload import OffloadRequest, finish, offload
 from tests.tiers import content, flip, hot_files, live, move, move_away, old_lake, take_in, tiers_of
 
@@ -58,6 +59,23 @@ def test_a_copy_that_is_gone_in_the_grace_makes_its_file_hot_again(config: Confi
     assert (finding.path, finding.found) == (victim.path, "missing")
     assert hot_files(config) == {victim.path}
     assert verify(config).ok
+
+
+def test_a_replaced_file_does_not_keep_those_of_other_series_in_a_tier_that_rots(config: Config, cold: Path) -> None:
+    """The two have their day in common; the one that is live no more has its hot copy among the replaced ones."""
+    take_in(config, range(6), 100.0, "ETHUSDT")
+    replaced = live(config)["2022-01-04"]
+    move(config, cold)
+    take_in(config, range(3, 4), 200.0)
+    [other] = cold.glob("BINANCE/SPOT/ETHUSDT/bars/1m/2022/01/04/*.parquet")
+    flip(cold / replaced.path)
+    flip(other)
+    done = {finding.path: finding.done for finding in after_the_grace(config).findings}
+    path = other.relative_to(cold).as_posix()
+    assert done == {replaced.path: "the replaced hot copy stays", path: "the file is hot again"}
+    assert not other.exists()
+    with Manifest.open(config) as manifest:
+        assert {file.path: file.tier for file in manifest.all_files()}[path] == "hot"
 
 
 def test_nothing_goes_while_the_tier_is_not_there(config: Config, cold: Path) -> None:
