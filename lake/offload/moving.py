@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lake import files, tiers
@@ -192,8 +193,9 @@ class _Offload:
 
     def _copy(self, file: FileRow) -> str | Finding:
         """Bring a file to the tier, unless it is there; return what came of it: empty when it is live no more."""
-        if self._tier.size(file.path) == file.bytes and self._tier.sha256(file.path) == file.sha256:
-            return REUSED
+        with suppress(OSError):  # a copy that cannot be read is made anew
+            if self._tier.size(file.path) == file.bytes and self._tier.sha256(file.path) == file.sha256:
+                return REUSED
         source = self._config.data / file.path
         try:
             digest = self._tier.put(source, file.path)

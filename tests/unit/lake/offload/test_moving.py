@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import threading
 import time
 from dataclasses import replace
@@ -175,6 +177,25 @@ def test_a_copy_that_is_there_already_is_synced_and_not_made_again(
     assert (report.files, report.reused) == (6, 5)
     for path in (cold / file.path for file in live(config).values()):
         assert {path, *path.parents[: 8 + 1]} <= synced
+    assert verify(config).ok
+
+
+def test_a_copy_from_before_that_cannot_be_read_is_made_again(
+    config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_away(config, cold)
+    restore(config, RestoreRequest((str(BTC),)))
+    bad, hashed = cold / live(config)["2022-01-03"].path, DirectoryTier.sha256
+    sector = bad.stat().st_ino
+
+    def sha256(self: DirectoryTier, path: str) -> str:
+        if (self.root / path).stat().st_ino == sector:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return hashed(self, path)
+
+    monkeypatch.setattr(DirectoryTier, "sha256", sha256)
+    report = move_away(config, cold)
+    assert (report.files, report.reused, report.findings) == (6, 5, [])
     assert verify(config).ok
 
 
