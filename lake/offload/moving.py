@@ -14,6 +14,7 @@ from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Conflict, NewMove, NewTier
+from lake.manifest.tiers import tier_locations
 from lake.offload.model import GRACE_S, Finding, MoveReport, OffloadRequest, Progress, batches, turn
 from lake.offload.removal import Removal, count_waiting
 from lake.selection import select
@@ -82,6 +83,7 @@ def offload(
     ):
         report.run = run_id
         work = _Offload(config, writer, run_id, tier, report, progress)
+        recorded = _recorded(config, tier, recorded)
         work.record_tier = not recorded or recorded != tier.location
         if sizes:
             tier.sweep()
@@ -123,6 +125,20 @@ def finish(
 def _refuse_short(grace_s: float) -> None:
     if grace_s < GRACE_S:
         raise LakeError("GRACE", f"a grace of {grace_s:g} s is under an hour", fix=["--grace 1h", "--force"])
+
+
+def _recorded(config: Config, tier: Tier, before: str) -> str:
+    """Return where the tier lies by the manifest, now that no other offload is under way; "" when it was never used.
+
+    Raises:
+        LakeError: TIER_FOREIGN when another offload gave its name to another folder meanwhile.
+    """
+    with Manifest.open(config) as manifest:
+        now = tier_locations(manifest).get(tier.name, "")
+    if now not in {before, tier.location}:
+        message = f"tier {tier.name} became another folder meanwhile: {now}"
+        raise LakeError("TIER_FOREIGN", message, where=tier.location, fix=["another --name", f"--to {tier.name}"])
+    return now
 
 
 def _chosen(manifest: Manifest, request: OffloadRequest, now_ns: int) -> Iterator[tuple[Address, FileRow]]:

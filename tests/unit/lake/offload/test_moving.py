@@ -17,7 +17,7 @@ from lake.config import TierSettings
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.manifest.tiers import lake_id
-from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
+from lake.offload import OffloadRequest, RestoreRequest, model, moving, offload, restore
 from lake.seal import SealRequest, seal
 from lake.tiers import MARKER, DirectoryTier
 from lake.write import write
@@ -37,6 +37,7 @@ from tests.tiers import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lake.config import Config
@@ -325,6 +326,25 @@ def test_one_offload_works_at_a_time(config: Config, cold: Path) -> None:
         move(impatient, cold)
     assert caught.value.code == "E_LOCKED"
     assert move(impatient, cold).files == 6
+
+
+def test_two_folders_do_not_become_one_tier_at_the_same_time(
+    config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, first = moving.turn, iter([True])
+
+    def after_another(asked: Config) -> AbstractContextManager[None]:
+        if next(first, False):
+            move_away(config, cold)
+        return turn(asked)
+
+    before = content(config)
+    monkeypatch.setattr(moving, "turn", after_another)
+    with pytest.raises(LakeError) as caught:
+        move(config, cold.parent / "other" / "cold")
+    assert (caught.value.code, caught.value.where) == ("E_TIER_FOREIGN", str(cold.parent / "other" / "cold"))
+    assert content(config).equals(before)
+    assert verify(config).ok
 
 
 def test_readers_see_the_same_rows_while_files_move(config: Config, cold: Path) -> None:
