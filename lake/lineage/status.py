@@ -168,7 +168,8 @@ class _Status:
         if tally.derivations:
             return self._view.upstreams(tally.id) if len(tally.upstreams) > 1 else tally.upstreams
         found = [self._counted.tallies.get(beside(tally.address, key)) for key in (spec.upstreams if spec else ())]
-        return tuple(each.id for each in found if each is not None)
+        there = tuple(each.id for each in found if each is not None and each.partitions)
+        return there if len(there) == len(found) else ()
 
     def _stale(self, tally: Tally, spec: AssetSpec | None) -> int:
         if spec is None or not tally.derivations:

@@ -297,3 +297,17 @@ def test_sessions_before_1970_are_missing_too(config: Config) -> None:
         "1960",
         "1961",
     ]
+
+
+def test_nothing_is_missing_of_a_failed_series_one_of_whose_upstreams_is_not_there(config: Config) -> None:
+    funding = dataclasses.replace(BTC, type="metrics", period="funding")
+    both = spec("metrics/funding", "bars/1m", "bars/5m")
+    registry = Registry([spec("bars/1m"), spec("bars/5m"), both])
+    commit(config, new_file("2024-03-01"))
+    with Writer(config) as writer:
+        run_id = writer.start_run("materialize", "dl assets materialize")
+        writer.record_failures(run_id, [(funding, "2024-03-02", "E_BAR", "no")])
+        writer.end_run(run_id, "failed")
+    told = statuses(config, registry)["BTCUSDT metrics/funding"]
+    assert (told.failed, told.missing) == (1, 0)
+    assert list(states(config, funding, registry)) == ["2024-03-02"]
