@@ -101,7 +101,7 @@ def _hints(kind: type) -> dict[str, Any]:
     known: dict[str, Any] = {"Mapping": Mapping, "Address": Address, "Path": Path, "Any": Any, "Literal": Literal}
     from pipelines.selection import Selection
 
-    known |= {"OnConflict": str, "Sequence": Sequence, "Selection": Selection}
+    known |= {"OnConflict": str, "Sequence": Sequence, "Selection": Selection, "Check": object}
     return get_type_hints(kind, globalns=known | vars(sys.modules[kind.__module__]))
 
 

@@ -100,3 +100,10 @@ def test_lake_is_found_as_dl_finds_it(tmp_path: Path, monkeypatch: pytest.Monkey
     Manifest.create(locate(tmp_path, must_exist=False))
     monkeypatch.setenv("DL_ROOT", str(tmp_path))
     assert place(None, None).root == tmp_path
+
+
+def test_an_aggregation_is_understood_outside_of_type_checkers_too() -> None:
+    from lake.aggregate import AggregateRequest
+
+    request = request_of(AggregateRequest, {"address": "TEST/SPOT/ABC/bars/1m", "to": ["1h"]})
+    assert (str(request.address), request.to, dict(request.checks)) == ("TEST/SPOT/ABC/bars/1m", ("1h",), {})
