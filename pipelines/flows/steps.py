@@ -19,7 +19,7 @@ from lake.staging import alone
 from pipelines import answers
 from pipelines.flows import records
 from pipelines.flows.deadline import ensure_watch
-from pipelines.requests import place, plain
+from pipelines.requests import place, plain, settings_of
 from pipelines.retrying import may_pass
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def carry_out(
     watch.close(whole=True)
     answer.report = report
     told = account(report)
-    told.made = {address: {"root": str(config.root), **known} for address, known in told.made.items()}
+    lake = dict(zip(("root", "settings"), settings_of(config), strict=True))
+    told.made = {address: {**lake, **known} for address, known in told.made.items()}
     records.show(verb, told)
     if told.errors:
         records.refusal(verb, told.errors)

@@ -86,6 +86,19 @@ def test_new_minute_bars_are_aggregated_unasked(box: Box) -> None:
     assert "lake://bars/1h/TEST/SPOT/TRIGGER" in made
 
 
+def test_what_is_set_off_by_another_lake_is_done_in_that_one(box: Box, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert box.server.dl("init", other, "--data-root", tmp_path / "elsewhere").returncode == 0
+    source = box.file("another.csv", 4, 120)
+    words = ("ingest", "--source", source, "--exchange", "TEST", "--symbol", "ANOTHER", "--via", "prefect")
+    assert box.server.dl(*words, "--root", other, "--data-root", tmp_path / "elsewhere").returncode == 0
+    series = "TEST/SPOT/ANOTHER/bars/1m"
+    [run] = until("a run of aggregate", lambda: [r for r in box.server.runs("aggregate") if series in r["name"]])
+    ended = box.server.ended(run["id"])
+    assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+    assert (tmp_path / "elsewhere" / "TEST/SPOT/ANOTHER/bars/1h").is_dir()
+
+
 def test_run_and_lake_know_each_other(box: Box) -> None:
     source = box.file("known.csv", 6)
     run = box.server.ended(box.server.start("ingest", sources=[str(source)], options=PLACE))

@@ -17,7 +17,7 @@ from pipelines.via import FLOWS
 from tests.runs import REPO
 
 DECLARED = {each["name"]: each for each in declared()}
-FREE = {"{{ event.resource.id }}", "{{ event.payload.root }}"}
+FREE = {"{{ event.resource.id }}", "{{ event.payload.root }}", "{{ event.payload.settings }}"}
 
 
 def test_these_four_are_deployed() -> None:
@@ -35,6 +35,8 @@ def test_entrypoint_is_a_flow_of_its_name_that_takes_the_parameters(name: str) -
     for trigger in each.get("triggers", []):
         given |= set(trigger["parameters"])
         assert set(trigger["parameters"].values()) <= FREE
+        # A lake is its root and its settings: those of the deployment's own lake would be another's.
+        assert {"root", "settings"} <= set(trigger["parameters"])
         assert DeploymentEventTrigger.model_validate(trigger).enabled
     assert given <= set(taken)
     assert [each for each, told in taken.items() if told.default is inspect.Parameter.empty and each not in given] == []
