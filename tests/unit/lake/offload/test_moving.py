@@ -331,7 +331,7 @@ def test_one_offload_works_at_a_time(config: Config, cold: Path) -> None:
 def test_two_folders_do_not_become_one_tier_at_the_same_time(
     config: Config, cold: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turn, first = moving.turn, iter([True])
+    turn, first = model.turn, iter([True])
 
     def after_another(asked: Config) -> AbstractContextManager[None]:
         if next(first, False):
