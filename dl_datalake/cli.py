@@ -14,14 +14,17 @@ from dl_datalake.commands import (
     aggregate,
     assets,
     catalog,
+    delete,
     demo,
     deploy,
     inbox,
     ingest,
     quarantine,
     read,
+    rollback,
     seal,
     setup,
+    snapshot,
     tiers,
     verify,
 )
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
 app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
-for _module in (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, seal, tiers, assets, deploy, demo):
+_MODULES = (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, snapshot, rollback, delete)
+for _module in (*_MODULES, seal, tiers, assets, deploy, demo):
     _module.register(app)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from dl_datalake.asset_client import AssetClient
 from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
+from dl_datalake.travel_client import TravelClient
 from lake.errors import LakeError
 from lake.selection import unknown
 
@@ -60,7 +60,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(AssetClient):
+class Lake(TravelClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
@@ -116,8 +116,8 @@ class Lake(AssetClient):
             start: First instant; text such as `2024-03` or a date object; what is naive is UTC.
             end: The instant to stop before.
             columns: Only these, in this order; all when None.
-            as_of: A snapshot number, or a time, to read the lake as it was. Digits alone are a number, also as text:
-                the start of a year is `2016-01-01`.
+            as_of: A snapshot's number or name, or a time, to read the lake as it was. Digits alone are a number, as
+                text too: the start of a year is `2016-01-01`.
 
         Raises:
             LakeError: UNKNOWN_SERIES with what there is of the symbol, AMBIGUOUS with the candidates, BAD_DATE,

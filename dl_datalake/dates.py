@@ -12,6 +12,7 @@ import time
 from typing import TypeAlias
 
 from lake.errors import LakeError
+from lake.lookup import is_name
 
 DateLike: TypeAlias = str | dt.date | dt.datetime
 """A text, a date, a datetime or a pandas.Timestamp (a datetime too); naive ones are UTC."""
@@ -60,11 +61,14 @@ def parse_range(start: DateLike | None, end: DateLike | None) -> tuple[int | Non
 
 
 def parse_as_of(value: str | int | DateLike) -> int | str:
-    """Return a snapshot number, or an instant as RFC 3339 text.
+    """Return a snapshot number, a snapshot's name, or an instant as RFC 3339 text.
 
-    Text of digits alone is a snapshot number: `2016` is snapshot 2016, and the start of that year `2016-01-01`.
+    Text of digits alone is a snapshot number: `2016` is snapshot 2016, and the start of that year `2016-01-01`. Text
+    that begins with a letter is a name, but for `now`.
     """
     if isinstance(value, int):
+        return value
+    if isinstance(value, str) and is_name(value):
         return value
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)

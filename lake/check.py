@@ -6,21 +6,23 @@ import fcntl
 import hashlib
 import os
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from lake import layout, tiers
 from lake.config import HOT
 from lake.errors import LakeError
-from lake.manifest import Manifest, Writer
+from lake.manifest import Manifest, verified
 from schemas.keys import decode, encode, normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
 
     from lake.config import Config
     from lake.manifest import FileRow
@@ -31,7 +33,22 @@ if TYPE_CHECKING:
 
 _THREADS = 2
 _BATCH = 256
-_MARK_BATCH = 8_192
+_GROUP_BYTES = 8_000_000
+"""About how many bytes a thread takes at a time; a budget is looked at between two of these."""
+_AHEAD = 2
+"""Groups that wait for a thread, beside those that are being hashed."""
+_WHOLE_BYTES = 1_000_000
+"""Up to this size a file of the data root is read in one call."""
+_MARK_EVERY_S = 30.0
+"""How often what was found good is written down, so that a long run that is stopped goes on next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much of the lake to look at, those files first that were looked at longest ago."""
+
+    bytes: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,11 @@ class VerifyReport:
     """Files of tiers that were not asked for."""
     files_skipped: int = 0
     """Files of other parts than the one that was asked for."""
+    files_left: int = 0
+    """Files that the budget did not reach."""
+    oldest_ns: int | None = None
+    """When the file that was verified longest ago was: of those this run was to look at, now that it is over. None
+    where one never was, or there is none."""
     unavailable: dict[str, int] = field(default_factory=dict)
     """Files that could not be looked at because their tier is not there, by tier."""
     missing: list[str] = field(default_factory=list)
@@ -86,16 +108,20 @@ def verify(
     *,
     tier: str | None = None,
     part: tuple[int, int] | None = None,
+    budget: Budget | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Check every file the manifest names, live and superseded, and the manifest itself; repair nothing.
 
-    Files found good are marked as verified now, unless the lake cannot be written to or its manifest is damaged.
+    Files found good are marked as verified now, unless the lake cannot be written to or its manifest is damaged. The
+    manifest and its log are always checked whole.
 
     Args:
         config: The lake.
         tier: Only files of this tier; of all unless given.
         part: Only the k-th of n parts of about the same number of files, given as `(k, n)`, k from 1 to n.
+        budget: Stop when it is spent. Files that were never verified come first, then those verified longest ago;
+            among equals the live ones.
         progress: Told of every file.
 
     Raises:
@@ -105,25 +131,25 @@ def verify(
     if part is not None and not 1 <= part[0] <= part[1]:
         why = "Parts are counted from 1 to how many there are."
         raise LakeError("USAGE", f"there is no part {part[0]} of {part[1]}", why=why, fix=["1/7 is the first of seven"])
+    begun = time.monotonic()
     report = VerifyReport()
     with Manifest.open(config) as manifest:
-        _verify_manifest(manifest, report)
-        good: list[int] = []
+        verify_manifest(manifest, report)
         try:
             work = _Files(manifest, report, tier, part)
-            work.verify(good, progress)
+            work.verify(budget, begun, progress)
             report.orphans += work.orphans()
+            report.oldest_ns = verified.oldest_ns(manifest, tier)
         except LakeError as error:
             if error.code != "E_MANIFEST_DAMAGED":
                 raise
             report.chain.append(f"the files it names cannot be read: {error.message}")
     report.orphans += sorted(_leftovers(config.data))
-    if not report.chain:
-        _mark(config, good)
     return report
 
 
-def _verify_manifest(manifest: Manifest, report: VerifyReport) -> None:
+def verify_manifest(manifest: Manifest, report: VerifyReport) -> None:
+    """Check the manifest against its hash chain and its log, and fill in what the report says of these."""
     try:
         report.snapshot = manifest.snapshot()
         report.chain += manifest.check_integrity()
@@ -155,25 +181,82 @@ class _Files:
                 self._tiers[name] = tier
         self._hot_paths = set(_data_files(self._data)) if only in {None, HOT} else set()
         self._tier_paths = {n: set(t.paths()) for n, t in self._tiers.items() if only in {None, n}}
+        self._good: list[int] = []
+        self._marked = time.monotonic()
+        self._root = f"{self._data}/"
 
-    def verify(self, good: list[int], progress: Progress | None) -> None:
-        """Look at each file that is to be looked at; fill the report and `good`."""
+    def verify(self, budget: Budget | None, begun: float, progress: Progress | None) -> None:
+        """Look at each file that is to be looked at, as far as the budget goes; fill the report."""
         total = self._manifest.count_files()
         done = 0
-        rows = self._manifest.all_files()
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
-            while batch := list(islice(rows, _BATCH)):
-                for file in batch:
-                    self._hot_paths.difference_update({file.path, f"{layout.REPLACED}/{file.path}"})
-                    for paths in self._tier_paths.values():
-                        paths.discard(file.path)
-                chosen = [file for file in batch if self._is_wanted(file)]
-                done += len(batch) - len(chosen)
-                for file, outcome in zip(chosen, pool.map(self._examine, chosen), strict=True):
-                    self._note(file, outcome, good)
+        under_way: deque[tuple[list[FileRow], Future[list[Damage | None]]]] = deque()
+
+        def settle(most: int) -> None:
+            nonlocal done
+            while len(under_way) > most:
+                group, future = under_way.popleft()
+                for file, outcome in zip(group, future.result(), strict=True):
+                    self._note(file, outcome)
                     done += 1
                     if progress is not None:
                         progress(done, max(total, done), self._report.bytes)
+                if time.monotonic() - self._marked >= _MARK_EVERY_S:
+                    self._mark()
+
+        try:
+            with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
+                for group in self._groups(budget, begun):
+                    under_way.append((group, pool.submit(self._examine_all, group)))
+                    settle(_THREADS + _AHEAD)
+                settle(0)
+        finally:
+            self._mark()
+
+    def _groups(self, budget: Budget | None, begun: float) -> Iterator[list[FileRow]]:
+        """Yield the files that are to be looked at, about as many bytes at a time."""
+        group: list[FileRow] = []
+        held = spent = 0
+        over = False
+        for file in self._candidates(ordered=budget is not None):
+            if not self._is_wanted(file):
+                continue
+            over = over or (budget is not None and _is_spent(budget, spent, time.monotonic() - begun))
+            if over:
+                self._report.files_left += 1
+                continue
+            group.append(file)
+            held += file.bytes
+            spent += file.bytes
+            if held >= _GROUP_BYTES or len(group) >= _BATCH:
+                yield group
+                group, held = [], 0
+        yield group
+
+    def _candidates(self, *, ordered: bool) -> Iterator[FileRow]:
+        """Yield all files, as they come or by when they were last verified; note which paths are known."""
+        if ordered:
+            # A commit may add files while this runs; their paths are known all the same, before the others are read.
+            self._know(self._manifest.all_files())
+            yield from verified.by_age(self._manifest)
+            return
+        rows = self._manifest.all_files()
+        while batch := list(islice(rows, _BATCH)):
+            self._know(batch)
+            yield from batch
+
+    def _know(self, rows: Iterable[FileRow]) -> None:
+        for file in rows:
+            self._hot_paths.discard(file.path)
+            self._hot_paths.discard(f"{layout.REPLACED}/{file.path}")
+            for paths in self._tier_paths.values():
+                paths.discard(file.path)
+
+    def _mark(self) -> None:
+        """Record what was found good; a lake that cannot be written to can be verified all the same."""
+        good, self._good, self._marked = self._good, [], time.monotonic()
+        if good and not self._report.chain:
+            with suppress(LakeError):
+                verified.mark(self._manifest.config, good, time.time_ns())
 
     def _is_wanted(self, file: FileRow) -> bool:
         if self._only is not None and file.tier != self._only:
@@ -187,10 +270,10 @@ class _Files:
             return False
         return True
 
-    def _note(self, file: FileRow, outcome: Damage | None, good: list[int]) -> None:
+    def _note(self, file: FileRow, outcome: Damage | None) -> None:
         report = self._report
         if outcome is None:
-            good.append(file.id)
+            self._good.append(file.id)
             report.files_ok += 1
             report.bytes += file.bytes
             tally = report.tiers.setdefault(file.tier, Tally())
@@ -206,17 +289,39 @@ class _Files:
         elsewhere = [f"{name}:{path}" for name, paths in self._tier_paths.items() for path in sorted(paths)]
         return sorted(self._hot_paths) + elsewhere
 
+    def _examine_all(self, group: list[FileRow]) -> list[Damage | None]:
+        return [self._examine(file) for file in group]
+
     def _examine(self, file: FileRow) -> Damage | None:
         """Return what is wrong with one file; `found` is empty when it is not there."""
         shown = file.path if file.tier == HOT else f"{file.tier}:{file.path}"
         try:
+            if file.tier == HOT and file.bytes <= _WHOLE_BYTES:
+                return self._wrong_small(file, shown)
             with self._open(file) as stream:
-                return _wrong(stream, file, shown)
+                return self._wrong(stream, file, shown)
         except (FileNotFoundError, NotADirectoryError):
             moved = self._moved(file)
             return Damage(shown, f"sha256:{file.sha256}", "") if moved is None else self._examine(moved)
         except OSError as error:
             return Damage(shown, f"sha256:{file.sha256}", f"cannot be read: {error.strerror}")
+
+    def _wrong_small(self, file: FileRow, shown: str) -> Damage | None:
+        """Compare a small file of the data root, in three system calls; what does not match is looked at again."""
+        try:
+            descriptor = os.open(self._root + file.path, os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            descriptor = os.open(f"{self._root}{layout.REPLACED}/{file.path}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, file.bytes + 1)
+            same = len(content) == file.bytes and hashlib.sha256(content).hexdigest() == file.sha256
+            if same and not self._report.chain:
+                return None
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                stream.seek(0)
+                return self._wrong(stream, file, shown)
+        finally:
+            os.close(descriptor)
 
     def _open(self, file: FileRow) -> BinaryIO:
         if file.tier != HOT:
@@ -231,22 +336,22 @@ class _Files:
         except (FileNotFoundError, NotADirectoryError):
             return (self._data / layout.REPLACED / file.path).open("rb")
 
+    def _wrong(self, stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+        size = stream.tell()
+        if digest != file.sha256:
+            return Damage(shown, f"sha256:{file.sha256}", f"sha256:{digest}")
+        if size != file.bytes:
+            return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
+        # With the bytes and the manifest as they were committed, so are the rows.
+        return _count(stream, file, shown) if self._report.chain else None
+
     def _moved(self, file: FileRow) -> FileRow | None:
         """Return a hot file as it is now, when it was offloaded or restored since its row was read."""
         now = self._manifest.current(file.series_id, [file.partition]).get(file.partition)
         if now is None or now.id != file.id or now.tier == file.tier:
             return None
         return replace(file, tier=now.tier) if now.tier == HOT or now.tier in self._tiers else None
-
-
-def _wrong(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
-    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
-    size = stream.tell()
-    if digest != file.sha256:
-        return Damage(shown, f"sha256:{file.sha256}", f"sha256:{digest}")
-    if size != file.bytes:
-        return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
-    return _count(stream, file, shown)
 
 
 def _count(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
@@ -262,16 +367,24 @@ def _count(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
     return None if rows == file.rows else Damage(shown, f"{file.rows} rows", f"{rows} rows")
 
 
+def _is_spent(budget: Budget, spent: int, seconds: float) -> bool:
+    return (budget.bytes is not None and spent >= budget.bytes) or (
+        budget.seconds is not None and seconds >= budget.seconds
+    )
+
+
 def _data_files(data: Path) -> Iterator[str]:
     """Yield every file below the folders of exchanges; what else lies in the data root is not the lake's."""
     tops = [top for base in (data, data / layout.REPLACED) if base.is_dir() for top in sorted(base.iterdir())]
+    skipped = len(str(data)) + 1
     for top in tops:
-        if top.is_dir() and _names_exchange(top.name):
+        if top.is_dir() and names_exchange(top.name):
             for folder, _, names in os.walk(top):
-                yield from (Path(folder, name).relative_to(data).as_posix() for name in names)
+                yield from (f"{folder[skipped:]}/{name}" for name in names)
 
 
-def _names_exchange(name: str) -> bool:
+def names_exchange(name: str) -> bool:
+    """Whether a folder in the data root may be an exchange's: names are upper case, the lake's own are not."""
     with suppress(ValueError):
         return encode(normalise(decode(name))) == name
     return False
@@ -283,11 +396,3 @@ def _leftovers(data: Path) -> Iterator[str]:
         with suppress(OSError), lock.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield from (path.relative_to(data).as_posix() for path in lock.parent.iterdir() if path != lock)
-
-
-def _mark(config: Config, file_ids: list[int]) -> None:
-    at_ns = time.time_ns()
-    # A lake that cannot be written to can be verified all the same.
-    with suppress(LakeError), Writer(config) as writer:
-        for start in range(0, len(file_ids), _MARK_BATCH):
-            writer.mark_verified(file_ids[start : start + _MARK_BATCH], at_ns)

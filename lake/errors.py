@@ -59,7 +59,7 @@ CODES: dict[str, Code] = {
     "MANIFEST_DAMAGED": Code(
         Exit.FINDINGS,
         "manifest.db cannot be read, or its hash chain is broken.",
-        ("dl verify", "dl repair --from log"),
+        ("dl verify", "restore a backup of manifest.db"),
     ),
     "LOCKED": Code(Exit.LOCKED, "Another process is writing.", ("try again", "or wait longer with --wait SECONDS")),
     "FORKED": Code(
@@ -139,12 +139,12 @@ CODES: dict[str, Code] = {
     "FILE_MISSING": Code(
         Exit.FINDINGS,
         "A file the manifest names is not there.",
-        ("dl verify", "dl repair --from cold", "dl repair --from source"),
+        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
     ),
     "FILE_DAMAGED": Code(
         Exit.FINDINGS,
         "The file's bytes are not those that were stored.",
-        ("dl verify", "dl repair --from cold", "dl repair --from source"),
+        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
     ),
     "TIER_UNAVAILABLE": Code(
         Exit.STORAGE,
@@ -173,35 +173,15 @@ CODES: dict[str, Code] = {
         ("correct the file named above", "or leave it out of [assets] in dl.toml"),
     ),
     "UNKNOWN_SNAPSHOT": Code(Exit.NOT_FOUND, "The lake has no such snapshot.", ("dl history",)),
-    "SNAPSHOT_EXPIRED": Code(
-        Exit.NOT_FOUND,
-        "The snapshot was forgotten by `dl expire`, and files only it could reach may be gone.",
-        ("dl history", "dl snapshot list", "name the snapshots that are to stay: dl snapshot create NAME"),
-    ),
     "SNAPSHOT_NAME": Code(
         Exit.REFUSED,
         "A snapshot's name begins with a letter, has up to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`, and is given once.",
         ("another name", "dl snapshot list", "dl snapshot drop NAME"),
     ),
-    "STUDY_CHANGED": Code(
-        Exit.FINDINGS,
-        "The lake no longer has the rows that the study read.",
-        ("dl history ADDRESS", "dl diff ADDRESS@SNAPSHOT ADDRESS", "lock the study anew"),
-    ),
     "CONFIRM": Code(
         Exit.USAGE,
         "What removes rows or snapshots asks first, and there is no terminal to ask on.",
         ("--yes", "--dry-run shows what would be done"),
-    ),
-    "BACKUP": Code(
-        Exit.REFUSED,
-        "A backup lies in a folder of its own, and is restored to a folder without a lake.",
-        ("name an empty or a new folder", "run `dl backup` again: one that was stopped goes on"),
-    ),
-    "UNREPAIRABLE": Code(
-        Exit.FINDINGS,
-        "Nothing that was found holds what was lost.",
-        ("dl verify", "dl restore-backup", "dl repair --plan"),
     ),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
     from schemas.keys import Address
 
+_SNAPSHOT_NAME = re.compile("[A-Za-z][A-Za-z0-9._-]{0,63}")
 _SHOWN = 5
 _YEARS = range(1900, 2200)
 _PLACES = ("exchange", "market", "symbol", "type", "period")
@@ -81,6 +83,11 @@ def schema_of(key: str) -> Schema:
                 why="Rows are stored under a declared schema, and none of this lake's modules declares this one.",
                 fix=["declare it as docs/assets.md says", "dl assets list"],
             ) from None
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a snapshot: what begins with a letter is neither a number nor a time."""
+    return _SNAPSHOT_NAME.fullmatch(text) is not None and text.lower() != "now"
 
 
 def unknown_snapshot(number: int, newest: int) -> LakeError:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from lake.manifest import FileRow, HistoryRow, ListRow
 
 Text = str | None
-AsOf = Annotated[
-    Text, typer.Option(metavar="N|TIME", help="A snapshot number (digits alone are one), or a time: 2016-01-01.")
-]
+AsOf = Annotated[Text, typer.Option(metavar="N|NAME|TIME", help="A snapshot by number or name, or a time: 2016-01-01.")]
 _UNPROVEN_SHOWN = 3
 
 

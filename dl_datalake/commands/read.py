@@ -36,7 +36,10 @@ def read(
     end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
     columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,close.")] = None,
     as_of: Annotated[
-        Text, typer.Option(metavar="N|TIME", help="The lake as of a snapshot (digits alone), or a time: 2016-01-01.")
+        Text,
+        typer.Option(
+            metavar="N|NAME|TIME", help="The lake as of a snapshot, by number or name, or as of a time: 2016-01-01."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
     format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,

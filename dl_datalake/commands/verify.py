@@ -9,7 +9,9 @@ import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.output import Step, clear, plural, size
+from lake.amounts import byte_count, duration_ns
 from lake.errors import Exit, LakeError
+from lake.manifest.decode import text_of
 
 if TYPE_CHECKING:
     from lake.check import VerifyReport
@@ -24,16 +26,29 @@ def verify(
     session: Session,
     tier: Annotated[str, typer.Option(metavar="NAME", help="Only files of this tier: hot, cold, …")] = "all",
     subset: Annotated[
-        str | None, typer.Option(metavar="K/N|X%", help="Only a part: 2/7, or 10%, another one every day.")
+        str | None,
+        typer.Option(
+            metavar="K/N|X%|SIZE",
+            help="Only a part: 2/7; 10%, another one every day; 10GB, of those verified longest ago.",
+        ),
+    ] = None,
+    max_duration: Annotated[
+        str | None,
+        typer.Option(
+            "--max-duration", metavar="TIME", help="Stop after 30m, 2h; the files verified longest ago first."
+        ),
     ] = None,
 ) -> None:
     """Check every stored byte, in every tier.
 
     Each file against its hash, and the manifest against its log; exit 4 when something is not as it was stored.
     """
+    from lake.check import Budget
     from lake.check import verify as check
 
-    part = None if subset is None else parse_subset(subset)
+    part, most = (None, None) if subset is None else parse_subset(subset)
+    seconds = None if max_duration is None else duration_ns(max_duration) / 1e9
+    budget = None if most is None and seconds is None else Budget(most, seconds)
     config = session.config()
     session.safe = "Verify changes no data; what was not reached is not verified."
     reporter = session.out.reporter()
@@ -43,7 +58,7 @@ def verify(
             reporter(Step(done, total, f"verified {done:,} of {total:,} files"))
 
     try:
-        report = check(config, tier=None if tier == "all" else tier, part=part, progress=tell)
+        report = check(config, tier=None if tier == "all" else tier, part=part, budget=budget, progress=tell)
     finally:
         clear(reporter)
     session.out.answer("verify", report_data(report), _lines(report))
@@ -52,20 +67,30 @@ def verify(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def parse_subset(text: str) -> tuple[int, int]:
-    """Return `2/7` as (2, 7), and `10%` as today's of ten parts, so that ten days see them all; USAGE for others."""
+def parse_subset(text: str) -> tuple[tuple[int, int] | None, int | None]:
+    """Return which part is meant, or how many bytes.
+
+    `2/7` is the part (2, 7); `10%` is today's of ten parts, so that ten days see them all; `10GB` is so many bytes.
+
+    Raises:
+        LakeError: USAGE for anything else.
+    """
     part, slash, parts = text.partition("/")
     if slash and part.isdecimal() and parts.isdecimal():
-        return int(part), int(parts)
+        return (int(part), int(parts)), None
     try:
         share = float(text.removesuffix("%")) if text.endswith("%") else 0.0
     except ValueError:
         share = 0.0
-    if not 0 < share <= 100:
-        why = "A part is one of so many, or a share, of which each day takes another."
-        raise LakeError("USAGE", f"--subset {text} is no part", why=why, fix=["--subset 2/7", "--subset 10%"])
-    count = max(1, round(100 / share))
-    return int(time.time() // 86_400) % count + 1, count
+    if 0 < share <= 100:
+        count = max(1, round(100 / share))
+        return (int(time.time() // 86_400) % count + 1, count), None
+    try:
+        return None, byte_count(text)
+    except LakeError:
+        why = "A part is one of so many, a share, of which each day takes another, or a size."
+        fix = ["--subset 2/7", "--subset 10%", "--subset 10GB"]
+        raise LakeError("USAGE", f"--subset {text} is no part", why=why, fix=fix) from None
 
 
 def report_data(report: VerifyReport) -> dict[str, Any]:
@@ -78,6 +103,8 @@ def report_data(report: VerifyReport) -> dict[str, Any]:
         "tiers": {name: {"files": tally.files, "bytes": tally.bytes} for name, tally in report.tiers.items()},
         "files_elsewhere": report.files_elsewhere,
         "files_skipped": report.files_skipped,
+        "files_left": report.files_left,
+        "oldest_verified": None if report.oldest_ns is None else text_of(report.oldest_ns),
         "unavailable": report.unavailable,
         "missing": report.missing,
         "damaged": [{"path": d.path, "expected": d.expected, "found": d.found} for d in report.damaged],
@@ -95,6 +122,8 @@ def _lines(report: VerifyReport) -> list[str]:
         lines.append(f"{plural(report.files_elsewhere, 'file')} in other tiers, not looked at")
     if report.files_skipped:
         lines.append(f"{plural(report.files_skipped, 'file')} of other parts, not looked at")
+    if report.files_left:
+        lines.append(f"{plural(report.files_left, 'file')} left for another time, {_oldest(report)}")
     lines += [f"not there  tier {name}: {plural(n, 'file')} not looked at" for name, n in report.unavailable.items()]
     lines += [f"missing   {path}" for path in report.missing]
     lines += [f"damaged   {d.path}: stored {_short(d.expected)}, found {_short(d.found)}" for d in report.damaged]
@@ -113,6 +142,12 @@ def _advice(report: VerifyReport) -> list[str]:
     if report.chain:
         lines.append("restore the manifest from a backup")
     return lines
+
+
+def _oldest(report: VerifyReport) -> str:
+    if report.oldest_ns is None:
+        return "some of them never verified"
+    return f"the oldest last verified {text_of(report.oldest_ns)}"
 
 
 def _short(found: str) -> str:

@@ -83,6 +83,8 @@ _LATER = {
     "underived": "SELECT id FROM derivations WHERE to_snapshot = ? ORDER BY id",
     "tiers": "SELECT id, name, kind, location FROM tiers WHERE snapshot = ? ORDER BY id",
     "moves": "SELECT id, file_id, tier FROM moves WHERE snapshot = ? ORDER BY id",
+    "names": "SELECT id, name, snapshot FROM names WHERE created_by = ? ORDER BY id",
+    "unnamed": "SELECT id FROM names WHERE dropped_by = ? ORDER BY id",
 }
 
 

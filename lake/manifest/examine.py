@@ -24,6 +24,7 @@ _SNAPSHOT_COLUMNS = (
     ("series", "created_snapshot"),
     ("files", "to_snapshot"),
     ("derivations", "to_snapshot"),
+    ("names", "dropped_by"),
 )
 """Where no foreign key holds what rows say of the snapshot they began or ended with; each has an index."""
 _MAX_DIFFERENCES = 5

@@ -301,6 +301,23 @@ def m003_derivations_and_tiers(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m004_names(db: Database) -> None:
+    """Names of snapshots."""
+    _run(
+        db,
+        """CREATE TABLE names (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            snapshot INTEGER NOT NULL REFERENCES snapshots (id),
+            created_by INTEGER NOT NULL REFERENCES snapshots (id),
+            dropped_by INTEGER CHECK (dropped_by > created_by)) STRICT""",
+        "CREATE UNIQUE INDEX names_current ON names (name) WHERE dropped_by IS NULL",
+        "CREATE INDEX names_created ON names (created_by)",
+        "CREATE INDEX names_dropped ON names (dropped_by) WHERE dropped_by IS NOT NULL",
+    )
+
+
 def _slim_files(db: Database) -> None:
     """Store of a file what nothing else tells: a name for a path, days for times, bytes for hexadecimal digits.
 

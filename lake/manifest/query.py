@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from lake.errors import LakeError
-from lake.lookup import unknown_snapshot
+from lake.lookup import is_name, unknown_snapshot
 from lake.manifest import connection as connections
-from lake.manifest import decode, statements
+from lake.manifest import decode, naming, statements
 from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
@@ -150,12 +150,12 @@ class Manifest:
     # ---- snapshots
 
     def snapshot(self, as_of: int | str | dt.datetime | None = None) -> int:
-        """Return the newest snapshot, the numbered one, or the last at or before a time (UTC unless it says so).
+        """Return the newest snapshot, the numbered or named one, or the last at or before a time (UTC unless it says).
 
         A lake without snapshots is at 0.
 
         Raises:
-            LakeError: UNKNOWN_SNAPSHOT when there is none; BAD_DATE for text that is neither number nor time.
+            LakeError: UNKNOWN_SNAPSHOT when there is none; BAD_DATE for text that is no number, name or time.
         """
         if as_of is None:
             return int(self._rows("SELECT coalesce(max(id), 0) FROM snapshots")[0][0])
@@ -165,6 +165,11 @@ class Manifest:
             if as_of and not self._rows("SELECT 1 FROM snapshots WHERE id = :id", id=as_of):
                 raise unknown_snapshot(as_of, self.snapshot())
             return as_of
+        if isinstance(as_of, str) and is_name(as_of):
+            named = self.read(lambda connection: naming.find(connection, as_of))
+            if named is None:
+                raise naming.unknown_name(as_of)
+            return named
         rows = self._rows(
             "SELECT max(id), (SELECT min(at_ns) FROM snapshots) FROM snapshots WHERE at_ns <= :at", at=moment_ns(as_of)
         )

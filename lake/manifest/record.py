@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
-from lake.manifest import deriving, failures, packed, placing
+from lake.manifest import deriving, failures, naming, packed, placing
 from lake.manifest.chain import QuarantineDigest
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import SPELLING
@@ -74,6 +74,7 @@ class Recording:
         self._write_checks()
         deriving.write(self._connection, change, self._known_series, self.snapshot)
         placing.write(self._connection, change, self.snapshot)
+        naming.write(self._connection, change, self.snapshot)
         failures.clear(self._connection, change)
 
     def _refuse_repeat(self) -> None:

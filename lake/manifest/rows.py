@@ -100,6 +100,14 @@ class NewMove:
 
 
 @dataclass(frozen=True, slots=True)
+class NewName:
+    """A name for a snapshot; for the newest one before the change, where `snapshot` is None."""
+
+    name: str
+    snapshot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewTier:
     """A place that files can lie in, or the same place under its new location."""
 
@@ -221,6 +229,8 @@ class Change:
     """Each replaces what was known of how its partition was made."""
     moves: list[NewMove] = field(default_factory=list)
     tiers: list[NewTier] = field(default_factory=list)
+    names: list[NewName] = field(default_factory=list)
+    dropped_names: list[str] = field(default_factory=list)
     keeps_content: bool = False
     """Whether the rows stay as they were and only lie in other files: then nothing made from them is out of date."""
 

@@ -191,13 +191,6 @@ class Writer:
                 "STORAGE", message, where=str(self._path), why=why, fix=["check the disk", "run it again: it is safe"]
             ) from error
 
-    def mark_verified(self, file_ids: Iterable[int], at_ns: int) -> None:
-        """Record when files were last found to be as stored."""
-        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
-            connection.executemany(
-                "UPDATE files SET verified_at_ns = ? WHERE id = ?", ((at_ns, file_id) for file_id in file_ids)
-            )
-
     def mark_hot_gone(self, file_ids: Iterable[int]) -> None:
         """Record that the hot copies of files that were moved to another tier are removed."""
         with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 import dl_datalake
+from dl_datalake.cli import run
 from lake.errors import CODES, Exit, LakeError
 from tests.runs import BARS, BTCUSDT, REPO, Dl, flip_a_bit, only_file
 
@@ -178,6 +179,15 @@ def no_snapshot(lake: Path) -> Words:
     return ["list", "--as-of", "99", "--root", lake]
 
 
+def name_given_twice(lake: Path) -> Words:
+    assert run(["snapshot", "create", "clean", "--root", str(lake), "--quiet"]) == 0
+    return ["snapshot", "create", "clean", "--root", lake]
+
+
+def nobody_to_ask(lake: Path) -> Words:
+    return ["delete", BTCUSDT, "--root", lake]
+
+
 def no_run(lake: Path) -> Words:
     return ["quarantine", "show", "nope", "--root", lake]
 
@@ -211,6 +221,8 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "ASSETS": broken_module,
     "UNKNOWN_PARTITION": no_partition,
     "UNKNOWN_SNAPSHOT": no_snapshot,
+    "SNAPSHOT_NAME": name_given_twice,
+    "CONFIRM": nobody_to_ask,
     "UNKNOWN_RUN": no_run,
 }
 ELSEWHERE = {

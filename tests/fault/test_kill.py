@@ -21,13 +21,16 @@ from lake.aggregate import AggregateReport, AggregateRequest, aggregate
 from lake.aggregate import run as aggregation
 from lake.check import verify
 from lake.config import Config, TierSettings
+from lake.delete import DeleteReport, DeleteRequest, delete
 from lake.ingest import IngestReport, IngestRequest, ingest
 from lake.lookup import schema_of
 from lake.manifest import Manifest, graph
 from lake.offload import MoveReport, OffloadRequest, RestoreRequest, model, offload, restore
 from lake.read import Scan
+from lake.rollback import RollbackReport, RollbackRequest, rollback
 from lake.rows import ContentHash
 from lake.seal import SealReport, SealRequest, seal
+from lake.snapshots import create
 from schemas.keys import Address
 from tests.manifests import make_lake
 
@@ -52,6 +55,8 @@ CHILDREN.set_forkserver_preload(
         "lake.ingest",
         "lake.aggregate",
         "lake.seal",
+        "lake.delete",
+        "lake.rollback",
         "lake.offload",
         "sqlite_utils",
         "pandera",
@@ -134,6 +139,23 @@ def hundred_days(config: Config, folder: Path) -> None:
     take(config, folder / "late.csv")
 
 
+def sealed_and_named(config: Config, folder: Path) -> None:
+    """Leave a sealed lake, its snapshot named, with late rows that opened some of its months."""
+    sealed_months(config, folder)
+    create(config, "clean")
+    take(config, folder / "late.csv")
+
+
+def delete_some(config: Config, _: Path) -> DeleteReport:
+    start = (FIRST_DAY + 198) * DAY_NS + 5 * 60 * 10**9
+    request = DeleteRequest(("BINANCE/SPOT/BTCUSDT/bars/1m",), start, start + 198 * DAY_NS)
+    return delete(config, request)
+
+
+def roll_back(config: Config, _: Path) -> RollbackReport:
+    return rollback(config, RollbackRequest(("BINANCE/SPOT/BTCUSDT/bars/1m",), "clean"))
+
+
 def aggregate_all(config: Config, _: Path) -> AggregateReport:
     """Make what is missing and what is stale, in several commits."""
     aggregation.COMMIT_PARTITIONS = 6
@@ -167,6 +189,14 @@ def aggregated_again(report: AggregateReport, finished: bool) -> None:  # noqa: 
     assert report.status == ("unchanged" if finished else "committed")
 
 
+def deleted_again(report: DeleteReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    assert report.status == ("unchanged" if finished else "committed")
+
+
+def rolled_back_again(report: RollbackReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    assert report.status == ("unchanged" if finished else "committed")
+
+
 def moved_again(report: MoveReport, finished: bool) -> None:  # noqa: FBT001 -- as Verb says
     assert report.status == ("unchanged" if finished else "committed")
 
@@ -179,6 +209,8 @@ VERBS = {
     ),
     "restore": Verb(offloaded, restore_all, again=moved_again, begun=lambda c, _: any(c.data.rglob("*.parquet*"))),
     "aggregate": Verb(hundred_days, aggregate_all, again=aggregated_again),
+    "delete": Verb(sealed_months, delete_some, at_once=True, again=deleted_again),
+    "rollback": Verb(sealed_and_named, roll_back, at_once=True, again=rolled_back_again),
     "late rows": Verb(sealed_months, lambda c, f: take(c, f / "late.csv"), at_once=True, again=ingested_again),
 }
 

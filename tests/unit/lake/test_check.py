@@ -180,7 +180,7 @@ def test_a_lake_that_cannot_be_written_to_can_be_verified(config: Config, monkey
     def refuse(*_: object) -> None:
         raise LakeError("STORAGE", "attempt to write a readonly database")
 
-    monkeypatch.setattr("lake.check.Writer.mark_verified", refuse)
+    monkeypatch.setattr("lake.manifest.verified.mark", refuse)
     assert verify(config).ok
 
 

@@ -20,6 +20,7 @@ from lake.manifest import (
     QuarantineRow,
     Writer,
     statements,
+    verified,
 )
 from schemas.keys import Address
 from tests.manifests import BTC, ETH, commit, ingest, live_ids, make_lake, new_file
@@ -129,8 +130,14 @@ def test_a_snapshot_that_is_not_there_is_refused(config: Config, as_of: int | st
 
 def test_text_that_is_no_time_is_refused(config: Config) -> None:
     with Manifest.open(config) as manifest, pytest.raises(LakeError) as caught:
-        manifest.snapshot("yesterday")
+        manifest.snapshot("2024-13-01")
     assert caught.value.code == "E_BAD_DATE"
+
+
+def test_a_word_is_the_name_of_a_snapshot(config: Config) -> None:
+    with Manifest.open(config) as manifest, pytest.raises(LakeError, match="'yesterday'") as caught:
+        manifest.snapshot("yesterday")
+    assert caught.value.code == "E_UNKNOWN_SNAPSHOT"
 
 
 def test_clocks_that_go_back_do_not_reorder_snapshots(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,10 +201,10 @@ def test_missing_months_and_years_are_counted(config: Config, period: str, label
 def test_a_listing_is_verified_when_its_last_file_is(config: Config) -> None:
     commit(config, new_file("2024-03-01"), new_file("2024-03-02"))
     first, second = live_ids(config).values()
-    with Writer(config) as writer, Manifest.open(config) as manifest:
-        writer.mark_verified([first], 500)
+    with Manifest.open(config) as manifest:
+        verified.mark(config, [first], 500)
         assert [row.verified_at_ns for row in manifest.listing()] == [None]
-        writer.mark_verified([second], 900)
+        verified.mark(config, [second], 900)
         assert [row.verified_at_ns for row in manifest.listing()] == [500]
 
 
@@ -375,7 +382,7 @@ def test_versions_name_the_database_and_the_manifest(config: Config) -> None:
     with Manifest.open(config) as manifest:
         versions = manifest.versions()
     assert versions.journal_mode == "truncate"
-    assert versions.supported == versions.found == 3
+    assert versions.supported == versions.found == 4
     assert versions.sqlite.startswith("3.")
 
 

@@ -1,0 +1,280 @@
+"""Rolling a series back: a new snapshot in which it holds again what it held at an earlier one."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+
+from lake import rows
+from lake import write as writing
+from lake.errors import LakeError
+from lake.intake import Intake
+from lake.intake.pieces import part_rows, stored_rows
+from lake.lookup import parse_pattern, schema_of
+from lake.manifest import Change, Manifest, Writer, graph
+from lake.manifest.rows import Conflict
+from lake.outcome import hold, no_checks
+from lake.places import Places
+from lake.selection import unknown
+from lake.staging import Staging
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Sequence
+
+    from lake.config import Config
+    from lake.manifest import FileRow, PartRow, SeriesRow
+    from lake.outcome import Check
+    from schemas.keys import Address
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRequest:
+    """Which series to roll back, and to which snapshot: a number, a name or a time."""
+
+    selection: tuple[str, ...]
+    to: int | str | dt.datetime
+    message: str = ""
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class RolledBackSeries:
+    """What a rollback changes of one series, in natural partitions."""
+
+    address: Address
+    restored: int = 0
+    """Partitions that hold again what they held."""
+    removed: int = 0
+    """Partitions that held nothing then."""
+    kept: int = 0
+    """Partitions that hold the same as then."""
+    rows: int = 0
+    """Rows of those that are restored."""
+
+
+@dataclass(slots=True)
+class RollbackReport:
+    """What a rollback did, or would do."""
+
+    to: int
+    before: int
+    snapshot: int
+    run: str | None = None
+    status: Literal["committed", "unchanged", "dry_run"] = "unchanged"
+    series: list[RolledBackSeries] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to change of one series."""
+
+    series: SeriesRow
+    copies: list[FileRow]
+    """The partitions as they were, each as a file row with its own days, rows and content."""
+    gone: list[FileRow]
+    changed: list[str]
+    told: RolledBackSeries
+
+
+def rollback(
+    config: Config,
+    request: RollbackRequest,
+    progress: Callable[[int, int, Address], None] | None = None,
+    *,
+    checks: Callable[[str], Sequence[Check]] = no_checks,
+) -> RollbackReport:
+    """Have series hold again exactly the rows they held at a snapshot, each in a commit of its own.
+
+    Nothing is forgotten: the rollback is a snapshot after all others, and can be rolled back itself. What holds the
+    same rows is left as it is; of the rest the old rows are stored once more.
+
+    Args:
+        config: The lake.
+        request: Which series, and to when.
+        progress: Told how many series of how many are done, and the last one.
+        checks: Gives the user's own checks of an asset, by its key.
+
+    Raises:
+        LakeError: UNKNOWN_SNAPSHOT, BAD_DATE, USAGE, UNKNOWN_SERIES; DERIVED for a series the lake made; FILE_DAMAGED,
+            FILE_MISSING, TIER_UNAVAILABLE when old rows cannot be read; CHECK, LOCKED, DISK_FULL, STORAGE.
+    """
+    places = Places(config)
+    with Manifest.open(config) as manifest:
+        before, target = manifest.snapshot(), manifest.snapshot(request.to)
+        chosen = _chosen(manifest, request.selection, target)
+        for series in chosen:
+            _refuse_derived(manifest, series)
+        plans = [_plan(manifest, places, series, target) for series in chosen]
+    report = RollbackReport(target, before, before, series=[plan.told for plan in plans])
+    todo = [plan for plan in plans if plan.changed]
+    if request.dry_run:
+        report.status = "dry_run"
+    elif todo:
+        command = " ".join(["rollback", *request.selection, "--to", str(target)])
+        with Writer(config) as writer, writing.run(writer, "rollback", command) as run_id:
+            report.run = run_id
+            staging = Staging(config.data, run_id)
+            try:
+                work = _Rollback(config, writer, run_id, staging, places, target, checks)
+                for done, plan in enumerate(todo, 1):
+                    report.snapshot = work.series(plan, request.message)
+                    report.status = "committed"
+                    if progress is not None:
+                        progress(done, len(todo), plan.series.address)
+            finally:
+                staging.close()
+            writer.end_run(run_id, "ok")
+    return report
+
+
+def _chosen(manifest: Manifest, selection: Sequence[str], target: int) -> list[SeriesRow]:
+    """Return the series that fit one of the patterns now or fitted then: those that were emptied since, too."""
+    found: dict[int, SeriesRow] = {}
+    for text in selection:
+        fitting = [row for at in (None, target) for row in manifest.series(**parse_pattern(text), snapshot=at)]
+        if not fitting:
+            raise unknown(manifest, text)
+        found |= {row.id: row for row in fitting}
+    return list(found.values())
+
+
+def _refuse_derived(manifest: Manifest, series: SeriesRow) -> None:
+    made = graph.derivations(manifest, series.id)
+    if made:
+        raise LakeError(
+            "DERIVED",
+            f"{series.address} is made from {made[0].upstream}: it cannot be rolled back by itself",
+            fix=[f"dl rollback {made[0].upstream} --to SNAPSHOT", "then dl aggregate, or dl assets materialize"],
+        )
+
+
+def _plan(manifest: Manifest, places: Places, series: SeriesRow, target: int) -> _Plan:
+    then = graph.parts(manifest, series.id, None, None, target)
+    now = graph.parts(manifest, series.id, None, None)
+    doubts = manifest.unproven(series.id, target)
+    plan = _Plan(series, [], [], [], RolledBackSeries(series.address))
+    for old, new in _groups(then, now):
+        if _same(places, series, old, new):
+            plan.told.kept += len(new)
+            continue
+        plan.copies += [_alone(part, doubts) for part in old]
+        plan.gone += list({part.file.id: part.file for part in new}.values())
+        labels = {part.partition for part in old}
+        plan.changed += sorted(labels | {part.partition for part in new})
+        plan.told.restored += len(old)
+        plan.told.removed += len({part.partition for part in new} - labels)
+        plan.told.rows += sum(part.rows for part in old)
+    return plan
+
+
+def _groups(then: Sequence[PartRow], now: Sequence[PartRow]) -> Iterator[tuple[list[PartRow], list[PartRow]]]:
+    """Cut what was and what is where no file of either reaches over: a sealed month goes whole or not at all."""
+    every = [(part, True) for part in then] + [(part, False) for part in now]
+    every.sort(key=lambda each: each[0].file.start_ns)
+    group: tuple[list[PartRow], list[PartRow]] = ([], [])
+    end: int | None = None
+    for part, is_old in every:
+        if end is not None and part.file.start_ns >= end:
+            yield group
+            group, end = ([], []), None
+        group[0 if is_old else 1].append(part)
+        end = part.file.end_ns if end is None else max(end, part.file.end_ns)
+    if end is not None:
+        yield group
+
+
+def _same(places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]) -> bool:
+    """Whether partitions hold the same rows, in the same order too where times alone do not settle that."""
+    if {part.file.id for part in old} == {part.file.id for part in new}:
+        return True
+    facts = [sorted((part.partition, part.rows, part.content_hash) for part in parts) for parts in (old, new)]
+    if facts[0] != facts[1]:
+        return False
+    schema = schema_of(series.address.key)
+    if schema.key == ("ts",):
+        return True
+
+    def sequences(parts: Sequence[PartRow]) -> dict[str, str]:
+        alone = [_alone(part, ()) for part in parts]
+        return {
+            part.partition: rows.sequence_hash(part_rows(places.parquet(part, schema), schema, part)) for part in alone
+        }
+
+    return sequences(old) == sequences(new)
+
+
+def _alone(part: PartRow, doubts: Sequence[int]) -> FileRow:
+    """Return a natural partition as if it were a file of its own; the path is that of the file it lies in."""
+    return dataclasses.replace(
+        part.file,
+        partition=part.partition,
+        start_ns=part.start_ns,
+        end_ns=part.end_ns,
+        rows=part.rows,
+        first_ns=part.first_ns,
+        last_ns=part.last_ns,
+        content_hash=part.content_hash,
+        unproven=tuple(ns for ns in doubts if part.start_ns <= ns < part.end_ns),
+    )
+
+
+class _Rollback:
+    """One rollback under way."""
+
+    def __init__(
+        self,
+        config: Config,
+        writer: Writer,
+        run_id: str,
+        staging: Staging,
+        places: Places,
+        target: int,
+        checks: Callable[[str], Sequence[Check]],
+    ) -> None:
+        self._config, self._writer, self._run_id = config, writer, run_id
+        self._staging, self._places, self._target, self._checks = staging, places, target, checks
+
+    def series(self, plan: _Plan, message: str) -> int:
+        """Commit one series' rollback; plan it anew when another writer was first. Return the snapshot."""
+        deadline = time.monotonic() + self._config.wait_s
+        while True:
+            try:
+                return self._commit(plan, message)
+            except Conflict as lost:
+                if time.monotonic() > deadline:
+                    text = "other writers kept changing the partitions to be rolled back"
+                    raise LakeError("LOCKED", text, where=str(lost)) from None
+                with Manifest.open(self._config) as manifest:
+                    plan = _plan(manifest, self._places, plan.series, self._target)
+
+    def _commit(self, plan: _Plan, message: str) -> int:
+        address, schema = plan.series.address, schema_of(plan.series.address.key)
+        with ThreadPoolExecutor(self._config.threads, thread_name_prefix="rollback") as pool:
+            intake = Intake(
+                staging=self._staging,
+                places=self._places,
+                address=address,
+                schema=schema,
+                run_id=self._run_id,
+                live={},
+                on_conflict="newest",
+                pool=pool,
+                budget=self._config.memory_mb * 1_000_000 // 2,
+            )
+            staged = intake.copy(plan.copies)
+        change = Change(self._run_id, "rollback", message=message or f"to snapshot {self._target}")
+        own = self._checks(address.key)
+        for before, file in zip(plan.copies, staged, strict=True):
+            change.files.append(writing.new_file(file, schema.version, upstreams=[before.id], unproven=before.unproven))
+            if own:
+                table = pa.concat_tables(stored_rows(file.temporary, schema))
+                change.checks += hold(own, table, address, file.partition.label)
+        change.removed = [file.id for file in plan.gone]
+        change.corrected = [(address, label) for label in plan.changed]
+        return writing.swap(self._config, self._writer, change, staged, plan.gone)
