@@ -37,8 +37,6 @@ _GROUP_BYTES = 8_000_000
 """About how many bytes a thread takes at a time; a budget is looked at between two of these."""
 _AHEAD = 2
 """Groups that wait for a thread, beside those that are being hashed."""
-_WHOLE_BYTES = 1_000_000
-"""Up to this size a file of the data root is read in one call."""
 _MARK_EVERY_S = 30.0
 """How often what was found good is written down, so that a long run that is stopped goes on next time."""
 
@@ -183,7 +181,6 @@ class _Files:
         self._tier_paths = {n: set(t.paths()) for n, t in self._tiers.items() if only in {None, n}}
         self._good: list[int] = []
         self._marked = time.monotonic()
-        self._root = f"{self._data}/"
 
     def verify(self, budget: Budget | None, begun: float, progress: Progress | None) -> None:
         """Look at each file that is to be looked at, as far as the budget goes; fill the report."""
@@ -296,32 +293,13 @@ class _Files:
         """Return what is wrong with one file; `found` is empty when it is not there."""
         shown = file.path if file.tier == HOT else f"{file.tier}:{file.path}"
         try:
-            if file.tier == HOT and file.bytes <= _WHOLE_BYTES:
-                return self._wrong_small(file, shown)
             with self._open(file) as stream:
-                return self._wrong(stream, file, shown)
+                return _wrong(stream, file, shown)
         except (FileNotFoundError, NotADirectoryError):
             moved = self._moved(file)
             return Damage(shown, f"sha256:{file.sha256}", "") if moved is None else self._examine(moved)
         except OSError as error:
             return Damage(shown, f"sha256:{file.sha256}", f"cannot be read: {error.strerror}")
-
-    def _wrong_small(self, file: FileRow, shown: str) -> Damage | None:
-        """Compare a small file of the data root, in three system calls; what does not match is looked at again."""
-        try:
-            descriptor = os.open(self._root + file.path, os.O_RDONLY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            descriptor = os.open(f"{self._root}{layout.REPLACED}/{file.path}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            content = os.read(descriptor, file.bytes + 1)
-            same = len(content) == file.bytes and hashlib.sha256(content).hexdigest() == file.sha256
-            if same and not self._report.chain:
-                return None
-            with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                stream.seek(0)
-                return self._wrong(stream, file, shown)
-        finally:
-            os.close(descriptor)
 
     def _open(self, file: FileRow) -> BinaryIO:
         if file.tier != HOT:
@@ -336,22 +314,22 @@ class _Files:
         except (FileNotFoundError, NotADirectoryError):
             return (self._data / layout.REPLACED / file.path).open("rb")
 
-    def _wrong(self, stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
-        size = stream.tell()
-        if digest != file.sha256:
-            return Damage(shown, f"sha256:{file.sha256}", f"sha256:{digest}")
-        if size != file.bytes:
-            return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
-        # With the bytes and the manifest as they were committed, so are the rows.
-        return _count(stream, file, shown) if self._report.chain else None
-
     def _moved(self, file: FileRow) -> FileRow | None:
         """Return a hot file as it is now, when it was offloaded or restored since its row was read."""
         now = self._manifest.current(file.series_id, [file.partition]).get(file.partition)
         if now is None or now.id != file.id or now.tier == file.tier:
             return None
         return replace(file, tier=now.tier) if now.tier == HOT or now.tier in self._tiers else None
+
+
+def _wrong(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+    size = stream.tell()
+    if digest != file.sha256:
+        return Damage(shown, f"sha256:{file.sha256}", f"sha256:{digest}")
+    if size != file.bytes:
+        return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
+    return _count(stream, file, shown)
 
 
 def _count(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
