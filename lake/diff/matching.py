@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HELD_KEYS = 2_000_000
 """Ids in no common window that are held at a time; where there are more, the streams are read again for the rest."""
+CLASSES_MAX = 1024
 HELD_ROWS = 131_072
 """Rows that moved to another time, held at a time of each side."""
 
@@ -188,7 +189,7 @@ class _Apart:
             if len(chosen):
                 held.append(chosen)
                 self._count += len(chosen)
-        while self._count > HELD_KEYS and not self._class:
+        while self._count > HELD_KEYS and not self._class and self._classes < CLASSES_MAX:
             self._classes *= 2
             for held in self._held:
                 held[:] = [self._of_class(keys) for keys in held]
@@ -198,7 +199,8 @@ class _Apart:
         if self._classes == 1:
             return keys
         # The lowest bit is the same in all of them.
-        return keys[(keys >> np.uint64(1)) % np.uint64(self._classes) == self._class]
+        chosen: Keys = keys[(keys >> np.uint64(1)) % np.uint64(self._classes) == self._class]
+        return chosen
 
     def classes(self, old: Stream, new: Stream) -> Iterator[tuple[Keys, Keys]]:
         """Yield the keys of both sides, a class at a time, each side's in the order of its stream."""
@@ -226,8 +228,8 @@ def _by_id(a: pa.Table, b: pa.Table, apart: _Apart, tally: Tally, samples: Sampl
     x, y = id_keys(a), id_keys(b)
     at, there = _with_id(x), _with_id(y)
     if len(at) < len(x) or len(there) < len(y):
-        without = (table.take(pa.array(np.flatnonzero(keys == 0))) for table, keys in ((a, x), (b, y)))
-        _alike(*without, tally, samples)
+        without_a, without_b = (table.take(pa.array(np.flatnonzero(keys == 0))) for table, keys in ((a, x), (b, y)))
+        _alike(without_a, without_b, tally, samples)
     i, j = _common(x[at], y[there])
     apart.add(x[at[_others(len(at), i)]], y[there[_others(len(there), j)]])
     _id_pairs(a, b, (at[i], there[j]), tally, samples)

@@ -85,7 +85,7 @@ class Samples:
 
     def room(self, kept: list[pa.Table]) -> int:
         """Return how many more rows are wanted of one of the lists."""
-        return self.limit - sum(table.num_rows for table in kept)
+        return self.limit - sum(int(table.num_rows) for table in kept)
 
     def keep(self, kept: list[pa.Table], rows: pa.Table) -> None:
         """Keep the first of some rows, as many as are still wanted."""

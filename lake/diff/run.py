@@ -65,7 +65,7 @@ def diff(
         label = (a or b).partition  # type: ignore[union-attr]  # one of them is there
         if told is None:
             part = work.read(a, b, kept)
-            done += sum(each.rows for each in (a, b) if a and b and each)
+            done += a.rows + b.rows if a and b else 0
             progress(Progress(done, total, label))
         else:
             part = told
