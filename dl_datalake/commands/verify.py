@@ -11,7 +11,6 @@ from dl_datalake.commands._base import Session, command
 from dl_datalake.output import Step, clear, plural, size
 from lake.amounts import byte_count, duration_ns
 from lake.errors import Exit, LakeError
-from lake.manifest.decode import text_of
 
 if TYPE_CHECKING:
     from lake.check import VerifyReport
@@ -95,6 +94,8 @@ def parse_subset(text: str) -> tuple[tuple[int, int] | None, int | None]:
 
 def report_data(report: VerifyReport) -> dict[str, Any]:
     """Return what verify found, as scripts read it."""
+    from lake.manifest.decode import text_of
+
     return {
         "clean": report.ok,
         "snapshot": report.snapshot,
@@ -145,6 +146,8 @@ def _advice(report: VerifyReport) -> list[str]:
 
 
 def _oldest(report: VerifyReport) -> str:
+    from lake.manifest.decode import text_of
+
     if report.oldest_ns is None:
         return "some of them never verified"
     return f"the oldest last verified {text_of(report.oldest_ns)}"
