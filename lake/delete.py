@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -56,6 +58,10 @@ class DeletedSeries:
     """Partitions that go whole."""
     rewritten: int = 0
     """Partitions that keep some of their rows."""
+    snapshot: int | None = field(default=None, compare=False)
+    """The first one without the rows; None where nothing was deleted."""
+    upstream: Address | None = None
+    """What the series is made from: making it again undoes a delete, and a rollback does not."""
 
 
 @dataclass(slots=True)
@@ -68,6 +74,10 @@ class DeleteReport:
     run: str | None = None
     status: Literal["committed", "unchanged", "dry_run"] = "unchanged"
     series: list[DeletedSeries] = field(default_factory=list)
+
+
+class Overtaken(Exception):  # noqa: N818 -- it is an outcome to act on, not an error
+    """Another writer was first, and the range cuts the partitions in another way now: plan anew."""
 
 
 @dataclass(slots=True)
@@ -116,11 +126,14 @@ def delete(
         with Writer(config) as writer, writing.run(writer, "delete", command) as run_id:
             report.run = run_id
             for done, plan in enumerate(plans, 1):
-                report.snapshot = _delete(config, writer, run_id, plan, request, checks)
-                report.status = "committed"
+                told = _delete(config, writer, run_id, plan, request, checks)
+                report.series[done - 1] = told
+                if told.snapshot is not None:
+                    report.snapshot, report.status = told.snapshot, "committed"
                 if progress is not None:
                     progress(done, len(plans), plan.series.address)
-            writer.end_run(run_id, "ok")
+            writer.end_run(run_id, "ok" if report.status == "committed" else "unchanged")
+            report.series = [told for told in report.series if told.snapshot is not None]
     return report
 
 
@@ -144,7 +157,8 @@ def _plan(config: Config, manifest: Manifest, series: SeriesRow, request: Delete
         for label, file in writing.live_files(manifest, series.address).items()
         if file.last_ns >= start and file.first_ns < end
     }
-    plan = _Plan(series, [], {}, DeletedSeries(series.address))
+    upstream = graph.upstream_at(manifest, series.id, manifest.snapshot())
+    plan = _Plan(series, [], {}, DeletedSeries(series.address, upstream=upstream))
     for label, file in met.items():
         if start <= file.first_ns and file.last_ns < end:
             plan.whole.append(file)
@@ -157,8 +171,8 @@ def _plan(config: Config, manifest: Manifest, series: SeriesRow, request: Delete
             plan.edges[label] = file
             plan.told.rewritten += 1
             plan.told.rows += count
-    if plan.edges and graph.derivations(manifest, series.id):
-        message = f"{series.address} is made from others: its partitions can only be deleted whole"
+    if plan.edges and upstream is not None:
+        message = f"{series.address} is made from {upstream.key}: its partitions can only be deleted whole"
         fix = [
             "choose --start and --end at the partitions' own",
             "or correct what it is made from, and aggregate again",
@@ -181,8 +195,33 @@ def _delete(
     plan: _Plan,
     request: DeleteRequest,
     checks: Callable[[str], Sequence[Check]],
-) -> int:
-    """Commit one series' delete; return the snapshot."""
+) -> DeletedSeries:
+    """Commit one series' delete, planned anew for as long as other writers are first; return what went."""
+    planned: _Plan | None = plan
+    deadline: float | None = None
+    while planned is not None:
+        try:
+            return _commit(config, writer, run_id, planned, request, checks)
+        except Overtaken:
+            if deadline is None:
+                deadline = time.monotonic() + config.wait_s
+            elif time.monotonic() > deadline:
+                message = "other writers kept changing the partitions to be deleted"
+                raise LakeError("LOCKED", message, where=str(plan.series.address)) from None
+            with Manifest.open(config) as manifest:
+                planned = _plan(config, manifest, plan.series, request)
+    return DeletedSeries(plan.series.address)
+
+
+def _commit(
+    config: Config,
+    writer: Writer,
+    run_id: str,
+    plan: _Plan,
+    request: DeleteRequest,
+    checks: Callable[[str], Sequence[Check]],
+) -> DeletedSeries:
+    """Commit one series' delete as it is planned; Overtaken when it cannot be done so any more."""
     address, schema = plan.series.address, schema_of(plan.series.address.key)
     start, end = _range(request)
     scale = layout.NS_PER[rows.unit(schema)]
@@ -212,18 +251,37 @@ def _delete(
                 delivery = writing.Delivery(
                     address, schema, intake, intake.settle(), removed, checks=checks(address.key)
                 )
-                delivery.before_commit = lambda: _refuse_overtaken(delivery, start, end)
-                change = Change(run_id, "delete", message=request.message or f"{plan.told.rows:,} rows")
-                return writing.commit(config, writer, change, delivery)
+                change = Change(run_id, "delete")
+
+                def complete() -> None:
+                    _complete(plan.told, delivery, change, start, end)
+                    change.message = request.message or f"{plan.told.rows:,} rows"
+
+                delivery.before_commit = complete
+                plan.told.snapshot = writing.commit(config, writer, change, delivery)
+                return plan.told
             finally:
                 intake.close()
     finally:
         staging.close()
 
 
-def _refuse_overtaken(delivery: writing.Delivery, start: int, end: int) -> None:
-    """Refuse to remove a partition whole into which another writer put rows outside the range meanwhile."""
-    for file in delivery.removed:
-        if file.first_ns < start or file.last_ns >= end:
-            message = f"another writer changed {file.partition} while it was to be deleted"
-            raise LakeError("LOCKED", message, where=str(delivery.address))
+def _complete(told: DeletedSeries, delivery: writing.Delivery, change: Change, start: int, end: int) -> None:
+    """Count what goes as the partitions are by now, and leave no doubt about bars that are gone.
+
+    Raises:
+        Overtaken: Another writer put rows outside the range into a partition that was to go whole, or took those away
+            for which one was to stay; or nothing is left to delete.
+    """
+    rewritten = [s for s in delivery.settled if s.staged is not None]
+    overtaken = any(file.first_ns < start or file.last_ns >= end for file in delivery.removed)
+    emptied = any(s.rewrites and s.staged is None and s.replaces is not None for s in delivery.settled)
+    if overtaken or emptied or not (delivery.removed or rewritten):
+        raise Overtaken
+    told.removed, told.rewritten = len(delivery.removed), len(rewritten)
+    before = [*delivery.removed, *(s.replaces for s in rewritten if s.replaces is not None)]
+    told.rows = sum(file.rows for file in before) - sum(s.staged.rows for s in rewritten if s.staged is not None)
+    change.files = [
+        dataclasses.replace(file, unproven=tuple(ns for ns in file.unproven if not start <= ns < end))
+        for file in change.files
+    ]

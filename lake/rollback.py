@@ -109,7 +109,7 @@ def rollback(
         before, target = manifest.snapshot(), manifest.snapshot(request.to)
         chosen = _chosen(manifest, request.selection, target)
         for series in chosen:
-            _refuse_derived(manifest, series)
+            _refuse_derived(manifest, series, target)
         plans = [_plan(manifest, places, series, target) for series in chosen]
     report = RollbackReport(target, before, before, series=[plan.told for plan in plans])
     todo = [plan for plan in plans if plan.changed]
@@ -123,13 +123,15 @@ def rollback(
             try:
                 work = _Rollback(config, writer, run_id, staging, places, target, checks)
                 for done, plan in enumerate(todo, 1):
-                    report.snapshot = work.series(plan, request.message)
-                    report.status = "committed"
+                    snapshot, told = work.series(plan, request.message)
+                    report.series[plans.index(plan)] = told
+                    if snapshot is not None:
+                        report.snapshot, report.status = snapshot, "committed"
                     if progress is not None:
                         progress(done, len(todo), plan.series.address)
             finally:
                 staging.close()
-            writer.end_run(run_id, "ok")
+            writer.end_run(run_id, "ok" if report.status == "committed" else "unchanged")
     return report
 
 
@@ -144,14 +146,16 @@ def _chosen(manifest: Manifest, selection: Sequence[str], target: int) -> list[S
     return list(found.values())
 
 
-def _refuse_derived(manifest: Manifest, series: SeriesRow) -> None:
-    made = graph.derivations(manifest, series.id)
-    if made:
-        raise LakeError(
-            "DERIVED",
-            f"{series.address} is made from {made[0].upstream}: it cannot be rolled back by itself",
-            fix=[f"dl rollback {made[0].upstream} --to SNAPSHOT", "then dl aggregate, or dl assets materialize"],
-        )
+def _refuse_derived(manifest: Manifest, series: SeriesRow, target: int) -> None:
+    """Refuse a series that is made from others, or was: its rows would come back as if nobody had made them."""
+    for snapshot, verb in ((manifest.snapshot(), "is"), (target, "was")):
+        upstream = graph.upstream_at(manifest, series.id, snapshot)
+        if upstream is not None:
+            raise LakeError(
+                "DERIVED",
+                f"{series.address} {verb} made from {upstream}: it cannot be rolled back by itself",
+                fix=[f"dl rollback {upstream} --to SNAPSHOT", "then dl aggregate, or dl assets materialize"],
+            )
 
 
 def _plan(manifest: Manifest, places: Places, series: SeriesRow, target: int) -> _Plan:
@@ -240,18 +244,25 @@ class _Rollback:
         self._config, self._writer, self._run_id = config, writer, run_id
         self._staging, self._places, self._target, self._checks = staging, places, target, checks
 
-    def series(self, plan: _Plan, message: str) -> int:
-        """Commit one series' rollback; plan it anew when another writer was first. Return the snapshot."""
-        deadline = time.monotonic() + self._config.wait_s
-        while True:
+    def series(self, plan: _Plan, message: str) -> tuple[int | None, RolledBackSeries]:
+        """Commit one series' rollback, planned anew when another writer was first; return the snapshot and what it did.
+
+        None for the snapshot when others brought the series there meanwhile.
+        """
+        # From the first lost race on: copying alone may take longer than one is to wait for others.
+        deadline: float | None = None
+        while plan.changed:
             try:
-                return self._commit(plan, message)
+                return self._commit(plan, message), plan.told
             except Conflict as lost:
-                if time.monotonic() > deadline:
+                if deadline is None:
+                    deadline = time.monotonic() + self._config.wait_s
+                elif time.monotonic() > deadline:
                     text = "other writers kept changing the partitions to be rolled back"
                     raise LakeError("LOCKED", text, where=str(lost)) from None
                 with Manifest.open(self._config) as manifest:
                     plan = _plan(manifest, self._places, plan.series, self._target)
+        return None, plan.told
 
     def _commit(self, plan: _Plan, message: str) -> int:
         address, schema = plan.series.address, schema_of(plan.series.address.key)

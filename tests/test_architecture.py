@@ -38,6 +38,7 @@ LONG_MODULES: dict[str, str] = {
 
 # Raised inside the lake and always caught there: no user ever sees one.
 SIGNALS = {
+    "lake/delete.py:Overtaken": "a lost race that cuts partitions in another way: lake.delete plans anew",
     "lake/manifest/rows.py:AlreadyIngested": "the same ingest became current meanwhile: lake.ingest reports it so",
     "lake/manifest/rows.py:Conflict": "a lost race: lake.write merges again",
     "lake/sources/careful.py:Bad": "the verdict on one record",

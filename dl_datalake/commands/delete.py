@@ -96,9 +96,14 @@ def _lines(report: DeleteReport, selection: list[str]) -> list[str]:
     rows = plural(sum(series.rows for series in report.series), "row")
     if report.status == "dry_run":
         return [*lines, f"would delete {rows}; nothing deleted: --dry-run"]
-    words = " ".join(f"'{text}'" if "*" in text or "?" in text else text for text in selection)
-    return [
-        *lines,
-        f"deleted {rows} · snapshot {report.snapshot} · run {report.run}",
-        f"to undo it: dl rollback {words} --to {report.before}",
-    ]
+    return [*lines, f"deleted {rows} · snapshot {report.snapshot} · run {report.run}", *_undo(report, selection)]
+
+
+def _undo(report: DeleteReport, selection: list[str]) -> list[str]:
+    """Return how to have the rows again; series by series where others wrote in between, whose work is to stay."""
+    made = [f"to have {s.address} again: make it from {s.upstream}" for s in report.series if s.upstream is not None]
+    own = [series for series in report.series if series.upstream is None]
+    if own and not made and report.snapshot - report.before == len(own):
+        words = " ".join(f"'{text}'" if set(text) & set("*?[") else text for text in selection)
+        return [f"to undo it: dl rollback {words} --to {report.before}"]
+    return [*made, *(f"to undo it: dl rollback {s.address} --to {(s.snapshot or 1) - 1}" for s in own)]

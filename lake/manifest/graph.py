@@ -109,6 +109,13 @@ def derivations(manifest: Manifest, series_id: int) -> list[DerivationRow]:
     return _derivations(manifest, "series_id = ? AND to_snapshot IS NULL ORDER BY start_day, upstream_id", series_id)
 
 
+def upstream_at(manifest: Manifest, series_id: int, snapshot: int) -> Address | None:
+    """Return what a series was made from at a snapshot, an upstream of several; None where it came in as it was."""
+    condition = "series_id = ? AND from_snapshot <= ? AND (to_snapshot IS NULL OR to_snapshot > ?) LIMIT 1"
+    found = _derivations(manifest, condition, series_id, snapshot, snapshot)
+    return found[0].upstream if found else None
+
+
 def made_from(manifest: Manifest, upstream_id: int, start_ns: int, end_ns: int) -> list[DerivationRow]:
     """Return the current derivations that read rows of [start, end) of an upstream."""
     condition = "upstream_id = ? AND to_snapshot IS NULL AND start_ns < ? AND end_ns > ? ORDER BY series_id, start_day"
