@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from lake.manifest import FileRow, HistoryRow, ListRow
 
 Text = str | None
-AsOf = Annotated[Text, typer.Option(metavar="N|NAME|TIME", help="A snapshot by number or name, or a time: 2016-01-01.")]
+AsOf = Annotated[
+    Text,
+    typer.Option(
+        metavar="N|NAME|TIME", help="A snapshot number (digits alone are one), its name, or a time: 2016-01-01."
+    ),
+]
 _UNPROVEN_SHOWN = 3
 
 

@@ -38,7 +38,7 @@ def read(
     as_of: Annotated[
         Text,
         typer.Option(
-            metavar="N|NAME|TIME", help="The lake as of a snapshot, by number or name, or as of a time: 2016-01-01."
+            metavar="N|NAME|TIME", help="The lake as of a snapshot (digits alone), its name, or a time: 2016-01-01."
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
