@@ -1,0 +1,303 @@
+"""Every verb that writes to a lake, for faults to strike: one entry each.
+
+A test of the architecture holds this table to the code: a module that opens the manifest to write is named by an entry.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from lake.aggregate import AggregateRequest, aggregate
+from lake.aggregate import run as aggregation
+from lake.check import verify
+from lake.delete import DeleteRequest, delete
+from lake.manifest import Manifest, naming
+from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
+from lake.rollback import RollbackRequest, rollback
+from lake.seal import SealRequest, seal
+from lake.seal import run as sealing
+from lake.snapshots import create, drop
+from lake.write import write
+from pipelines import checking, making
+from pipelines.assets import ASSETS
+from pipelines.selection import select
+from schemas.assets import AssetSpec, declare
+from schemas.graph import Registry
+from schemas.keys import Address
+from tests.fault.harness.lakes import BTC, DAY_NS, FAR_NS, FIRST_DAY, take, write_source
+from tests.tables import bar, bars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lake.config import Config
+
+SELECTED = "BINANCE/SPOT/BTCUSDT/bars/1m"
+VERSION_2 = Path(__file__).parent.parent / "version2"
+GAP = Address.of("BINANCE", "SPOT", "BTCUSDT", "metrics", "faults-gap")
+DAY_MINUTES = 1440
+
+
+def nothing(_config: Config, _folder: Path) -> None:
+    """Leave all as it is."""
+
+
+def unchecked(_report: object, _finished: bool) -> None:  # noqa: FBT001 -- as Verb says
+    """Ask nothing of what is reported."""
+
+
+def told(report: Any, finished: bool) -> None:  # noqa: ANN401, FBT001 -- as Verb says
+    """Ask that what had been done is not done again, and what had not is."""
+    assert report.status == ("unchanged" if finished else "committed")
+
+
+def told_of_file(report: Any, finished: bool) -> None:  # noqa: ANN401, FBT001 -- as Verb says
+    """Ask the same of an ingest of one file."""
+    [file] = report.files
+    told(file, finished)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: what the lake is before it, and what is done; all is given a lake and a folder of sources and tiers."""
+
+    prepare: Callable[[Config, Path], object]
+    acts: tuple[Callable[[Config, Path], Any], ...]
+    """What is done, one after the other, each acknowledged when it returns."""
+    covers: tuple[str, ...]
+    """The modules whose writing this is about."""
+    at_once: bool = False
+    """Whether each act is one commit, or none."""
+    changes: bool = True
+    """Whether the lake holds something else afterwards, or only more is known of it."""
+    read: bool = True
+    """Whether the lake has its files; else only the manifest can be looked at."""
+    forgets: bool = False
+    """Whether snapshots that were there before may be gone afterwards."""
+    again: Callable[[Any, bool], object] = unchecked
+    """Looks at what the run after the fault reports; told whether the first one had done everything."""
+    settled: Callable[[Config, Path], object] = nothing
+    """Looks at the lake when all is done."""
+
+
+# ---- the lakes before ------------------------------------------------------------------------------------------------
+
+
+def sources(_config: Config, folder: Path) -> None:
+    write_source(folder / "base.csv", range(2), 100.0)
+    write_source(folder / "more.csv", range(1, 3), 101.0)
+
+
+def two_days(config: Config, folder: Path) -> None:
+    sources(config, folder)
+    Manifest.create(config)
+    take(config, folder / "base.csv")
+
+
+def three_days(config: Config, folder: Path) -> None:
+    two_days(config, folder)
+    take(config, folder / "more.csv")
+
+
+def three_months(config: Config, folder: Path) -> None:
+    write_source(folder / "base.csv", range(0, 75, 15), 100.0)
+    write_source(folder / "late.csv", (15, 31), 102.0)
+    Manifest.create(config)
+    take(config, folder / "base.csv")
+
+
+def sealed_months(config: Config, folder: Path) -> None:
+    three_months(config, folder)
+    seal_all(config, folder)
+
+
+def named_months(config: Config, folder: Path) -> None:
+    sealed_months(config, folder)
+    create(config, "clean")
+    take(config, folder / "late.csv")
+
+
+def aggregated(config: Config, folder: Path) -> None:
+    three_days(config, folder)
+    aggregate(config, AggregateRequest(BTC, ("5m", "1d"), end_ns=(FIRST_DAY + 1) * DAY_NS))
+    write_source(folder / "late.csv", range(2), 103.0)
+    take(config, folder / "late.csv")
+
+
+def offloaded(config: Config, folder: Path) -> None:
+    three_months(config, folder)
+    offload_all(config, folder)
+
+
+def version_2(config: Config, _folder: Path) -> None:
+    """Lay out a lake as the program of manifest version 2 left it: three snapshots, their log, no data files."""
+    config.log.parent.mkdir(parents=True)
+    shutil.copy(VERSION_2 / "commits.jsonl", config.log)
+    connection = sqlite3.connect(config.manifest)
+    connection.executescript((VERSION_2 / "manifest.sql").read_text("utf-8"))
+    connection.close()
+
+
+# ---- the acts --------------------------------------------------------------------------------------------------------
+
+
+def init(config: Config, _folder: Path) -> object:
+    return Manifest.create(config)
+
+
+def ingest_base(config: Config, folder: Path) -> object:
+    return take(config, folder / "base.csv")
+
+
+def ingest_more(config: Config, folder: Path) -> object:
+    return take(config, folder / "more.csv")
+
+
+def ingest_late(config: Config, folder: Path) -> object:
+    return take(config, folder / "late.csv")
+
+
+def write_bars(config: Config, _folder: Path) -> object:
+    minute = (FIRST_DAY + 1) * DAY_MINUTES
+    return write(config, BTC, bars(*(bar(minute + at, 150.0) for at in (3, 20, DAY_MINUTES))))
+
+
+def seal_all(config: Config, _folder: Path) -> object:
+    """Seal in several commits."""
+    sealing.COMMIT_MONTHS = 2
+    return seal(config, SealRequest(), now_ns=FAR_NS)
+
+
+def offload_all(config: Config, folder: Path) -> object:
+    """Move everything, in several commits, and remove the hot copies at once."""
+    model.BATCH_FILES = 3
+    request = OffloadRequest(to=str(folder / "cold"), older_than_ns=0, grace_s=0, force=True)
+    report = offload(config, request)
+    assert report.findings == []
+    return report
+
+
+def only_cold(config: Config, folder: Path) -> None:
+    """Find every live file in the tier, and there only."""
+    assert not list(config.data.glob("[A-Z]*/**/*.parquet"))
+    with Manifest.open(config) as manifest:
+        paths = {file.path for file in manifest.all_files(live_only=True)}
+    cold = folder / "cold"
+    there = {path.relative_to(cold).as_posix() for path in cold.rglob("*") if path.suffix in {".parquet", ".tmp"}}
+    assert there == paths
+
+
+def restore_all(config: Config, _folder: Path) -> object:
+    model.BATCH_FILES = 3
+    report = restore(config, RestoreRequest((SELECTED,)))
+    assert report.findings == []
+    return report
+
+
+def aggregate_all(config: Config, _folder: Path) -> object:
+    """Make what is missing and what is stale, in several commits."""
+    aggregation.COMMIT_PARTITIONS = 1
+    return aggregate(config, AggregateRequest(BTC, ("5m", "1d")))
+
+
+def delete_some(config: Config, _folder: Path) -> object:
+    start = (FIRST_DAY + 15) * DAY_NS + 5 * 60 * 10**9
+    return delete(config, DeleteRequest((SELECTED,), start, start + 20 * DAY_NS))
+
+
+def roll_back(config: Config, _folder: Path) -> object:
+    return rollback(config, RollbackRequest((SELECTED,), "clean"))
+
+
+def name_newest(config: Config, _folder: Path) -> None:
+    """Give a name, unless it is given."""
+    with Manifest.open(config) as manifest:
+        given = {row.name for row in naming.names(manifest)}
+    if "clean" not in given:
+        create(config, "clean")
+
+
+def drop_name(config: Config, _folder: Path) -> None:
+    with Manifest.open(config) as manifest:
+        given = {row.name for row in naming.names(manifest)}
+    if "clean" in given:
+        drop(config, "clean")
+
+
+def migrate(config: Config, _folder: Path) -> None:
+    Manifest.open(config).close()
+
+
+def migrated(config: Config, _folder: Path) -> None:
+    with Manifest.open(config) as manifest:
+        versions = manifest.versions()
+    assert versions.found == versions.supported
+
+
+def verify_all(config: Config, _folder: Path) -> None:
+    report = verify(config)
+    assert report.ok
+
+
+def all_marked(config: Config, _folder: Path) -> None:
+    assert verify(config).oldest_ns is not None
+
+
+def _gaps(table: pa.Table) -> pa.Table:
+    return pa.table({"ts": table["ts"], "gap": table["close"]})
+
+
+def _gap_spec() -> AssetSpec:
+    return AssetSpec.of(GAP.key, columns={"gap": "float64"}, upstreams=("bars/1m",), make=_gaps)
+
+
+def declare_assets() -> None:
+    """Declare the asset that a function makes, in this process."""
+    spec = _gap_spec()
+    declare(spec.key, spec.schema, "faults")
+
+
+def make_gaps(config: Config, _folder: Path) -> None:
+    """Make partitions by a function of the user's, in several commits."""
+    making._COMMIT_PARTITIONS = 2
+    made = making.make(config, _gap_spec(), GAP, [f"2022-01-{day:02}" for day in (8, 9, 10)])
+    assert [each.failure for each in made] == [None] * 3
+
+
+def check_assets(config: Config, _folder: Path) -> None:
+    registry = Registry([*ASSETS, _gap_spec()])
+    checking.check(config, registry, select("bars/1m", registry, [BTC]))
+
+
+VERBS: dict[str, Verb] = {
+    "ingest": Verb(
+        sources,
+        (init, ingest_base, ingest_more),
+        ("lake.ingest.run", "lake.manifest.migrations"),
+        at_once=True,
+        again=told_of_file,
+    ),
+    "late rows": Verb(sealed_months, (ingest_late,), ("lake.ingest.run",), at_once=True, again=told_of_file),
+    "write": Verb(three_days, (write_bars,), ("lake.write.table",), at_once=True),
+    "aggregate": Verb(aggregated, (aggregate_all,), ("lake.aggregate.run",), again=told),
+    "seal": Verb(three_months, (seal_all,), ("lake.seal.run",), again=told),
+    "offload": Verb(three_months, (offload_all,), ("lake.offload.moving",), again=told, settled=only_cold),
+    "restore": Verb(offloaded, (restore_all,), ("lake.offload.restoring",), again=told),
+    "migrate": Verb(version_2, (migrate,), ("lake.manifest.migrations",), changes=False, read=False, settled=migrated),
+    "verify": Verb(three_days, (verify_all,), ("lake.check",), changes=False, settled=all_marked),
+    "delete": Verb(sealed_months, (delete_some,), ("lake.delete",), at_once=True, again=told),
+    "rollback": Verb(named_months, (roll_back,), ("lake.rollback",), at_once=True, again=told),
+    "snapshot names": Verb(three_days, (name_newest, drop_name), ("lake.snapshots",), at_once=True, changes=False),
+    "materialize": Verb(three_days, (make_gaps,), ("pipelines.making",)),
+    "check": Verb(three_days, (check_assets,), ("pipelines.checking",), changes=False),
+}
+RECORDS_ONLY = {
+    "pipelines.materialize": "records which partitions could not be made: no rows, and the next run makes them anew",
+}
+"""Modules that open the manifest to write and need no entry, and why."""
