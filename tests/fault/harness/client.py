@@ -60,6 +60,9 @@ class Client:
     def race(self, mutation: str) -> list[Finding]:
         return cast("list[Finding]", self._ask("race", mutation))
 
+    def template(self, verb: str) -> Path:
+        return cast("Path", self._ask("template", verb))
+
     def threads(self) -> int:
         return int(self._ask("threads"))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lake import files
 from lake.manifest import Manifest, Writer, connection
+from lake.manifest.current import covering
 from lake.manifest.record import Recording
 from lake.write import write
 from tests.fault.harness.invariants import ACKNOWLEDGED, AS_OF, LOST_RACE, READS, VERIFY, Finding
@@ -127,7 +128,13 @@ def discard_after_an_unknown_outcome() -> None:
 
 
 def no_comparison() -> None:
-    Recording._compare = lambda self: None  # type: ignore[method-assign]  # noqa: ARG005 -- that is the mistake
+    def take_the_place(self: Recording) -> None:
+        """Replace whatever is there by now, instead of what the rows were merged with."""
+        for i, file in enumerate(self._change.files):
+            series = self._known_series(file.address)
+            self._change.files[i] = replace(file, replaces=covering(self._connection, series, file.partition))
+
+    Recording._compare = take_the_place  # type: ignore[method-assign]  # that is the mistake
 
 
 MUTATIONS = {
@@ -135,10 +142,16 @@ MUTATIONS = {
     "no sync of the folder": Mutation(no_sync_of_the_folder, "power", (VERIFY, READS), every_push=True),
     "no sync of its parents": Mutation(no_sync_of_its_parents, "power", (VERIFY, READS)),
     "no sync of the manifest": Mutation(no_sync_of_the_manifest, "power", (VERIFY, ACKNOWLEDGED)),
-    "commit before publishing": Mutation(commit_before_publishing, "kill", (VERIFY, READS), every_push=True),
-    "tombstones in their own transaction": Mutation(tombstones_in_their_own_transaction, "kill", (VERIFY,)),
+    "commit before publishing": Mutation(
+        commit_before_publishing, "kill", (VERIFY, READS), verb="write", every_push=True
+    ),
+    "tombstones in their own transaction": Mutation(
+        tombstones_in_their_own_transaction, "kill", (VERIFY,), verb="write"
+    ),
     "remove before the commit": Mutation(remove_before_the_commit, "kill", (VERIFY, READS, AS_OF), verb="write"),
-    "discard after an unknown outcome": Mutation(discard_after_an_unknown_outcome, "error", (VERIFY, READS)),
+    "discard after an unknown outcome": Mutation(
+        discard_after_an_unknown_outcome, "error", (VERIFY, READS), verb="write"
+    ),
     "no comparison": Mutation(no_comparison, "race", (LOST_RACE,), verb="write", every_push=True),
 }
 

@@ -195,6 +195,11 @@ class Server:
             else [Finding(invariants.CRASH, str(ended.sent))]
         )
 
+    def template(self, verb: str) -> Path:
+        """Return where the lake of a verb lies, as it is before it."""
+        self.plan(verb)
+        return self._template(verb).path
+
     def threads(self) -> int:
         """Return how many threads this process has."""
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208 -- names are all that is counted

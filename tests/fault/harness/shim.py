@@ -22,6 +22,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 -- a file system in memory is what is wa
 EVERY = ""
 ALLOCATES = "czwtmrl"
 """Operations that can find a disk full."""
+TAKES = "czwtms"
+"""Operations that give the disk something to keep: where these fail, names can still be changed and removed."""
 _HEAD = struct.Struct("<cIIqQ")
 
 
