@@ -16,6 +16,7 @@ import pytest
 
 import dl_datalake
 from lake.errors import CODES, Exit
+from tests.fault.harness.verbs import RECORDS_ONLY, VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,6 +255,20 @@ def test_whatever_reaches_a_user_is_a_lake_error() -> None:
                 if any(base.endswith(("Error", "Exception", "Interrupt")) for base in foreign):
                     stray.add(f"{name_of(path)}:{node.name}")
     assert stray == {*SIGNALS, "lake/errors.py:LakeError"}
+
+
+def test_every_verb_that_writes_is_struck_by_faults() -> None:
+    """What opens the manifest to write, or makes it, is named by an entry of the table that faults work through."""
+    writing = {
+        name_of(path).removesuffix(".py").replace("/", ".")
+        for path in modules("lake", "pipelines")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and (called(node) in {"Writer", "migrate"} or ast.unparse(node.func) == "Manifest.create")
+    }
+    covered = {module for verb in VERBS.values() for module in verb.covers}
+    assert writing - covered == set(RECORDS_ONLY)
+    assert [module for module in covered if not (REPO / f"{module.replace('.', '/')}.py").is_file()] == []
 
 
 PROBE = f"""
