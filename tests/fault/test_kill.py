@@ -20,34 +20,27 @@ from lake import layout
 from lake.aggregate import AggregateReport, AggregateRequest, aggregate
 from lake.aggregate import run as aggregation
 from lake.check import verify
-from lake.config import Config, TierSettings
 from lake.delete import DeleteReport, DeleteRequest, delete
-from lake.ingest import IngestReport, IngestRequest, ingest
-from lake.lookup import schema_of
-from lake.manifest import Manifest, graph
+from lake.manifest import Manifest
 from lake.offload import MoveReport, OffloadRequest, RestoreRequest, model, offload, restore
-from lake.read import Scan
 from lake.rollback import RollbackReport, RollbackRequest, rollback
-from lake.rows import ContentHash
 from lake.seal import SealReport, SealRequest, seal
 from lake.snapshots import create
-from schemas.keys import Address
+from tests.fault.harness.lakes import BTC, DAY_NS, FAR_NS, FIRST_DAY, State, at, state, take, write_source
 from tests.manifests import make_lake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+    from lake.config import Config
+    from lake.ingest import IngestReport
+
 TARGETS = ("5m", "15m", "1h", "4h", "1d", "1w")
-DAY_NS = 86_400 * 10**9
-POINTS = 20
-AIMED = 5
-FIRST_DAY = 19_000
-"""2022-01-08, in days since the epoch."""
-FAR_NS = 4_000_000_000 * 10**9
-"""The year 2096: every month is over."""
+POINTS = 4
+AIMED = 2
+"""Few: `test_kill_points` kills at every operation, if only small lakes and one thread; the night kills a hundred."""
 CHILDREN = multiprocessing.get_context("forkserver")
 """Processes that start with everything imported: what is killed is a command, not an import."""
 CHILDREN.set_forkserver_preload(
@@ -67,20 +60,6 @@ CHILDREN.set_forkserver_preload(
 
 
 # ---- commands --------------------------------------------------------------------------------------------------------
-
-
-def write_source(path: Path, days: Iterable[int], close: float) -> None:
-    """Write twelve bars for each day, counted from the first one."""
-    with path.open("w") as stream:
-        stream.write("ts,open,high,low,close,volume\n")
-        for day in days:
-            for minute in range(12):
-                ms = (FIRST_DAY + day) * 86_400_000 + minute * 60_000
-                stream.write(f"{ms},100.5,{2000 + day},99.25,{close + day + minute / 100},0.1\n")
-
-
-def take(config: Config, source: Path) -> IngestReport:
-    return ingest(config, IngestRequest(sources=(str(source),), exchange="BINANCE", symbol="BTCUSDT", period="1m"))
 
 
 def seal_all(config: Config) -> SealReport:
@@ -218,29 +197,6 @@ VERBS = {
 # ---- the lake before, after, and in between --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class State:
-    """What a lake holds: of each natural partition the content hash, and in which files of which tier that lies."""
-
-    parts: dict[str, str]
-    files: list[str]
-
-
-def state(config: Config) -> State:
-    """Return what the lake holds, and make sure that reading gives just that."""
-    parts: dict[str, str] = {}
-    files: list[str] = []
-    with Manifest.open(config) as manifest:
-        for series in manifest.series():
-            rows = graph.parts(manifest, series.id, None, None)
-            content = ContentHash(schema_of(series.address.key))
-            content.update(Scan(config, manifest, [series.address]).to_arrow())
-            assert content.hexdigest() == graph.inputs(rows)
-            parts |= {f"{series.address} {row.partition}": row.content_hash for row in rows}
-            files += [f"{series.address} {file.partition} {file.tier}" for file in manifest.current(series.id).values()]
-    return State(parts, sorted(files))
-
-
 @dataclass
 class Trial:
     """A lake, and what a command that nobody interrupts makes of it."""
@@ -259,12 +215,7 @@ class Trial:
         """Return a copy of the lake, and of the folder beside it."""
         home = self.folder / name
         shutil.copytree(self.folder / "template", home, copy_function=shutil.copyfile)
-        return at(home / "lake"), home / "files"
-
-
-def at(root: Path) -> Config:
-    cold = {"cold": TierSettings(root.parent / "files" / "cold")}
-    return Config(root=root, data=root / "data", manifest=root / "manifest.db", wait_s=5.0, tiers=cold)
+        return at(home), home / "files"
 
 
 @pytest.fixture(scope="module", params=VERBS)
