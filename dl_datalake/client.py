@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
+from dl_datalake.study_client import StudyClient
 from dl_datalake.travel_client import TravelClient
 from lake.errors import LakeError
 from lake.selection import unknown
@@ -60,7 +61,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(TravelClient):
+class Lake(TravelClient, StudyClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
@@ -180,9 +181,16 @@ class Lake(TravelClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        lock: str | Path | None = None,
     ) -> Result:
-        """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`."""
+        """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`.
+
+        With `lock`, the file of a study's lock, it is exactly the rows that the study read: their range and snapshot
+        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more.
+        """
         text = str(address)
+        if lock is not None:
+            return self._locked(text, lock, columns, given=(start, end, as_of))
         found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
         return self._result([found], start, end, columns, as_of)
 

@@ -178,6 +178,11 @@ CODES: dict[str, Code] = {
         "A snapshot's name begins with a letter, has up to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`, and is given once.",
         ("another name", "dl snapshot list", "dl snapshot drop NAME"),
     ),
+    "STUDY_CHANGED": Code(
+        Exit.FINDINGS,
+        "The lake no longer has the rows that the study read.",
+        ("dl history ADDRESS", "dl diff ADDRESS@SNAPSHOT ADDRESS", "lock the study anew"),
+    ),
     "CONFIRM": Code(
         Exit.USAGE,
         "What removes rows or snapshots asks first, and there is no terminal to ask on.",

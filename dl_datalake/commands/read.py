@@ -41,6 +41,9 @@ def read(
             metavar="N|NAME|TIME", help="The lake as of a snapshot (digits alone), its name, or a time: 2016-01-01."
         ),
     ] = None,
+    lock: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
     format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")] = None,
@@ -66,7 +69,7 @@ def read(
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
         wanted = [name.strip() for name in columns.split(",")] if columns else None
-        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of)
+        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of, lock=lock)
         if session.out.json:
             _document(session, result, JSON_ROWS if limit is None else limit)
         elif output:

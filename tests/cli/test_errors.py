@@ -188,6 +188,13 @@ def nobody_to_ask(lake: Path) -> Words:
     return ["delete", BTCUSDT, "--root", lake]
 
 
+def other_rows(lake: Path) -> Words:
+    lock = lake / "study.lock"
+    assert run(["lock", str(lock), BTCUSDT, "--root", str(lake), "--quiet"]) == 0
+    lock.write_text(lock.read_text().replace('sha256 = "', 'sha256 = "0'))
+    return ["lock", str(lock), "--check", "--root", lake]
+
+
 def no_run(lake: Path) -> Words:
     return ["quarantine", "show", "nope", "--root", lake]
 
@@ -222,6 +229,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "UNKNOWN_PARTITION": no_partition,
     "UNKNOWN_SNAPSHOT": no_snapshot,
     "SNAPSHOT_NAME": name_given_twice,
+    "STUDY_CHANGED": other_rows,
     "CONFIRM": nobody_to_ask,
     "UNKNOWN_RUN": no_run,
 }
