@@ -29,11 +29,14 @@ for shift in (0, 1):
     write(config, Address.of("X", "SPOT", "A", "ticks", "trade"), table)
 """
 COMPARE = """
-import resource, sys
+import sys
+from pathlib import Path
 import dl_datalake
 with dl_datalake.open(sys.argv[1]) as lake:
     tally = lake.diff("X/SPOT/A/ticks/trade@1").tally
-print(tally.changed, tally.identical, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss: that begins with the peak of the process that started this one.
+[peak] = [x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("VmHWM")]
+print(tally.changed, tally.identical, int(peak.split()[1]) // 1024)
 """
 
 
