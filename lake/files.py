@@ -256,14 +256,23 @@ def retired(data: Path, path: str) -> Path:
 def retire(data: Path, paths: Iterable[str]) -> None:
     """Move files that are live no more out of the sight of other engines' globs.
 
-    Readers look in both places, so it does not matter when this happens, or whether it survives a power cut. Files that
-    were moved before are passed over at the price of one look.
+    Readers look in both places, so it does not matter when this happens. A file goes only into a folder that is on disk
+    with all those around it: else a power cut could take the folder, and the file that older snapshots need with it.
+    Where that cannot be had, the file stays in sight. Files that were moved before are passed over at the price of one
+    look.
     """
-    for path in paths:
-        source, target = data / path, retired(data, path)
-        with suppress(OSError):
-            if source.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
+    moves = [(data / path, retired(data, path)) for path in paths]
+    moves = [(source, target) for source, target in moves if source.exists()]
+    if not moves:
+        return
+    with suppress(OSError), ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="sync") as pool:
+        folders: set[Path] = set()
+        for _, target in moves:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folders.update(folder for folder in target.parents if folder.is_relative_to(data))
+        list(pool.map(_sync, folders))
+        for source, target in moves:
+            with suppress(OSError):
                 source.rename(target)
 
 

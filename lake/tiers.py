@@ -210,6 +210,8 @@ class DirectoryTier:
         try:
             for each in (*paths, *sorted(folders, key=len, reverse=True)):
                 sync(self.root / each)
+            with suppress(FileNotFoundError):
+                sync(self.root / _INCOMING)  # or a copy may come back under the name it had before
         except OSError as error:
             raise self._explained(error) from error
 

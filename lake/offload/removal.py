@@ -17,6 +17,7 @@ from lake.manifest.tiers import due, due_size, waiting
 from lake.offload.model import Finding, Progress
 from lake.places import Places
 from lake.staging import storage_error
+from lake.tiers import sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,8 @@ class Removal:
                 back += [] if file.to_snapshot else [file]
             self._report.findings.append(Finding(file.path, file.tier, wrong, done))
         if gone:
+            # Else a power cut could bring copies back that nobody knows of any more.
+            self._settle([file for file in chunk if file.id in set(gone)])
             self._writer.mark_hot_gone(gone)
         if back:
             self._bring_back(back)
@@ -124,6 +127,14 @@ class Removal:
                 path.unlink(missing_ok=True)
         except NotADirectoryError:
             pass
+        except OSError as error:
+            raise storage_error(error, self._config.data) from error
+
+    def _settle(self, removed: list[FileRow]) -> None:
+        try:
+            for folder in sorted({path.parent for file in removed for path in self._copies(file)}):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    sync(folder)
         except OSError as error:
             raise storage_error(error, self._config.data) from error
 

@@ -185,12 +185,13 @@ def offload_all(config: Config, folder: Path) -> object:
 
 def only_cold(config: Config, folder: Path) -> None:
     """Find every live file in the tier, and there only."""
-    assert not list(config.data.glob("[A-Z]*/**/*.parquet"))
+    hot = list(config.data.glob("[A-Z]*/**/*.parquet"))
+    assert not hot, hot
     with Manifest.open(config) as manifest:
         paths = {file.path for file in manifest.all_files(live_only=True)}
     cold = folder / "cold"
     there = {path.relative_to(cold).as_posix() for path in cold.rglob("*") if path.suffix in {".parquet", ".tmp"}}
-    assert there == paths
+    assert there == paths, there ^ paths
 
 
 def restore_all(config: Config, _folder: Path) -> object:
