@@ -173,6 +173,11 @@ CODES: dict[str, Code] = {
         ("correct the file named above", "or leave it out of [assets] in dl.toml"),
     ),
     "UNKNOWN_SNAPSHOT": Code(Exit.NOT_FOUND, "The lake has no such snapshot.", ("dl history",)),
+    "SNAPSHOT_EXPIRED": Code(
+        Exit.NOT_FOUND,
+        "The snapshot was forgotten by dl expire, and files of it may be gone.",
+        ("dl history", "name snapshots that are to stay: dl snapshot create NAME --as-of N"),
+    ),
     "SNAPSHOT_NAME": Code(
         Exit.REFUSED,
         "A snapshot's name begins with a letter, has up to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`, and is given once.",

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from lake import files, layout, merge, rows
 from lake.config import HOT
 from lake.errors import LakeError
+from lake.leases import Lease
 from lake.lookup import near_series, schema_of
 from lake.places import Places
 from schemas.arrow import arrow_schema
@@ -52,8 +53,8 @@ class Scan:
         """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
 
         Raises:
-            LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT; USAGE for several schemas, or a column that
-                the schema lacks.
+            LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED; USAGE for several schemas,
+                or a column that the schema lacks.
         """
         schemas = {schema_of(a.key) for a in addresses}
         if len(schemas) != 1:
@@ -83,6 +84,9 @@ class Scan:
                 )
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
         self.snapshot: int = manifest.snapshot(as_of)
+        # What it needs stays for as long as this object does; unless it was forgotten just before that was said.
+        self._lease = Lease(config, self.snapshot)
+        manifest.refuse_expired(self.snapshot)
         self.plan: list[FileRow] = []
         self._series: dict[int, Address] = {}
         for address in addresses:

@@ -15,6 +15,7 @@ from lake import write as writing
 from lake.errors import LakeError
 from lake.intake import Intake
 from lake.intake.pieces import part_rows, stored_rows
+from lake.leases import Lease
 from lake.lookup import parse_pattern, schema_of
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.manifest.rows import Conflict
@@ -101,12 +102,27 @@ def rollback(
         checks: Gives the user's own checks of an asset, by its key.
 
     Raises:
-        LakeError: UNKNOWN_SNAPSHOT, BAD_DATE, USAGE, UNKNOWN_SERIES; DERIVED for a series the lake made; FILE_DAMAGED,
-            FILE_MISSING, TIER_UNAVAILABLE when old rows cannot be read; CHECK, LOCKED, DISK_FULL, STORAGE.
+        LakeError: UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED, BAD_DATE, USAGE, UNKNOWN_SERIES; DERIVED for a series the lake
+            made; FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE when old rows cannot be read; CHECK, LOCKED, DISK_FULL,
+            STORAGE.
     """
-    places = Places(config)
     with Manifest.open(config) as manifest:
         before, target = manifest.snapshot(), manifest.snapshot(request.to)
+    with Lease(config, target):
+        return _roll_back(config, request, (before, target), progress, checks)
+
+
+def _roll_back(
+    config: Config,
+    request: RollbackRequest,
+    between: tuple[int, int],
+    progress: Callable[[int, int, Address], None] | None,
+    checks: Callable[[str], Sequence[Check]],
+) -> RollbackReport:
+    before, target = between
+    places = Places(config)
+    with Manifest.open(config) as manifest:
+        manifest.refuse_expired(target)
         chosen = _chosen(manifest, request.selection, target)
         for series in chosen:
             _refuse_derived(manifest, series, target)

@@ -136,6 +136,7 @@ def history_data(row: HistoryRow) -> dict[str, object]:
         "files": {"added": row.files_added, "removed": row.files_removed, "moved": row.moved},
         "derived": row.derived,
         "cause": row.cause or None,
+        "expired": row.expired,
     }
 
 
@@ -256,7 +257,7 @@ def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
             f"{row.rows_new:,}",
             f"{row.rows_corrected:,}",
             row.source or "-",
-            "" if row.message == row.source else row.message,
+            ("(forgotten) " if row.expired else "") + ("" if row.message == row.source else row.message),
         )
         for row in rows
     ]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from lake.diff.matching import compare, count_alone
 from lake.diff.model import DiffReport, PartDiff, Progress, Samples, Tally
 from lake.errors import LakeError
+from lake.leases import Lease
 from lake.lookup import schema_of
 from lake.manifest import graph
 from lake.read import Scan
@@ -51,11 +52,17 @@ def diff(
         progress: Called as rows are read.
 
     Raises:
-        LakeError: UNKNOWN_SERIES; USAGE for series that cannot be compared; FILE_DAMAGED, FILE_MISSING and
-            TIER_UNAVAILABLE when rows that have to be read cannot be.
+        LakeError: UNKNOWN_SERIES, SNAPSHOT_EXPIRED; USAGE for series that cannot be compared; FILE_DAMAGED,
+            FILE_MISSING and TIER_UNAVAILABLE when rows that have to be read cannot be.
     """
-    schema = _common_schema(old, new)
-    work = _Work(config, manifest, (old, new), schema, between)
+    with Lease(config, old.snapshot), Lease(config, new.snapshot):
+        for side in (old, new):
+            manifest.refuse_expired(side.snapshot)
+        return _compared(_Work(config, manifest, (old, new), _common_schema(old, new), between), samples, progress)
+
+
+def _compared(work: _Work, samples: int, progress: Callable[[Progress], None]) -> DiffReport:
+    old, new = work.sides
     pairs = work.partitions()
     kept = Samples(samples)
     total = sum(part.rows for a, b in pairs if a and b and not _same(a, b) for part in (a, b))
@@ -75,11 +82,11 @@ def diff(
         else:
             equal += 1
         tally.add(part.tally)
-    empty = arrow_schema(schema, identity=False).empty_table()
+    empty = arrow_schema(work.schema, identity=False).empty_table()
     return DiffReport(
         old,
         new,
-        *between,
+        *work.between,
         tally,
         tuple(found),
         equal,

@@ -17,6 +17,7 @@ from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.tail import end_ns
 from lake.intake import Intake
+from lake.leases import Lease
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import AlreadyIngested, Change, Instrument, LedgerRecord, SourceRecord
 from lake.merge import Counts
@@ -152,8 +153,13 @@ class _File:
                 current = manifest.current_ingest(self._key(digest))
                 if current is not None:
                     return self._unchanged(current)
+            lease = Lease(self._config, manifest.snapshot())
             series = manifest.find(self.address)
             live = writing.live_files(manifest, self.address)
+        with lease:
+            return self._begin(series, live)
+
+    def _begin(self, series: SeriesRow | None, live: dict[str, FileRow]) -> FileReport:
         if self._request.dry_run:
             return self._attempt(f"dry-run-{secrets.token_hex(8)}", series, live, None)
         with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown) as run_id:

@@ -84,6 +84,8 @@ _LATER = {
     "tiers": "SELECT id, name, kind, location FROM tiers WHERE snapshot = ? ORDER BY id",
     "moves": "SELECT id, file_id, tier FROM moves WHERE snapshot = ? ORDER BY id",
     "names": "SELECT id, name, snapshot FROM names WHERE created_by = ? ORDER BY id",
+    "expired_snapshots": "SELECT first, last FROM expiries WHERE snapshot = ? ORDER BY first",
+    "reclaimed": "SELECT first_file, last_file FROM reclaims WHERE snapshot = ? ORDER BY first_file",
     "unnamed": "SELECT id FROM names WHERE dropped_by = ? ORDER BY id",
 }
 

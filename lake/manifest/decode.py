@@ -108,7 +108,8 @@ def _places(address: Address, start_day: int, end_day: int) -> int:
 def history_row(row: tuple[Any, ...]) -> HistoryRow:
     """Make a HistoryRow of a row of the history query."""
     series, address = row[5:7]
-    return HistoryRow(*(*row[:6], Address.parse(address) if series == 1 else None, *row[7:]))
+    named = Address.parse(address) if series == 1 else None
+    return HistoryRow(*(*row[:6], named, *row[7:-1], bool(row[-1])))
 
 
 def ingest_row(row: tuple[Any, ...]) -> IngestRow:

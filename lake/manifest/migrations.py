@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from lake.errors import LakeError
+from lake.leases import prepare
 from lake.manifest import packed
 from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
 from lake.manifest.log import make_folder, sync_folder
@@ -29,6 +30,7 @@ def create(config: Config) -> bool:
     with explained(config.manifest):
         for folder in (config.root, config.data, config.manifest.parent):
             make_folder(folder)
+        prepare(config)
         created = not config.manifest.exists()
         connection = open_writer(config.manifest, config.wait_s, create=True)
         try:
@@ -315,6 +317,26 @@ def m004_names(db: Database) -> None:
         "CREATE UNIQUE INDEX names_current ON names (name) WHERE dropped_by IS NULL",
         "CREATE INDEX names_created ON names (created_by)",
         "CREATE INDEX names_dropped ON names (dropped_by) WHERE dropped_by IS NOT NULL",
+    )
+
+
+@MIGRATIONS()
+def m005_forgetting(db: Database) -> None:
+    """Snapshots that are forgotten, and files whose bytes are given back."""
+    _run(
+        db,
+        """CREATE TABLE expiries (
+            first INTEGER NOT NULL PRIMARY KEY,
+            last INTEGER NOT NULL CHECK (last >= first),
+            snapshot INTEGER NOT NULL REFERENCES snapshots (id)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX expiries_snapshot ON expiries (snapshot)",
+        """CREATE TABLE reclaims (
+            first_file INTEGER NOT NULL PRIMARY KEY,
+            last_file INTEGER NOT NULL CHECK (last_file >= first_file),
+            snapshot INTEGER NOT NULL REFERENCES snapshots (id),
+            done INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX reclaims_snapshot ON reclaims (snapshot)",
+        "CREATE INDEX reclaims_undone ON reclaims (first_file) WHERE NOT done",
     )
 
 

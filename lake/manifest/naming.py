@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.lookup import is_name
+from lake.manifest.forgetting import refuse_expired
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,7 +52,7 @@ def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None
 
     Raises:
         LakeError: SNAPSHOT_NAME for a name that is given already, or cannot be one; UNKNOWN_SNAPSHOT for a snapshot, or
-            a name to drop, that there is not.
+            a name to drop, that there is not; SNAPSHOT_EXPIRED for a snapshot that is forgotten.
     """
     for new in change.names:
         if not is_name(new.name):
@@ -61,6 +62,7 @@ def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None
         target = snapshot - 1 if new.snapshot is None else new.snapshot
         if not 0 < target < snapshot:
             raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot {target} to name")
+        refuse_expired(connection, target)
         connection.execute(
             "INSERT INTO names (name, snapshot, created_by) VALUES (?, ?, ?)", (new.name, target, snapshot)
         )

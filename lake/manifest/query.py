@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from lake.errors import LakeError
 from lake.lookup import is_name, unknown_snapshot
 from lake.manifest import connection as connections
-from lake.manifest import decode, naming, statements
+from lake.manifest import decode, forgetting, naming, statements
 from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
@@ -155,7 +155,8 @@ class Manifest:
         A lake without snapshots is at 0.
 
         Raises:
-            LakeError: UNKNOWN_SNAPSHOT when there is none; BAD_DATE for text that is no number, name or time.
+            LakeError: UNKNOWN_SNAPSHOT when there is none, SNAPSHOT_EXPIRED when it is forgotten; BAD_DATE for text
+                that is no number, name or time.
         """
         if as_of is None:
             return int(self._rows("SELECT coalesce(max(id), 0) FROM snapshots")[0][0])
@@ -164,6 +165,7 @@ class Manifest:
         if isinstance(as_of, int):
             if as_of and not self._rows("SELECT 1 FROM snapshots WHERE id = :id", id=as_of):
                 raise unknown_snapshot(as_of, self.snapshot())
+            self.refuse_expired(as_of)
             return as_of
         if isinstance(as_of, str) and is_name(as_of):
             named = self.read(lambda connection: naming.find(connection, as_of))
@@ -176,7 +178,12 @@ class Manifest:
         if rows[0][0] is None:
             first = "the lake is empty" if rows[0][1] is None else f"the first is of {decode.text_of(rows[0][1])}"
             raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot at or before {as_of}: {first}")
+        self.refuse_expired(int(rows[0][0]))
         return int(rows[0][0])
+
+    def refuse_expired(self, snapshot: int) -> None:
+        """Raise SNAPSHOT_EXPIRED, with the next one that can be read, for a snapshot that is forgotten."""
+        self.read(lambda connection: forgetting.refuse_expired(connection, snapshot))
 
     # ---- series and files
 
@@ -238,8 +245,8 @@ class Manifest:
         return self.read(work)
 
     def all_files(self, *, live_only: bool = False) -> Iterator[FileRow]:
-        """Yield every file, superseded ones too unless `live_only`; in chunks, so later commits may show."""
-        live = "AND to_snapshot IS NULL" if live_only else ""
+        """Yield every file that has its bytes, superseded ones too unless `live_only`; later commits may show."""
+        live = "AND to_snapshot IS NULL" if live_only else f"AND {forgetting.KEPT}"
         sql = f"SELECT {FILES} FROM files WHERE id > :after {live} ORDER BY id LIMIT :chunk"
         return (decode.file_row(row) for row in self._chunks(sql))
 
@@ -249,7 +256,7 @@ class Manifest:
 
     def count_files(self) -> int:
         """Return how many files `all_files` yields, superseded ones too."""
-        return int(self._rows("SELECT count(*) FROM files")[0][0])
+        return int(self._rows(f"SELECT count(*) FROM files WHERE {forgetting.KEPT}")[0][0])
 
     def listing(
         self,

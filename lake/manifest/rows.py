@@ -231,6 +231,10 @@ class Change:
     tiers: list[NewTier] = field(default_factory=list)
     names: list[NewName] = field(default_factory=list)
     dropped_names: list[str] = field(default_factory=list)
+    expired: list[tuple[int, int]] = field(default_factory=list)
+    """First and last of each run of snapshots that are to be read no more."""
+    reclaimed: list[tuple[int, int]] = field(default_factory=list)
+    """First and last of each run of files, by id, whose bytes are to be given back."""
     keeps_content: bool = False
     """Whether the rows stay as they were and only lie in other files: then nothing made from them is out of date."""
 
@@ -320,6 +324,8 @@ class HistoryRow:
     """Files it moved to another tier."""
     cause: str
     """What set its run off; empty when a person did."""
+    expired: bool = False
+    """Whether it is forgotten, and can be read no more."""
 
 
 @dataclass(frozen=True, slots=True)

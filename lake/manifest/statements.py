@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lake.manifest.decode import FILES, PATH
+from lake.manifest.forgetting import EXPIRED
 
 LONGEST_PARTITION = 366
 """Days; no partition is longer, which bounds the walk through the index."""
@@ -49,7 +50,7 @@ HISTORY = f"""SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
         (SELECT count(*) FROM files WHERE to_snapshot = snapshots.id),
         (SELECT count(*) FROM (
             SELECT DISTINCT series_id, start_day FROM derivations WHERE from_snapshot = snapshots.id)),
-        (SELECT count(*) FROM moves WHERE snapshot = snapshots.id), coalesce(cause, '')
+        (SELECT count(*) FROM moves WHERE snapshot = snapshots.id), coalesce(cause, ''), {EXPIRED}
     FROM snapshots LEFT JOIN runs ON runs.id = snapshots.run_id
         LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
     WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""

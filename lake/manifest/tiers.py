@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lake.manifest.decode import FILES, file_row
+from lake.manifest.forgetting import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +18,13 @@ _CHUNK = 5_000
 
 _LOCATIONS = "SELECT name, location FROM tiers WHERE id IN (SELECT max(id) FROM tiers GROUP BY name) ORDER BY name"
 _HELD = "SELECT tier, count(*), sum(bytes) FROM files WHERE to_snapshot IS NULL GROUP BY tier"
-_WAITING = """SELECT last.tier, count(*), sum(bytes), min(at_ns), max(at_ns) FROM
+_WAITING = f"""SELECT last.tier, count(*), sum(bytes), min(at_ns), max(at_ns) FROM
         (SELECT file_id, tier, hot_gone, snapshot, max(id) FROM moves GROUP BY file_id) AS last
     JOIN files ON files.id = file_id JOIN snapshots ON snapshots.id = last.snapshot
-    WHERE last.tier <> 'hot' AND NOT hot_gone GROUP BY last.tier"""
+    WHERE last.tier <> 'hot' AND NOT hot_gone AND {KEPT} GROUP BY last.tier"""
 
-_DUE = """SELECT file_id FROM moves AS last WHERE file_id > :after AND tier <> 'hot' AND NOT hot_gone
+_DUE = f"""SELECT file_id FROM moves AS last JOIN files ON files.id = file_id
+    WHERE file_id > :after AND last.tier <> 'hot' AND NOT hot_gone AND {KEPT}
     AND snapshot <= (SELECT max(snapshots.id) FROM snapshots WHERE at_ns <= :before)
     AND last.id = (SELECT max(id) FROM moves WHERE file_id = last.file_id)"""
 _DUE_FILES = f"SELECT {FILES} FROM files WHERE id IN ({_DUE} ORDER BY file_id LIMIT :chunk) ORDER BY id"

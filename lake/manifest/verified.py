@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lake.manifest import connection as connections
 from lake.manifest.connection import Link, explained, transaction
 from lake.manifest.decode import FILES, file_row
+from lake.manifest.forgetting import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 512
 _MARK_CHUNK = 8_192
-_BY_AGE = "SELECT id FROM files ORDER BY coalesce(verified_at_ns, -1), to_snapshot IS NOT NULL, id"
-_OLDEST = "SELECT min(coalesce(verified_at_ns, -1)) FROM files WHERE :tier IS NULL OR tier = :tier"
+_BY_AGE = f"SELECT id FROM files WHERE {KEPT} ORDER BY coalesce(verified_at_ns, -1), to_snapshot IS NOT NULL, id"
+_OLDEST = f"""SELECT min(coalesce(verified_at_ns, -1)) FROM files
+    WHERE (:tier IS NULL OR tier = :tier) AND {KEPT}"""
 
 
 def by_age(manifest: Manifest) -> Iterator[FileRow]:

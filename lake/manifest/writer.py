@@ -18,6 +18,7 @@ from lake.manifest import connection as connections
 from lake.manifest.chain import digest_of, document
 from lake.manifest.connection import Link, begin, explained, patiently, roll_back, transaction
 from lake.manifest.failures import record_failures
+from lake.manifest.forgetting import mark_done
 from lake.manifest.log import CommitLog, canonical, line_of
 from lake.manifest.placing import mark_hot_gone
 from lake.manifest.process import Process, is_gone, this_process
@@ -62,7 +63,7 @@ class Writer:
         self._database = Database
         # An older manifest is migrated, and a newer one refused, by the reader's way in.
         Manifest.open(config).close()
-        self._config = config
+        self.config = config
         self._path = config.manifest
         self._wait_s = config.wait_s if wait_s is None else wait_s
         self._link = Link(lambda: connections.open_writer(self._path, self._wait_s))
@@ -111,6 +112,26 @@ class Writer:
 
     # ---- snapshots
 
+    def newest(self) -> int:
+        """Return the number of the newest snapshot; 0 when there is none."""
+        with explained(self._path), self._link.held() as connection:
+            return int(connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
+
+    def refuse_behind(self) -> None:
+        """Raise MANIFEST_DAMAGED when the commit log tells of commits that the manifest does not have."""
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
+            parent = _parent(connection)
+            log = CommitLog(self.config.log)
+            try:
+                log.marks(parent.log_end, parent.id, parent.hash)
+            finally:
+                log.close()
+
+    def mark_reclaimed(self, spans: Iterable[tuple[int, int]]) -> None:
+        """Record that the bytes of files, which a commit said are given back, are gone from every place."""
+        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
+            mark_done(connection, spans)
+
     def commit(self, change: Change) -> int:
         """Make the change the next snapshot; once this returns, it is on disk.
 
@@ -154,7 +175,7 @@ class Writer:
         recording.date(max(now_ns, parent.at_ns + 1000))
         body = canonical(document(connection, recording.snapshot))
         digest = digest_of(body)
-        log = CommitLog(self._config.log)
+        log = CommitLog(self.config.log)
         try:
             data = log.marks(parent.log_end, parent.id, parent.hash) + line_of(body, digest)
             connection.execute(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from lake import files, layout
+from lake import files, layout, leases
 from lake.errors import LakeError
 from lake.intake.pieces import stored_rows
 from lake.manifest import Manifest, Writer
@@ -342,11 +342,13 @@ class _Turn:
 def run(writer: Writer, kind: str, command: str) -> Iterator[str]:
     """Record a run in the manifest from its start to its end, whatever the end is; yield its id.
 
-    A run that commits is ended by its commit; any other by how the block is left.
+    A run that commits is ended by its commit; any other by how the block is left. Whatever the lake holds from here on
+    stays until the run is over, also what it replaces itself.
     """
     run_id = writer.start_run(kind, command)
     try:
-        yield run_id
+        with leases.since(writer.config, writer.newest()):
+            yield run_id
     except LakeError as error:
         status: Any = "refused" if error.exit == 12 else "failed"
         writer.end_run(run_id, status, {"code": error.code, "message": error.message, "where": error.where})
