@@ -18,6 +18,7 @@ from dl_datalake.commands import (
     demo,
     deploy,
     diff,
+    expire,
     inbox,
     ingest,
     lock,
@@ -41,7 +42,7 @@ app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
 _MODULES = (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, snapshot, rollback, delete)
-for _module in (*_MODULES, diff, lock, seal, tiers, assets, deploy, demo):
+for _module in (*_MODULES, diff, lock, expire, seal, tiers, assets, deploy, demo):
     _module.register(app)
 
 

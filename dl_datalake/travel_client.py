@@ -1,4 +1,4 @@
-"""What the Python client does to the history: naming snapshots, deleting, and rolling back."""
+"""What the Python client does to the history: naming and forgetting snapshots, deleting, and rolling back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 from dl_datalake.asset_client import AssetClient
 from dl_datalake.dates import parse_as_of, parse_range
+from lake.amounts import duration_ns
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from dl_datalake.dates import DateLike
     from lake.delete import DeleteReport
+    from lake.expire import ExpireReport
     from lake.rollback import RollbackReport
+    from lake.vacuum import VacuumReport
     from schemas.keys import Address
+
+
+def _seconds(length: str | dt.timedelta) -> float:
+    return duration_ns(length) / 10**9 if isinstance(length, str) else length.total_seconds()
 
 
 class TravelClient(AssetClient):
@@ -37,6 +46,47 @@ class TravelClient(AssetClient):
         from lake.snapshots import drop
 
         drop(self.config, name)
+
+    def expire(
+        self,
+        *,
+        older_than: str | dt.timedelta | None = None,
+        keep_last: int | None = None,
+        message: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> ExpireReport:
+        """Forget snapshots, for good; those with names and the newest stay, and no file goes before `vacuum`.
+
+        Args:
+            older_than: Forget what was the newest so long ago or longer: `90d`, `36h`, or a timedelta.
+            keep_last: Keep the newest so many; with both, a snapshot goes when neither keeps it.
+            message: Why, for the history.
+            force: Take less than an hour.
+            dry_run: Say what would be forgotten; forget nothing.
+
+        Raises:
+            LakeError: USAGE, GRACE, LOCKED.
+        """
+        from lake.expire import ExpireRequest, expire
+
+        age = None if older_than is None else _seconds(older_than)
+        return expire(self.config, ExpireRequest(age, keep_last, message, force, dry_run))
+
+    def vacuum(self, *, grace: str | dt.timedelta = "1h", force: bool = False, dry_run: bool = False) -> VacuumReport:
+        """Give back the bytes of files that no snapshot can reach, and of those that none ever had.
+
+        Args:
+            grace: How long files stay after nobody can reach them.
+            force: Take a grace under an hour.
+            dry_run: Say what would go; remove nothing.
+
+        Raises:
+            LakeError: GRACE; MANIFEST_DAMAGED when the manifest cannot be trusted; LOCKED, STORAGE.
+        """
+        from lake.vacuum import VacuumRequest, vacuum
+
+        return vacuum(self.config, VacuumRequest(_seconds(grace), force, dry_run))
 
     def delete(
         self,

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lake import layout, tiers
 from lake.config import HOT
 from lake.errors import LakeError
-from lake.manifest import Manifest, verified
-from schemas.keys import decode, encode, normalise
+from lake.manifest import Manifest, forgetting, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +55,10 @@ class Damage:
     path: str
     expected: str
     found: str
+
+
+_GIVEN_BACK = Damage("", "", "given back")
+"""A file whose bytes a vacuum gave back while it was about to be looked at."""
 
 
 @dataclass(slots=True)
@@ -177,7 +180,7 @@ class _Files:
             with suppress(LakeError):
                 tier.check()
                 self._tiers[name] = tier
-        self._hot_paths = set(_data_files(self._data)) if only in {None, HOT} else set()
+        self._hot_paths = set(layout.data_files(self._data)) if only in {None, HOT} else set()
         self._tier_paths = {n: set(t.paths()) for n, t in self._tiers.items() if only in {None, n}}
         self._good: list[int] = []
         self._marked = time.monotonic()
@@ -269,6 +272,8 @@ class _Files:
 
     def _note(self, file: FileRow, outcome: Damage | None) -> None:
         report = self._report
+        if outcome is _GIVEN_BACK:
+            return
         if outcome is None:
             self._good.append(file.id)
             report.files_ok += 1
@@ -296,6 +301,8 @@ class _Files:
             with self._open(file) as stream:
                 return _wrong(stream, file, shown)
         except (FileNotFoundError, NotADirectoryError):
+            if not forgetting.has_bytes(self._manifest, file.id):  # a vacuum ran meanwhile
+                return _GIVEN_BACK
             moved = self._moved(file)
             return Damage(shown, f"sha256:{file.sha256}", "") if moved is None else self._examine(moved)
         except OSError as error:
@@ -349,23 +356,6 @@ def _is_spent(budget: Budget, spent: int, seconds: float) -> bool:
     return (budget.bytes is not None and spent >= budget.bytes) or (
         budget.seconds is not None and seconds >= budget.seconds
     )
-
-
-def _data_files(data: Path) -> Iterator[str]:
-    """Yield every file below the folders of exchanges; what else lies in the data root is not the lake's."""
-    tops = [top for base in (data, data / layout.REPLACED) if base.is_dir() for top in sorted(base.iterdir())]
-    skipped = len(str(data)) + 1
-    for top in tops:
-        if top.is_dir() and names_exchange(top.name):
-            for folder, _, names in os.walk(top):
-                yield from (f"{folder[skipped:]}/{name}" for name in names)
-
-
-def names_exchange(name: str) -> bool:
-    """Whether a folder in the data root may be an exchange's: names are upper case, the lake's own are not."""
-    with suppress(ValueError):
-        return encode(normalise(decode(name))) == name
-    return False
 
 
 def _leftovers(data: Path) -> Iterator[str]:

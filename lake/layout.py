@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from schemas.keys import DAY_US, Address, Partition
+from schemas.keys import DAY_US, Address, Partition, decode, encode, normalise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -20,6 +26,9 @@ REPLACED = "_replaced"
 """Where files go that are live no more, so that a plain glob over an exchange sees each row once."""
 
 
+_OURS = re.compile("[0-9a-f]+-[0-9a-f]{12}-[0-9a-f]{8}[.]parquet")
+
+
 def directory(address: Address, partition: Partition) -> str:
     """Return the folder of a partition's files, relative to the data root, with forward slashes."""
     return f"{address}/{partition.path}"
@@ -28,6 +37,28 @@ def directory(address: Address, partition: Partition) -> str:
 def file_name(sha256: str) -> str:
     """Return a name no file had before: time, a part of its hash, and chance."""
     return f"{time.time_ns():x}-{sha256[:12]}-{secrets.token_hex(4)}.parquet"
+
+
+def data_files(data: Path) -> Iterator[str]:
+    """Yield every file below the folders of exchanges; what else lies in the data root is not the lake's."""
+    tops = [top for base in (data, data / REPLACED) if base.is_dir() for top in sorted(base.iterdir())]
+    skipped = len(str(data)) + 1
+    for top in tops:
+        if top.is_dir() and names_exchange(top.name):
+            for folder, _, names in os.walk(top):
+                yield from (f"{folder[skipped:]}/{name}" for name in names)
+
+
+def names_exchange(name: str) -> bool:
+    """Whether a folder in the data root may be an exchange's: names are upper case, the lake's own are not."""
+    with suppress(ValueError):
+        return encode(normalise(decode(name))) == name
+    return False
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file's name is one that `file_name` gives."""
+    return _OURS.fullmatch(name) is not None
 
 
 def partition_days(ts: NDArray[np.int64], per_day: int, grain: Grain) -> NDArray[np.int64]:

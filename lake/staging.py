@@ -1,4 +1,7 @@
-"""The folder a run stages its files in, locked while the run lives; and what the file system's errors mean."""
+"""The folder a run stages its files in, locked while the run lives; and what the file system's errors mean.
+
+What is staged says in its footer how far the lake was; what is committed is marked by its mode.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,21 @@ import shutil
 import struct
 import time
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from lake import layout
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _POLL_S = 0.02
+READ_ONLY = 0o444
+"""The mode of a data file that is known to be committed."""
+STAND: ContextVar[Callable[[], tuple[str, int]] | None] = ContextVar("stand", default=None)
+"""Tells the lake's id and its newest snapshot, for the files that a run stages from here on."""
 
 
 class Staging:
@@ -40,6 +48,17 @@ class Staging:
         except OSError as error:
             raise storage_error(error, base) from error
         self._numbers = itertools.count()
+        self._stand = STAND.get()
+
+    def stand(self) -> dict[str, str]:
+        """Return the lake and its newest snapshot as a file's footer tells them; nothing outside a run. Thread safe.
+
+        A file that takes another one's place tells of a later snapshot than that one, whatever the clocks said.
+        """
+        if self._stand is None:
+            return {}
+        lake, newest = self._stand()
+        return {"dl.lake": lake, "dl.base": str(newest)}
 
     def path(self, suffix: str = ".parquet.tmp") -> Path:
         """Return a path nothing lies at yet. Thread safe."""
@@ -66,21 +85,24 @@ def _gate(base: Path) -> Iterator[None]:
 def sweep(base: Path) -> None:
     """Remove the staging folders whose run is dead: it has no lock, or the kernel let go of it."""
     for folder in base.iterdir():
-        if not folder.is_dir():
-            continue
-        try:
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+        if folder.is_dir() and not _is_alive(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(lock)
+
+
+def _is_alive(folder: Path) -> bool:
+    """Whether a run holds the lock of its staging folder; asked behind the gate, where no folder is without one."""
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)
 
 
 @contextmanager
@@ -112,6 +134,54 @@ def alone(base: Path, name: str, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def tiers_turn(data: Path, wait_s: float) -> Iterator[None]:
+    """Let one run at a time move files between places; LakeError LOCKED when another one does for too long."""
+    path = data / layout.STAGING / ".offload"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    deadline = time.monotonic() + wait_s
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    message = "another offload, restore or vacuum is under way"
+                    raise LakeError("LOCKED", message, where=str(path)) from None
+                time.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def quiet(data: Path, *, clean: bool) -> Iterator[bool]:
+    """Keep runs from beginning to stage files; yield whether none is staging now.
+
+    Args:
+        data: The data root.
+        clean: Whether to sweep what dead runs left.
+    """
+    base = data / layout.STAGING
+    base.mkdir(parents=True, exist_ok=True)
+    with _gate(base):
+        if clean:
+            sweep(base)
+        yield not any(_is_alive(folder) for folder in base.iterdir() if folder.is_dir())
+
+
+def protect(data: Path, paths: Iterable[str]) -> None:
+    """Mark files of a commit that took place: nobody may write to them, which tells them from those of none."""
+    for path in paths:
+        with suppress(OSError):
+            (data / path).chmod(READ_ONLY)
 
 
 def storage_error(error: OSError, where: Path | str) -> LakeError:

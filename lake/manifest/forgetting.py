@@ -32,8 +32,6 @@ EXPIRED = """coalesce((SELECT last FROM expiries WHERE first <= snapshots.id ORD
 _CHUNK = 5_000
 _OUT_OF_USE = f"""SELECT {FILES} FROM files WHERE id > :after AND to_snapshot IS NOT NULL AND {KEPT}
     ORDER BY id LIMIT :chunk"""
-_UNDONE = f"""SELECT {FILES} FROM files JOIN reclaims ON files.id BETWEEN first_file AND last_file
-    WHERE NOT done AND files.id > :after ORDER BY files.id LIMIT :chunk"""
 _MOMENTS = "SELECT id, at_ns FROM snapshots WHERE id > :after ORDER BY id LIMIT :chunk"
 
 
@@ -131,9 +129,10 @@ def out_of_use(manifest: Manifest) -> Iterator[FileRow]:
     return _files(manifest, _OUT_OF_USE)
 
 
-def undone(manifest: Manifest) -> Iterator[FileRow]:
-    """Yield the files whose bytes were to be given back, of which it is not known that they were."""
-    return _files(manifest, _UNDONE)
+def last_at(manifest: Manifest, at_ns: int) -> int:
+    """Return the newest snapshot made at or before a time; 0 when there was none."""
+    sql = "SELECT coalesce(max(id), 0) FROM snapshots WHERE at_ns <= ?"
+    return int(manifest.read(lambda connection: connection.execute(sql, (at_ns,)).fetchone())[0])
 
 
 def has_bytes(manifest: Manifest, file_id: int) -> bool:
@@ -152,11 +151,6 @@ def _files(manifest: Manifest, sql: str) -> Iterator[FileRow]:
 def _chunk(manifest: Manifest, sql: str, after: int) -> list[tuple[int, ...]]:
     given = {"after": after, "chunk": _CHUNK}
     return manifest.read(lambda connection: connection.execute(sql, given).fetchall())
-
-
-def mark_done(connection: sqlite3.Connection, spans: Iterable[Span]) -> None:
-    """Record that the bytes of files are gone from every place; each span lies in one that was committed."""
-    connection.executemany("UPDATE reclaims SET done = 1 WHERE first_file >= ? AND last_file <= ?", spans)
 
 
 def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None:

@@ -333,10 +333,8 @@ def m005_forgetting(db: Database) -> None:
         """CREATE TABLE reclaims (
             first_file INTEGER NOT NULL PRIMARY KEY,
             last_file INTEGER NOT NULL CHECK (last_file >= first_file),
-            snapshot INTEGER NOT NULL REFERENCES snapshots (id),
-            done INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID""",
+            snapshot INTEGER NOT NULL REFERENCES snapshots (id)) STRICT, WITHOUT ROWID""",
         "CREATE INDEX reclaims_snapshot ON reclaims (snapshot)",
-        "CREATE INDEX reclaims_undone ON reclaims (first_file) WHERE NOT done",
     )
 
 

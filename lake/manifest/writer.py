@@ -18,7 +18,6 @@ from lake.manifest import connection as connections
 from lake.manifest.chain import digest_of, document
 from lake.manifest.connection import Link, begin, explained, patiently, roll_back, transaction
 from lake.manifest.failures import record_failures
-from lake.manifest.forgetting import mark_done
 from lake.manifest.log import CommitLog, canonical, line_of
 from lake.manifest.placing import mark_hot_gone
 from lake.manifest.process import Process, is_gone, this_process
@@ -126,11 +125,6 @@ class Writer:
                 log.marks(parent.log_end, parent.id, parent.hash)
             finally:
                 log.close()
-
-    def mark_reclaimed(self, spans: Iterable[tuple[int, int]]) -> None:
-        """Record that the bytes of files, which a commit said are given back, are gone from every place."""
-        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
-            mark_done(connection, spans)
 
     def commit(self, change: Change) -> int:
         """Make the change the next snapshot; once this returns, it is on disk.

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from lake import layout
-from lake.errors import LakeError
-from lake.staging import storage_error
+from lake.staging import tiers_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from lake.config import Config
     from lake.manifest.rows import FileRow
@@ -148,29 +143,9 @@ class Progress:
     bytes_total: int
 
 
-@contextmanager
-def turn(config: Config) -> Iterator[None]:
-    """Let one offload or restore work at a time; LakeError LOCKED when another one does for too long."""
-    path = config.data / layout.STAGING / ".offload"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise storage_error(error, path) from error
-    deadline = time.monotonic() + config.wait_s
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    message = "another offload or restore is under way"
-                    raise LakeError("LOCKED", message, where=str(path)) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)
+def turn(config: Config) -> AbstractContextManager[None]:
+    """Let one offload, restore or vacuum work at a time; LakeError LOCKED when another one does for too long."""
+    return tiers_turn(config.data, config.wait_s)
 
 
 def batches(files: Iterator[tuple[Address, FileRow]]) -> Iterator[list[tuple[Address, FileRow]]]:
