@@ -74,7 +74,7 @@ class VacuumReport:
     leased: Weight = field(default_factory=Weight)
     """Files that somebody is reading, or may."""
     busy: Weight = field(default_factory=Weight)
-    """Files that the manifest does not name, which may belong to a run under way."""
+    """Files that the manifest does not name, which may belong to a run under way, or to a commit that was cut short."""
     unavailable: list[str] = field(default_factory=list)
     """Tiers that are not there: what lies in them waits."""
 
@@ -164,7 +164,6 @@ class _Vacuum:
             writing.run(writer, "vacuum", f"vacuum --grace {self._request.grace_s:g}s") as run,
         ):
             report.run = run
-            writer.refuse_behind()
             total = planned.files + len(orphans)
             with Manifest.open(config) as manifest:
                 todo = self._reclaimable(manifest, VacuumReport(0, 0))
@@ -229,7 +228,9 @@ class _Vacuum:
             found[""].discard(f"{layout.REPLACED}/{file.path}")
             for tier in self._tiers:
                 found[tier.name].discard(file.path)
-        # Those that are about to be reclaimed have rows still, and were left out with them.
+        # Those that are about to be reclaimed have rows still, and were left out with them. Of a commit that the log
+        # has and the manifest has not, it is not known for sure that it was interrupted.
+        unsettled = manifest.unsettled_paths()
         orphans = []
         places: list[tuple[Tier | None, str]] = [(None, ""), *((tier, tier.name) for tier in self._tiers)]
         for place, name in places:
@@ -243,7 +244,7 @@ class _Vacuum:
                     continue
                 if max(stat.st_mtime_ns, stat.st_ctime_ns) > self._before_ns:
                     self.report.young.add(stat.st_size)
-                elif place is None and not is_quiet:
+                elif place is None and (not is_quiet or path in unsettled):
                     self.report.busy.add(stat.st_size)
                 else:
                     orphans.append(_Orphan(path, stat.st_size, place))

@@ -156,7 +156,7 @@ def _vacuum_lines(report: VacuumReport, grace: str) -> list[str]:
         (report.needed, "replaced, stay: snapshots need them (dl expire)"),
         (report.young, f"wait for their grace of {grace}"),
         (report.leased, "stay: somebody reads a snapshot that had them"),
-        (report.busy, "stay: a run is under way, and they may be its own"),
+        (report.busy, "stay: a run is under way, or was just cut short, and they may be its own"),
     )
     lines = [
         f"{plural(weight.files, 'file')}, {size(weight.bytes)}, {reason}" for weight, reason in reasons if weight.files

@@ -89,6 +89,20 @@ def examine(read: Read, log: Path) -> ChainReport:
     return report
 
 
+def unsettled_paths(read: Read, log: Path) -> set[str]:
+    """Return the files of a commit that the log has, the manifest has not, and no writer has marked as aborted."""
+
+    def tail(connection: sqlite3.Connection) -> tuple[int, int]:
+        row = connection.execute("SELECT log_end FROM snapshots ORDER BY id DESC LIMIT 1").fetchone()
+        return (row[0] if row else 0, log.stat().st_size if log.exists() else 0)
+
+    found: set[str] = set()
+    for entry in unsettled(entries(log, *read(tail))).commits:
+        told = document_at(log, entry)["files"]
+        found |= {row[told["columns"].index("path")] for row in told["rows"]}
+    return found
+
+
 def _link_findings(snapshot: _Snapshot, previous: _Snapshot) -> Iterable[str]:
     if (snapshot.id, snapshot.parent) != (previous.id + 1, previous.id):
         yield f"snapshot {snapshot.id} follows snapshot {previous.id}: the snapshots between are lost"

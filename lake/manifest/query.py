@@ -17,7 +17,7 @@ from lake.manifest import decode, forgetting, naming, statements
 from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
-from lake.manifest.examine import ChainReport, examine
+from lake.manifest.examine import ChainReport, examine, unsettled_paths
 from lake.manifest.packed import DAY_NS
 from lake.manifest.process import Process, is_gone, this_process
 from lake.manifest.rows import BAR_COMPLETE
@@ -373,6 +373,10 @@ class Manifest:
     def chain_report(self) -> ChainReport:
         """Return the findings of `check_chain`, with the commits that were interrupted beside them."""
         return examine(self.read, self.config.log)
+
+    def unsettled_paths(self) -> set[str]:
+        """Return the files of a commit that was begun, and of which it is not on record that it did not happen."""
+        return unsettled_paths(self.read, self.config.log)
 
     def check_integrity(self) -> list[str]:
         """Return what SQLite's own check of the database finds."""

@@ -116,16 +116,6 @@ class Writer:
         with explained(self._path), self._link.held() as connection:
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
 
-    def refuse_behind(self) -> None:
-        """Raise MANIFEST_DAMAGED when the commit log tells of commits that the manifest does not have."""
-        with explained(self._path), self._link.held() as connection, transaction(connection, self._wait_s):
-            parent = _parent(connection)
-            log = CommitLog(self.config.log)
-            try:
-                log.marks(parent.log_end, parent.id, parent.hash)
-            finally:
-                log.close()
-
     def commit(self, change: Change) -> int:
         """Make the change the next snapshot; once this returns, it is on disk.
 
