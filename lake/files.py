@@ -107,7 +107,7 @@ class FileWriter:
         self._address, self._partition, self._schema = address, partition, schema
         self._identity = _identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
-        self._metadata["dl.schema"] = f"{schema.name}/{schema.version}"
+        self._metadata |= {"dl.schema": f"{schema.name}/{schema.version}", **staging.stand()}
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = 0

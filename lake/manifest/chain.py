@@ -12,11 +12,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lake.manifest.decode import STORED
+from lake.manifest.log import quarantine_lines
 from lake.manifest.packed import content_text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lake.manifest.rows import QuarantineRecord
 
@@ -173,6 +174,16 @@ def _records(
 
 def _lists(connection: sqlite3.Connection, sql: str, *parameters: object) -> list[list[Any]]:
     return [list(row) for row in connection.execute(sql, parameters)]
+
+
+def quarantined(connection: sqlite3.Connection, snapshot: int, digest: str) -> Iterator[bytes]:
+    """Yield the log's lines for the records that a snapshot put into quarantine; `digest` is its document's."""
+    ledgers = connection.execute("SELECT id FROM ledger WHERE snapshot = ? AND quarantined > 0", (snapshot,)).fetchall()
+    for (ledger,) in ledgers:
+        rows = connection.execute(
+            "SELECT line, reason, detail, raw FROM quarantine WHERE ledger_id = ? ORDER BY id", (ledger,)
+        )
+        yield from quarantine_lines(ledger, digest, rows)
 
 
 def digest_of(body: bytes) -> str:

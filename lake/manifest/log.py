@@ -3,6 +3,9 @@
 A line is `{"document":…,"hash":"<sha256 of the document's bytes>"}`. A writer that was killed leaves a torn line, or
 a whole one whose snapshot the manifest does not have; the next writer marks the first `{"torn":<lines>}` and the
 second `{"aborted":<snapshot>,"hash":"…"}`, so that nothing is ever taken out of the log.
+
+Before a document that put records into quarantine come these records, `{"quarantine":{"ledger":…,"of":"<hash of the
+document>","rows":[[line,reason,detail,raw],…]},"hash":"…"}`, a thousand or a megabyte a line.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = b'{"document":'
+_QUARANTINE_HEAD = b'{"quarantine":'
+_QUARANTINE_ROWS = 1_000
+_QUARANTINE_BYTES = 1_000_000
 _TAIL = b',"hash":"%s"}\n'
 _TAIL_BYTES = len(_TAIL % (b"0" * 64))
 
@@ -34,17 +40,37 @@ def line_of(body: bytes, digest: str) -> bytes:
     return _HEAD + body + _TAIL % digest.encode()
 
 
+def quarantine_lines(ledger: int, of: str, rows: Iterable[tuple[int, str, str, str]]) -> Iterator[bytes]:
+    """Yield the log's lines for the quarantined records of a ledger; the document with the hash `of` speaks of it."""
+    held: list[bytes] = []
+    size = 0
+    for row in rows:
+        held.append(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode())
+        size += len(held[-1])
+        if len(held) >= _QUARANTINE_ROWS or size >= _QUARANTINE_BYTES:
+            yield _quarantine_line(ledger, of, held)
+            held, size = [], 0
+    if held:
+        yield _quarantine_line(ledger, of, held)
+
+
+def _quarantine_line(ledger: int, of: str, rows: list[bytes]) -> bytes:
+    body = b'{"ledger":%d,"of":"%s","rows":[%s]}' % (ledger, of.encode(), b",".join(rows))
+    return _QUARANTINE_HEAD + body + _TAIL % hashlib.sha256(body).hexdigest().encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the log: where it lies, and what it says if it can be read."""
 
-    kind: Literal["commit", "aborted", "torn", "unreadable"]
+    kind: Literal["commit", "quarantine", "aborted", "torn", "unreadable"]
     start: int
     end: int
     complete: bool
     """Whether the line ends."""
     snapshot: int = 0
     hash: str = ""
+    """Of the document that the line holds or speaks of."""
     parent_hash: str = ""
     count: int = 0
     """How many unreadable lines before it a `torn` mark speaks of."""
@@ -65,11 +91,11 @@ def entries(path: Path, start: int, end: int) -> Iterator[Entry]:
 
 
 def document_at(path: Path, entry: Entry) -> dict[str, Any]:
-    """Read back the document of a `commit` entry."""
+    """Read back the document of a `commit` entry, or what a `quarantine` one holds."""
     with path.open("rb") as stream:
         stream.seek(entry.start)
         line = stream.read(entry.end - entry.start)
-    document: dict[str, Any] = json.loads(line)["document"]
+    document: dict[str, Any] = json.loads(line)["document" if entry.kind == "commit" else "quarantine"]
     return document
 
 
@@ -81,17 +107,34 @@ def _entry(line: bytes, start: int) -> Entry:
         return unreadable
     try:
         content = json.loads(line)
-        if line.startswith(_HEAD):
-            digest = hashlib.sha256(line[len(_HEAD) : -_TAIL_BYTES]).hexdigest()
-            if line[-_TAIL_BYTES:] != _TAIL % digest.encode():
-                return unreadable
-            document = content["document"]
-            return Entry("commit", start, end, complete, document["snapshot"], digest, document["parent_hash"])
-        if "aborted" in content:
-            return Entry("aborted", start, end, complete, content["aborted"], content["hash"])
-        return Entry("torn", start, end, complete, count=content["torn"])
+        if not line.startswith((_HEAD, _QUARANTINE_HEAD)):
+            if "aborted" in content:
+                return Entry("aborted", start, end, complete, content["aborted"], content["hash"])
+            return Entry("torn", start, end, complete, count=content["torn"])
+        return _hashed(line, content, start) or unreadable
     except (ValueError, KeyError, TypeError):
         return unreadable
+
+
+def _hashed(line: bytes, content: dict[str, Any], start: int) -> Entry | None:
+    """Return what a line is that ends in the hash of what it holds; None when the hash is another one."""
+    end = start + len(line)
+    head = _HEAD if line.startswith(_HEAD) else _QUARANTINE_HEAD
+    digest = hashlib.sha256(line[len(head) : -_TAIL_BYTES]).hexdigest()
+    if line[-_TAIL_BYTES:] != _TAIL % digest.encode():
+        return None
+    if head == _QUARANTINE_HEAD:
+        return Entry("quarantine", start, end, complete=True, hash=content["quarantine"]["of"])
+    document = content["document"]
+    return Entry(
+        "commit",
+        start,
+        end,
+        complete=True,
+        snapshot=document["snapshot"],
+        hash=digest,
+        parent_hash=document["parent_hash"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +156,7 @@ def unsettled(lines: Iterable[Entry]) -> Unsettled:
             commits.pop(entry.hash, None)
         elif entry.kind == "unreadable":
             unreadable.append(entry)
-        else:
+        elif entry.kind == "torn":
             del unreadable[max(0, len(unreadable) - entry.count) :]
     return Unsettled(list(commits.values()), unreadable)
 
@@ -166,11 +209,17 @@ class CommitLog:
             found += b'{"aborted":%d,"hash":"%s"}\n' % (entry.snapshot, entry.hash.encode())
         return found
 
-    def append(self, data: bytes) -> None:
-        """Write at the end and sync; on return it is on disk."""
+    def write(self, data: bytes) -> None:
+        """Write at the end; it is on disk after the next `append`."""
         view = memoryview(data)
         while view:
-            view = view[self._stream.write(view) :]
+            written = self._stream.write(view)
+            self.size += written
+            view = view[written:]
+
+    def append(self, data: bytes) -> None:
+        """Write at the end and sync; on return it is on disk."""
+        self.write(data)
         os.fsync(self._stream.fileno())
 
     def close(self) -> None:

@@ -181,6 +181,11 @@ class Manifest:
         self.refuse_expired(int(rows[0][0]))
         return int(rows[0][0])
 
+    def stand(self) -> tuple[str, int]:
+        """Return the lake's id and its newest snapshot; 0 when there is none."""
+        [(lake, newest)] = self._rows("SELECT id, (SELECT coalesce(max(id), 0) FROM snapshots) FROM lake")
+        return str(lake), int(newest)
+
     def refuse_expired(self, snapshot: int) -> None:
         """Raise SNAPSHOT_EXPIRED, with the next one that can be read, for a snapshot that is forgotten."""
         self.read(lambda connection: forgetting.refuse_expired(connection, snapshot))

@@ -17,6 +17,7 @@ from lake.intake.pieces import stored_rows
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecord, Conflict, NewFile
 from lake.outcome import hold
+from lake.staging import STAND, protect
 from lake.write.sealed import Opened, live_files
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
     # Merged once more, a partition may have come back to the very file that lost.
     files.discard(config.data, [file for file in outrun if file not in published])
     gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed + delivery.opened.gone
+    protect(config.data, (file.path for file in published))
     files.retire(config.data, dict.fromkeys(file.path for file in gone))
     _move_others(config, begun, snapshot)
     return snapshot
@@ -166,6 +168,7 @@ def swap(config: Config, writer: Writer, change: Change, staged: Sequence[Staged
     except Conflict:
         files.discard(config.data, staged)
         raise
+    protect(config.data, (file.path for file in staged))
     files.retire(config.data, [file.path for file in gone])
     _move_others(config, begun, snapshot)
     return snapshot
@@ -339,6 +342,17 @@ class _Turn:
 
 
 @contextmanager
+def _told_stand(config: Config) -> Iterator[None]:
+    """Have the files that are staged in here tell of the newest snapshot at the time."""
+    with Manifest.open(config) as manifest:
+        token = STAND.set(manifest.stand)
+        try:
+            yield
+        finally:
+            STAND.reset(token)
+
+
+@contextmanager
 def run(writer: Writer, kind: str, command: str) -> Iterator[str]:
     """Record a run in the manifest from its start to its end, whatever the end is; yield its id.
 
@@ -347,7 +361,7 @@ def run(writer: Writer, kind: str, command: str) -> Iterator[str]:
     """
     run_id = writer.start_run(kind, command)
     try:
-        with leases.since(writer.config, writer.newest()):
+        with leases.since(writer.config, writer.newest()), _told_stand(writer.config):
             yield run_id
     except LakeError as error:
         status: Any = "refused" if error.exit == 12 else "failed"
