@@ -174,9 +174,11 @@ _links: weakref.WeakSet[Link] = weakref.WeakSet()
 class Link:
     """One guarded connection: opened when first used, used by one thread at a time, in one process only."""
 
-    def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
-        """Remember how to open it, and for whom."""
-        self._opener = opener
+    def __init__(self, opener: Callable[[], sqlite3.Connection], path: Path | None = None) -> None:
+        """Remember how to open it, and for whom; at `path`, another file may come to lie one day."""
+        self._opener, self._path = opener, path
+        self._file: tuple[int, int] | None = None
+        self._depth = 0
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -195,9 +197,29 @@ class Link:
         with self._lock:
             if self._closed:
                 raise LakeError("UNEXPECTED", "the lake is used after it was closed", fix=["open the lake again"])
+            if self._depth == 0 and self.is_replaced():
+                self.reopen()
             if self._connection is None:
+                self._file = self._there()
                 self._connection = self._opener()
-            yield self._connection
+            self._depth += 1
+            try:
+                yield self._connection
+            finally:
+                self._depth -= 1
+
+    def is_replaced(self) -> bool:
+        """Whether another file lies at the path by now, as after a repair: what is written to this one is lost."""
+        return self._connection is not None and self._file is not None and self._there() not in {None, self._file}
+
+    def _there(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 -- half a path's cost, at every read
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def is_ours(self) -> bool:
         """Whether this is the process that made the link."""
@@ -247,6 +269,7 @@ class Link:
             self._connection = None
         self._lock = threading.RLock()
         self._parked = False
+        self._depth = 0
 
 
 def _each_link(action: Callable[[Link], None]) -> None:

@@ -62,7 +62,7 @@ class Manifest:
         """Prepare to read the lake's manifest; `open` also checks that it can be read."""
         self.config = config
         self._path = config.manifest
-        self._link = Link(lambda: connections.open_reader(config.manifest, config.wait_s))
+        self._link = Link(lambda: connections.open_reader(config.manifest, config.wait_s), config.manifest)
 
     @staticmethod
     def create(config: Config) -> bool:

@@ -10,12 +10,13 @@ import json
 import secrets
 import sqlite3
 import time
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 from lake.errors import LakeError
 from lake.manifest import connection as connections
-from lake.manifest.chain import digest_of, document
+from lake.manifest.chain import digest_of, document, quarantined
 from lake.manifest.connection import Link, begin, explained, patiently, roll_back, transaction
 from lake.manifest.failures import record_failures
 from lake.manifest.log import CommitLog, canonical, line_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 _ID_CHARACTERS = 26
+_MARK_WAIT_S = 1.0
 CAUSE: ContextVar[str] = ContextVar("cause", default="")
 """What sets off the runs that begin in this context, such as `prefect:<flow run id>`."""
 
@@ -65,7 +67,8 @@ class Writer:
         self.config = config
         self._path = config.manifest
         self._wait_s = config.wait_s if wait_s is None else wait_s
-        self._link = Link(lambda: connections.open_writer(self._path, self._wait_s))
+        self._link = Link(lambda: connections.open_writer(self._path, self._wait_s), self._path)
+        self._logged = False
 
     def __enter__(self) -> Self:
         return self
@@ -132,15 +135,22 @@ class Writer:
         refuse_unbalanced(change)
         with explained(self._path), self._link.held() as connection:
             begin(connection, self._wait_s)
+            self._logged = False
             try:
+                self._refuse_replaced()
                 snapshot, digest = self._write(connection, change)
             except BaseException:
                 # In a child that was forked in here the transaction is its parent's, who goes on with it.
                 if self._link.is_ours():
-                    roll_back(connection)
+                    self._give_up(connection)
                 raise
             self._finish(connection, digest)
         return snapshot
+
+    def _refuse_replaced(self) -> None:
+        if self._link.is_replaced():
+            message = "the manifest was repaired or restored while this waited for its turn"
+            raise LakeError("LOCKED", message, where=str(self._path), fix=["run it again"])
 
     def _write(self, connection: sqlite3.Connection, change: Change) -> tuple[int, str]:
         """Write the rows and the log's line; return the snapshot's number and hash."""
@@ -161,15 +171,42 @@ class Writer:
         digest = digest_of(body)
         log = CommitLog(self.config.log)
         try:
-            data = log.marks(parent.log_end, parent.id, parent.hash) + line_of(body, digest)
+            log.write(log.marks(parent.log_end, parent.id, parent.hash))
+            for line in quarantined(connection, recording.snapshot, digest):
+                log.write(line)
+            data = line_of(body, digest)
             connection.execute(
                 "UPDATE snapshots SET hash = ?, log_end = ? WHERE id = ?",
                 (digest, log.size + len(data), recording.snapshot),
             )
             log.append(data)
+            self._logged = True
         finally:
             log.close()
         return recording.snapshot, digest
+
+    def _give_up(self, connection: sqlite3.Connection) -> None:
+        """Undo the open transaction; say so in the log at once, where it can be said, and not with the next commit.
+
+        So a commit at the log's end without a mark is hardly ever one that did not take place, should the manifest be
+        lost.
+        """
+        roll_back(connection)
+        if self._logged:
+            self._logged = False
+            with suppress(sqlite3.Error, OSError, LakeError):
+                self._mark_behind(connection)
+
+    def _mark_behind(self, connection: sqlite3.Connection) -> None:
+        with transaction(connection, min(self._wait_s, _MARK_WAIT_S)):
+            parent = _parent(connection)
+            log = CommitLog(self.config.log)
+            try:
+                marks = log.marks(parent.log_end, parent.id, parent.hash)
+                if marks:
+                    log.append(marks)
+            finally:
+                log.close()
 
     def _finish(self, connection: sqlite3.Connection, digest: str) -> None:
         try:
@@ -177,9 +214,11 @@ class Writer:
         except sqlite3.Error as error:
             if connections.is_busy(error) and connection.in_transaction:
                 # Readers held on for too long; the transaction is whole, and undone by us.
-                roll_back(connection)
+                self._give_up(connection)
                 raise
             if not self._happened(digest):
+                with self._link.held() as fresh:
+                    self._give_up(fresh)
                 raise
 
     def _happened(self, digest: str) -> bool:
