@@ -13,6 +13,7 @@ import typer
 from dl_datalake.commands import (
     aggregate,
     assets,
+    backup,
     catalog,
     delete,
     demo,
@@ -42,7 +43,7 @@ app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
 _MODULES = (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, snapshot, rollback, delete)
-for _module in (*_MODULES, diff, lock, expire, seal, tiers, assets, deploy, demo):
+for _module in (*_MODULES, diff, lock, expire, backup, seal, tiers, assets, deploy, demo):
     _module.register(app)
 
 

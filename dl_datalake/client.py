@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from dl_datalake.care_client import CareClient
 from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
 from dl_datalake.study_client import StudyClient
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from dl_datalake.result import Result
     from lake.aggregate import AggregateReport
     from lake.aggregate import Progress as AggregateProgress
-    from lake.check import VerifyReport
     from lake.config import Config
     from lake.manifest import HistoryRow, ListRow
     from lake.write import WriteResult
@@ -61,7 +61,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(TravelClient, StudyClient):
+class Lake(CareClient, TravelClient, StudyClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
@@ -284,16 +284,6 @@ class Lake(TravelClient, StudyClient):
         """Return the snapshots, newest first; with an address only those that changed it."""
         found = None if address is None else find_one(self._manifest, str(address)).address
         return self._manifest.history(found, limit)
-
-    def verify(self, progress: Callable[[int, int, int], None] | None = None) -> VerifyReport:
-        """Hash every stored file again, and check the manifest's chain.
-
-        Args:
-            progress: Called with files done, files in all, and bytes done.
-        """
-        from lake.check import verify
-
-        return verify(self.config, progress=progress)
 
     def _at(self, as_of: int | DateLike | None) -> int:
         return self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))

@@ -193,6 +193,16 @@ CODES: dict[str, Code] = {
         "What removes rows or snapshots asks first, and there is no terminal to ask on.",
         ("--yes", "--dry-run shows what would be done"),
     ),
+    "BACKUP": Code(
+        Exit.REFUSED,
+        "A backup is a folder of its own, and a lake is made of a whole one where no other lake is.",
+        ("name another folder",),
+    ),
+    "UNREPAIRABLE": Code(
+        Exit.FINDINGS,
+        "What is left of the lake does not tell what is lost, and nothing is made up.",
+        ("dl repair --plan shows what can be had", "restore a backup: dl restore-backup"),
+    ),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),
     "INTERRUPTED": Code(

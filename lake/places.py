@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lake import files, tiers
 from lake.config import HOT
@@ -14,7 +14,7 @@ from lake.manifest import Manifest
 from lake.manifest.tiers import tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow.parquet as pq
 
@@ -70,6 +70,24 @@ class Places:
             with suppress(FileNotFoundError, NotADirectoryError):
                 return tier.open(file.path)
         raise self._lost(file) or files.missing(self._config.data / file.path)
+
+    def copies(self, file: FileRow) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield every copy of a file that can be opened, with the name of its tier, to be closed by who takes it.
+
+        A file that moves meanwhile may be met twice, but is not missed: it is looked for once more where it went.
+        """
+        seen = False
+        for _ in range(2):
+            for path in (self._config.data / file.path, files.retired(self._config.data, file.path)):
+                if (stream := _opened(path.open, "rb")) is not None:
+                    seen = True
+                    yield HOT, stream
+            for tier in self._candidates(file):
+                if (stream := _opened(tier.open, file.path)) is not None:
+                    seen = True
+                    yield tier.name, stream
+            if seen:
+                return
 
     def require(self, plan: Sequence[FileRow], series: Mapping[int, Address]) -> None:
         """Make sure, before the first row is read, that every file of a plan is in a place that is there.
@@ -132,6 +150,15 @@ class Places:
         except LakeError as error:
             return error
         return None
+
+
+def _opened(way: Callable[[str], Any], word: str) -> BinaryIO | None:
+    """Return what opening gives; None when it cannot be opened."""
+    try:
+        stream: BinaryIO = way(word)
+    except OSError:
+        return None
+    return stream
 
 
 def _without(

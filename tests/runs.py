@@ -77,7 +77,7 @@ def runner(capture: pytest.CaptureFixture[bytes]) -> Dl:
 
 def validator(name: str) -> Draft202012Validator:
     """Return the validator of `dl.list/1` and the like."""
-    match = re.fullmatch(r"dl\.([a-z.]+)/1", name)
+    match = re.fullmatch(r"dl\.([a-z.-]+)/1", name)
     assert match is not None, name
     schema = json.loads((REPO / "docs" / "json" / f"{match[1]}.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)

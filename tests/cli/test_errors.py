@@ -199,6 +199,12 @@ def no_run(lake: Path) -> Words:
     return ["quarantine", "show", "nope", "--root", lake]
 
 
+def photos(lake: Path) -> Words:
+    (lake.parent / "photos").mkdir(exist_ok=True)
+    (lake.parent / "photos" / "1.jpg").touch()
+    return ["backup", lake.parent / "photos", "--root", lake]
+
+
 MADE: dict[str, Callable[[Path], Words]] = {
     "USAGE": no_such_option,
     "BAD_DATE": no_date,
@@ -231,6 +237,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "SNAPSHOT_NAME": name_given_twice,
     "STUDY_CHANGED": other_rows,
     "CONFIRM": nobody_to_ask,
+    "BACKUP": photos,
     "UNKNOWN_RUN": no_run,
 }
 ELSEWHERE = {
