@@ -24,7 +24,8 @@ STAGING = "_staging"
 LOG = "_log"
 REPLACED = "_replaced"
 """Where files go that are live no more, so that a plain glob over an exchange sees each row once."""
-
+QUARANTINE = "_quarantine"
+"""Where files go that a repair does not trust: never read, and never removed by the lake."""
 
 _OURS = re.compile("[0-9a-f]+-[0-9a-f]{12}-[0-9a-f]{8}[.]parquet")
 

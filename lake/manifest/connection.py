@@ -137,8 +137,7 @@ def explained(path: Path) -> Iterator[None]:
 
 def explain(error: sqlite3.Error, path: Path) -> LakeError:
     """Return the LakeError that says what SQLite's error means for the lake."""
-    number = getattr(error, "sqlite_errorcode", None)
-    primary = number & _PRIMARY if number is not None else None
+    kind = primary(error)
     codes = {
         sqlite3.SQLITE_BUSY: "LOCKED",
         sqlite3.SQLITE_LOCKED: "LOCKED",
@@ -150,8 +149,8 @@ def explain(error: sqlite3.Error, path: Path) -> LakeError:
         sqlite3.SQLITE_CANTOPEN: "STORAGE",
         sqlite3.SQLITE_PERM: "STORAGE",
     }
-    code = codes.get(primary, "UNEXPECTED") if primary is not None else "UNEXPECTED"
-    if primary is not None and is_hot_journal(error):
+    code = codes.get(kind, "UNEXPECTED") if kind is not None else "UNEXPECTED"
+    if is_hot_journal(error):
         why = "A writer was killed; its rollback journal must be played back by a user who may write here."
         return LakeError(code, str(error), where=str(path), why=why, fix=["run `dl list` as the lake's owner"])
     return LakeError(code, str(error), where=str(path))
@@ -159,8 +158,13 @@ def explain(error: sqlite3.Error, path: Path) -> LakeError:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection was in the way, so that the same can be tried again."""
-    number = getattr(error, "sqlite_errorcode", None)
-    return number is not None and number & _PRIMARY == sqlite3.SQLITE_BUSY
+    return primary(error) == sqlite3.SQLITE_BUSY
+
+
+def primary(error: sqlite3.Error) -> int | None:
+    """Return the kind of SQLite's error, such as SQLITE_CORRUPT; None when it is none of SQLite's own."""
+    number: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if number is None else number & _PRIMARY
 
 
 def is_hot_journal(error: sqlite3.Error) -> bool:

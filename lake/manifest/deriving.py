@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
 from lake.manifest import packed
@@ -11,7 +11,7 @@ from lake.manifest.packed import DAY_NS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from lake.manifest.rows import Change, NewDerivation, NewFile
     from schemas.keys import Address
@@ -26,6 +26,9 @@ _SUSPECT = """UPDATE derivations SET suspect = 1
     WHERE upstream_id = ?1 AND to_snapshot IS NULL AND NOT suspect AND from_snapshot < ?2"""
 _CHANGED = """SELECT series_id FROM files WHERE from_snapshot = ?1
     UNION SELECT series_id FROM files WHERE to_snapshot = ?1"""
+_INSERT = """INSERT INTO derivations (id, series_id, start_day, end_day, upstream_id, start_ns, end_ns, inputs,
+    code_version, schema_version, recipe, withheld_ns, from_snapshot, suspect)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _CURRENT = "series_id = ? AND start_day = ? AND to_snapshot IS NULL"
 
 
@@ -48,34 +51,42 @@ def write(connection: sqlite3.Connection, change: Change, known: Known, snapshot
         connection.executemany(
             f"UPDATE derivations SET to_snapshot = ? WHERE {_CURRENT}", ((snapshot, *place) for place in places)
         )
-        connection.executemany(
-            """INSERT INTO derivations (series_id, start_day, end_day, upstream_id, start_ns, end_ns, inputs,
-            code_version, schema_version, recipe, withheld_ns, from_snapshot, suspect)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (_row(connection, each, known, snapshot) for each in derivations),
-        )
+        connection.executemany(_INSERT, (_row(connection, each, known, snapshot) for each in derivations))
     if not change.keeps_content:
-        _suspect(connection, snapshot)
+        doubt(connection, snapshot)
 
 
 def _row(connection: sqlite3.Connection, derivation: NewDerivation, known: Known, snapshot: int) -> tuple[object, ...]:
     upstream = known(derivation.upstream)
-    # What was read may be what was there no more when this commit began.
-    found = packed.added(part[2] for part in contents(connection, upstream, derivation.start_ns, derivation.end_ns))
+    read = (upstream, derivation.start_ns, derivation.end_ns, derivation.inputs, derivation.withheld_ns)
     return (
+        None,
         known(derivation.address),
         *packed.days(derivation.partition),
-        upstream,
-        derivation.start_ns,
-        derivation.end_ns,
+        *read[:3],
         packed.content(derivation.inputs),
         derivation.code_version,
         derivation.schema_version,
         derivation.recipe,
         derivation.withheld_ns,
         snapshot,
-        found != derivation.inputs or went_on(connection, upstream, derivation.withheld_ns),
+        _is_outdated(connection, *read),
     )
+
+
+def _is_outdated(
+    connection: sqlite3.Connection, upstream: int, start_ns: int, end_ns: int, inputs: str, withheld_ns: int | None
+) -> bool:
+    """Whether what was read may be what was there no more when this commit began."""
+    found = packed.added(part[2] for part in contents(connection, upstream, start_ns, end_ns))
+    return found != inputs or went_on(connection, upstream, withheld_ns)
+
+
+def restore(connection: sqlite3.Connection, row: Sequence[Any], snapshot: int) -> None:
+    """Write a derivation again as a snapshot's document has it; all that came before is written."""
+    inputs, withheld_ns = row[7], row[11]
+    suspect = _is_outdated(connection, row[4], row[5], row[6], inputs, withheld_ns)
+    connection.execute(_INSERT, (*row[:7], packed.content(inputs), *row[8:], snapshot, suspect))
 
 
 def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
@@ -151,7 +162,7 @@ def _end_of_removed(connection: sqlite3.Connection, snapshot: int) -> None:
     )
 
 
-def _suspect(connection: sqlite3.Connection, snapshot: int) -> None:
+def doubt(connection: sqlite3.Connection, snapshot: int) -> None:
     """Put in doubt what was made from the partitions that came, went or changed, by the ranges these make together."""
     changed = connection.execute(
         f"""SELECT series_id FROM ({_CHANGED}) AS changed

@@ -171,7 +171,7 @@ class CommitLog:
         if new:
             make_folder(path.parent)
         # Read as well: what lies behind the last commit must be looked at before anything is added.
-        self._stream: BinaryIO = path.open("ab", buffering=0)
+        self._stream: BinaryIO = path.open("a+b", buffering=0)
         if new:
             sync_folder(path.parent)
         self.size = os.fstat(self._stream.fileno()).st_size
@@ -208,6 +208,10 @@ class CommitLog:
         for entry in rest.commits:
             found += b'{"aborted":%d,"hash":"%s"}\n' % (entry.snapshot, entry.hash.encode())
         return found
+
+    def ends_whole(self) -> bool:
+        """Whether the last line ends, or there is none."""
+        return self.size == 0 or os.pread(self._stream.fileno(), 1, self.size - 1) == b"\n"
 
     def write(self, data: bytes) -> None:
         """Write at the end; it is on disk after the next `append`."""

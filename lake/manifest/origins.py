@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lake.manifest.decode import SPELLING, text_of
 
 if TYPE_CHECKING:
     from lake.manifest.query import Manifest
@@ -59,3 +61,32 @@ def of_partition(manifest: Manifest, series_id: int, partition: str) -> list[Ori
         WHERE series_id = ? AND partition = ? ORDER BY ingests.snapshot"""
     rows = manifest.read(lambda connection: connection.execute(sql, (series_id, partition)).fetchall())
     return [Origin(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A vendor's file that was ingested into a partition, and how it was read."""
+
+    path: str
+    sha256: str
+    dialect: str
+    options: dict[str, Any]
+    fetched_at_ns: int | None
+    vendor_symbol: str
+
+
+def sources_of(manifest: Manifest, series_id: int, start_ns: int, end_ns: int) -> list[Source]:
+    """Return the sources that put rows into partitions of [start, end) or found theirs there, oldest ingest first."""
+    sql = f"""SELECT path, sha256, dialect, options, fetched_at_ns, {SPELLING} FROM sources
+        JOIN ingests ON sources.id = source_id JOIN series ON series.id = :series
+        WHERE ingests.id IN (SELECT ingest_id FROM ingest_partitions WHERE series_id = :series
+            AND partition >= substr(:first, 1, length(partition)) AND partition <= :last)
+        ORDER BY ingests.id"""
+    # A label is the beginning of its first day's.
+    first, last = text_of(start_ns)[:10], text_of(end_ns - 1)[:10]
+    given = {"series": series_id, "first": first, "last": last}
+    rows = manifest.read(lambda connection: connection.execute(sql, given).fetchall())
+    return [
+        Source(path, sha256, dialect, json.loads(options), fetched, symbol)
+        for path, sha256, dialect, options, fetched, symbol in rows
+    ]

@@ -21,6 +21,7 @@ from schemas.keys import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from lake.config import Config
     from lake.files import StagedFile
@@ -121,18 +122,18 @@ def stage(config: Config, staging: Staging, run_id: str, days: Days) -> StagedFi
     except BaseException:
         writer.abandon()
         raise
-    if staged is None or _parts(staged, schema) != days.parts():
+    if staged is None or parts_of(staged.temporary, schema) != days.parts():
         files.discard(config.data, [] if staged is None else [staged])
         raise _culprit(places, days, schema)
     return staged
 
 
-def _parts(staged: StagedFile, schema: Schema) -> list[NewPart]:
-    """Return what a staged file has of each day, by reading it back."""
+def parts_of(path: Path, schema: Schema) -> list[NewPart]:
+    """Return what a file of the lake has of each day, by reading it; FILE_DAMAGED when it cannot be read."""
     per_day, scale = layout.PER_DAY[rows.unit(schema)], layout.NS_PER[rows.unit(schema)]
     parts: list[NewPart] = []
     content = rows.ContentHash(schema)
-    for table in stored_rows(staged.temporary, schema):
+    for table in stored_rows(path, schema):
         ts = rows.times(table)
         days = ts // per_day
         for start, stop in itertools.pairwise([0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(ts)]):

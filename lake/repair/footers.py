@@ -1,0 +1,248 @@
+"""The present from the files alone: with the manifest and its log gone, what their footers and their rows tell.
+
+Only a file that is marked as committed comes back. Of several that hold the same time, the one does that was staged on
+the latest snapshot. How the lake came to be what it is, is lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from lake import files, layout
+from lake.errors import LakeError
+from lake.lookup import schema_of
+from lake.manifest import Change, NewFile, Writer, new_run, packed, rebuilding
+from lake.manifest.log import make_folder
+from lake.repair.model import Broken, Progress, Step
+from lake.repair.places import set_aside
+from lake.seal.month import parts_of
+from schemas.arrow import arrow_schema
+from schemas.keys import Address, Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import pyarrow.parquet as pq
+
+    from lake.config import Config
+    from lake.repair.model import RepairReport, RepairRequest
+
+    Tell = Callable[[Progress], None]
+
+_WRITABLE = 0o222
+_ORIGINS = "the history is gone: earlier snapshots, sources, what was quarantined, and how series were made from others"
+_COLD = "of files in tiers only the manifest or its log tells which were live: those are left as they are"
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A committed file, as far as its mode and its footer tell."""
+
+    path: str
+    address: Address
+    partition: Partition
+    lake: str
+    base: int
+    """The newest snapshot when it was staged; -1 in files of before that was told."""
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Later ones are younger: the snapshot they were staged on, then the time in their name."""
+        return self.base, int(self.path.rpartition("/")[2].partition("-")[0], 16)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A file that does not become part of the lake, and why."""
+
+    path: str
+    why: str
+    broken: bool = False
+    """Whether rows may be lost with it."""
+    ours: bool = True
+    """Whether it has a name as the lake gives, so that it would be taken for a leftover where it lies."""
+
+
+def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: Tell) -> None:
+    """Make a manifest and a log of what lies in the data root; see `repair`.
+
+    Raises:
+        LakeError: LAKE_NOT_INITIALISED when there is no file of a lake; UNREPAIRABLE when none is marked as committed.
+    """
+    candidates, doubts = _look(config.data, tell)
+    if not candidates:
+        raise _nothing(config, doubts)
+    chosen, superseded = _youngest(candidates)
+    found: list[NewFile] = []
+    for done, candidate in enumerate(chosen):
+        tell(Progress("reading files", done, len(chosen)))
+        outcome = _read(config.data, candidate)
+        if isinstance(outcome, _Doubt):
+            doubts.append(outcome)
+        else:
+            found.append(outcome)
+    report.files, report.bytes = len(found), sum(file.bytes for file in found)
+    report.notes += [_ORIGINS, *([_COLD] if config.tiers else [])]
+    if superseded:
+        report.notes.append(f"{len(superseded):,} files that others replaced are set apart: no snapshot needs them")
+    report.steps.append(Step("rebuilt", config.manifest.name, f"of {len(found):,} files"))
+    report.broken += [Broken(doubt.path, doubt.why) for doubt in doubts if doubt.broken]
+    aside = [doubt for doubt in doubts if doubt.ours]
+    report.steps += [Step("set_aside", doubt.path, doubt.why) for doubt in aside]
+    report.steps += [Step("left_out", doubt.path, doubt.why) for doubt in doubts if not doubt.ours]
+    if request.plan:
+        return
+    # Out of the way first: once there is a manifest, what it does not name counts as a leftover.
+    for doubt in aside:
+        set_aside(config.data, config.data / doubt.path, doubt.path)
+    files.retire(config.data, (candidate.path for candidate in superseded))
+    lake = Counter(candidate.lake for candidate in chosen if candidate.lake).most_common(1)
+    kept = _begin_anew(config, lake[0][0] if lake else secrets.token_hex(32), found)
+    report.steps += [Step("kept", name, "the old one") for name in kept]
+    report.snapshot = report.snapshots = 1
+    report.status = "repaired"
+
+
+def _nothing(config: Config, doubts: list[_Doubt]) -> LakeError:
+    if not any(doubt.ours for doubt in doubts):
+        return LakeError("LAKE_NOT_INITIALISED", "there is nothing of a lake here", where=str(config.data))
+    return LakeError(
+        "UNREPAIRABLE",
+        "no file here is marked as committed",
+        where=str(config.data),
+        why="Files that may be those of a killed run are not made part of the lake.",
+        fix=["restore a backup: dl restore-backup", "or restore manifest.db or the log, _log/commits.jsonl"],
+    )
+
+
+def _look(data: Path, tell: Tell) -> tuple[list[_Candidate], list[_Doubt]]:
+    """Sort the files below the folders of exchanges into those that may come back and the others."""
+    candidates: list[_Candidate] = []
+    doubts: list[_Doubt] = []
+    for path in layout.data_files(data):
+        if path.startswith(f"{layout.REPLACED}/"):
+            continue
+        outcome = _judge(data, path)
+        if isinstance(outcome, _Candidate):
+            candidates.append(outcome)
+        else:
+            doubts.append(outcome)
+        tell(Progress("looking at files", len(candidates) + len(doubts), 0))
+    return candidates, doubts
+
+
+def _judge(data: Path, path: str) -> _Candidate | _Doubt:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not layout.is_ours(path.rpartition("/")[2]):
+        return _Doubt(path, "not a file of the lake", ours=False)
+    if (data / path).stat().st_mode & _WRITABLE:
+        return _Doubt(path, "not known to have been committed")
+    try:
+        metadata = pq.read_metadata(data / path)
+    except (OSError, pa.ArrowException) as error:
+        return _Doubt(path, f"its footer cannot be read: {error}", broken=True)
+    return _placed(path, metadata)
+
+
+def _placed(path: str, metadata: pq.FileMetaData) -> _Candidate | _Doubt:
+    """Compare what a footer says with where the file lies, and with what the program knows."""
+    told = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items() if key[:3] == b"dl."}
+    try:
+        address, partition = Address.parse(told["dl.address"]), Partition.parse(told["dl.partition"])
+        base = int(told.get("dl.base", -1))
+    except (KeyError, ValueError):
+        return _Doubt(path, "its footer does not say what it is", broken=True)
+    if path.rpartition("/")[0] != layout.directory(address, partition):
+        return _Doubt(path, f"it is {address} {partition.label}, and lies elsewhere", broken=True)
+    try:
+        schema = schema_of(address.key)
+    except LakeError as error:
+        return _Doubt(path, error.message, broken=True)
+    if told.get("dl.schema") != f"{schema.name}/{schema.version}":
+        return _Doubt(path, f"its schema is {told.get('dl.schema')}, not {schema.name}/{schema.version}", broken=True)
+    return _Candidate(path, address, partition, told.get("dl.lake", ""), base)
+
+
+def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[_Candidate]]:
+    """Return of the files that hold the same time the youngest, in order of series and time, and the others."""
+    by_series: dict[Address, list[_Candidate]] = {}
+    for candidate in candidates:
+        by_series.setdefault(candidate.address, []).append(candidate)
+    chosen: list[_Candidate] = []
+    superseded: list[_Candidate] = []
+    for address in sorted(by_series):
+        taken: set[int] = set()
+        kept: list[_Candidate] = []
+        for candidate in sorted(by_series[address], key=lambda each: each.age, reverse=True):
+            days = range(candidate.partition.day, candidate.partition.end_day)
+            if taken.isdisjoint(days):
+                taken.update(days)
+                kept.append(candidate)
+            else:
+                superseded.append(candidate)
+        chosen += sorted(kept, key=lambda each: each.partition.day)
+    return chosen, superseded
+
+
+def _read(data: Path, candidate: _Candidate) -> NewFile | _Doubt:
+    """Read a file through, and say what the manifest is to know of it."""
+    path = data / candidate.path
+    schema = schema_of(candidate.address.key)
+    try:
+        with files.open_parquet(path, schema) as parquet:
+            names = parquet.schema_arrow.names
+        if names != arrow_schema(schema).names:
+            return _Doubt(candidate.path, "it has other columns than its schema", broken=True)
+        parts = parts_of(path, schema)
+        with path.open("rb") as stream:
+            digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+    except LakeError as error:
+        if error.code != "E_FILE_DAMAGED":
+            raise
+        return _Doubt(candidate.path, error.message, broken=True)
+    partition = candidate.partition
+    inside = all(partition.start_ns <= part.first_ns <= part.last_ns < partition.end_ns for part in parts)
+    if not parts or not inside or any(a.last_ns >= b.first_ns for a, b in pairwise(parts)):
+        return _Doubt(candidate.path, f"its rows are not those of {partition.label}", broken=True)
+    sealed = candidate.address.grain == "day" and partition.grain != "day"
+    return NewFile(
+        address=candidate.address,
+        partition=partition.label,
+        start_ns=partition.start_ns,
+        end_ns=partition.end_ns,
+        path=candidate.path,
+        rows=sum(part.rows for part in parts),
+        bytes=size,
+        first_ns=parts[0].first_ns,
+        last_ns=parts[-1].last_ns,
+        sha256=digest,
+        content_hash=packed.added(part.content_hash for part in parts),
+        schema_version=schema.version,
+        parts=tuple(parts) if sealed else (),
+    )
+
+
+def _begin_anew(config: Config, lake: str, found: list[NewFile]) -> list[str]:
+    """Put a manifest and a log of one commit in place, the log first: from it the manifest can be made again."""
+    scratch = config.data / layout.STAGING / "repair"
+    shutil.rmtree(scratch, ignore_errors=True)
+    inside = dataclasses.replace(config, data=scratch, manifest=scratch / config.manifest.name)
+    empty = rebuilding.rebuild(inside, inside.log, lake, [], is_hot=lambda _: True, progress=lambda *_: None)
+    rebuilding.install(inside, empty)
+    run = new_run("repair", "repair --from log")
+    change = Change(run.id, "repair", message="from the files alone", files=found, run=run)
+    with Writer(inside) as writer:
+        snapshot = writer.commit(change)
+    made = rebuilding.Rebuilt(inside.manifest, snapshot, 0)
+    make_folder(config.log.parent)
+    return rebuilding.install(config, made, log=inside.log)
