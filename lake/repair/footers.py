@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import secrets
 import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lake import files, layout
+from lake import files, layout, tiers
 from lake.errors import LakeError
 from lake.lookup import schema_of
-from lake.manifest import Change, NewFile, Writer, new_run, packed, rebuilding
+from lake.manifest import Change, Manifest, NewFile, NewMove, NewTier, Writer, new_run, packed, rebuilding
 from lake.manifest.log import make_folder
 from lake.repair.model import Broken, Progress, Step
 from lake.repair.places import set_aside
@@ -27,19 +29,19 @@ from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
     from lake.config import Config
-    from lake.repair.model import RepairReport, RepairRequest
+    from lake.repair.model import Action, RepairReport, RepairRequest
 
     Tell = Callable[[Progress], None]
 
 _WRITABLE = 0o222
 _ORIGINS = "the history is gone: earlier snapshots, sources, what was quarantined, and how series were made from others"
-_COLD = "of files in tiers only the manifest or its log tells which were live: those are left as they are"
+_COLD = "{:,} files in tiers are part of the lake again: what was deleted after it was offloaded, comes back with them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class _Candidate:
     """A committed file, as far as its mode and its footer tell."""
 
     path: str
+    local: Path
+    tier: str
     address: Address
     partition: Partition
     lake: str
@@ -69,6 +73,12 @@ class _Doubt:
     """Whether rows may be lost with it."""
     ours: bool = True
     """Whether it has a name as the lake gives, so that it would be taken for a leftover where it lies."""
+    tier: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Its path, behind the tier's name where it lies in one."""
+        return f"{self.tier}:{self.path}" if self.tier else self.path
 
 
 def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: Tell) -> None:
@@ -78,37 +88,80 @@ def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: 
         LakeError: LAKE_NOT_INITIALISED when there is no file of a lake; UNREPAIRABLE when none is marked as committed.
     """
     candidates, doubts = _look(config.data, tell)
-    if not candidates:
+    lake = _lake_of(config, candidates)
+    cold = [each for tier in _tiers(config, lake, report) for each in _look_at_tier(tier, tell)]
+    hot = {candidate.path for candidate in candidates}
+    chosen, superseded = _youngest([*candidates, *(each for each in cold if each.path not in hot)])
+    if not chosen:
         raise _nothing(config, doubts)
-    chosen, superseded = _youngest(candidates)
-    found: list[NewFile] = []
+    doubts += [_Doubt(each.path, "another file holds the same time since") for each in superseded if not each.tier]
+    found: list[tuple[NewFile, str]] = []
     for done, candidate in enumerate(chosen):
         tell(Progress("reading files", done, len(chosen)))
-        outcome = _read(config.data, candidate)
+        outcome = _read(candidate)
         if isinstance(outcome, _Doubt):
             doubts.append(outcome)
         else:
-            found.append(outcome)
-    report.files, report.bytes = len(found), sum(file.bytes for file in found)
-    report.notes += [_ORIGINS, *([_COLD] if config.tiers else [])]
-    if superseded:
-        report.notes.append(f"{len(superseded):,} files that others replaced are set apart: no snapshot needs them")
-    report.steps.append(Step("rebuilt", config.manifest.name, f"of {len(found):,} files"))
-    report.broken += [Broken(doubt.path, doubt.why) for doubt in doubts if doubt.broken]
-    aside = [doubt for doubt in doubts if doubt.ours]
-    report.steps += [Step("set_aside", doubt.path, doubt.why) for doubt in aside]
-    report.steps += [Step("left_out", doubt.path, doubt.why) for doubt in doubts if not doubt.ours]
+            found.append((outcome, candidate.tier))
+    _tell_found(config, report, found, doubts)
     if request.plan:
         return
     # Out of the way first: once there is a manifest, what it does not name counts as a leftover.
-    for doubt in aside:
-        set_aside(config.data, config.data / doubt.path, doubt.path)
-    files.retire(config.data, (candidate.path for candidate in superseded))
-    lake = Counter(candidate.lake for candidate in chosen if candidate.lake).most_common(1)
-    kept = _begin_anew(config, lake[0][0] if lake else secrets.token_hex(32), found)
+    for doubt in doubts:
+        if doubt.ours and not doubt.tier:
+            set_aside(config.data, config.data / doubt.path, doubt.path)
+    if (config.data / layout.REPLACED).exists():
+        set_aside(config.data, config.data / layout.REPLACED, layout.REPLACED)
+    kept = _begin_anew(config, lake or secrets.token_hex(32), found, report)
     report.steps += [Step("kept", name, "the old one") for name in kept]
-    report.snapshot = report.snapshots = 1
     report.status = "repaired"
+
+
+def _tell_found(config: Config, report: RepairReport, found: list[tuple[NewFile, str]], doubts: list[_Doubt]) -> None:
+    report.files, report.bytes = len(found), sum(file.bytes for file, _ in found)
+    report.notes.append(_ORIGINS)
+    if cold := sum(bool(tier) for _, tier in found):
+        report.notes.append(_COLD.format(cold))
+    report.steps.append(Step("rebuilt", config.manifest.name, f"of {len(found):,} files"))
+    for doubt in doubts:
+        action: Action = "set_aside" if doubt.ours and not doubt.tier else "left_out"
+        report.steps.append(Step(action, doubt.shown, doubt.why))
+        if doubt.broken:
+            report.broken.append(Broken(doubt.shown, doubt.why))
+    if (config.data / layout.REPLACED).exists():
+        report.steps.append(Step("set_aside", layout.REPLACED, "files that others replaced, which no snapshot names"))
+
+
+def _lake_of(config: Config, candidates: Iterable[_Candidate]) -> str:
+    """Return the lake's id as most files tell it, or a tier does, so that the tiers are this lake's again."""
+    told = Counter(candidate.lake for candidate in candidates if candidate.lake)
+    for settings in config.tiers.values():
+        with suppress(OSError, ValueError, AttributeError):
+            told[json.loads((settings.path / tiers.MARKER).read_text("utf-8")).get("lake") or ""] += 0
+    return next((lake for lake, _ in told.most_common() if lake), "")
+
+
+def _tiers(config: Config, lake: str, report: RepairReport) -> Iterator[tiers.DirectoryTier]:
+    """Yield the tiers that dl.toml names and that are there; without the manifest no others are known."""
+    for name, settings in config.tiers.items():
+        tier = tiers.DirectoryTier(name, settings.path, lake)
+        try:
+            tier.check()
+        except LakeError as error:
+            report.broken.append(Broken(f"tier {name}", error.message))
+        else:
+            yield tier
+
+
+def _look_at_tier(tier: tiers.DirectoryTier, tell: Tell) -> list[_Candidate]:
+    """Return the files of a tier; only what is committed is ever put there."""
+    found = []
+    for path in tier.paths():
+        outcome = _judge(tier.local(path), path, tier.name)
+        if isinstance(outcome, _Candidate):
+            found.append(outcome)
+        tell(Progress("looking at files", len(found), 0))
+    return found
 
 
 def _nothing(config: Config, doubts: list[_Doubt]) -> LakeError:
@@ -130,7 +183,7 @@ def _look(data: Path, tell: Tell) -> tuple[list[_Candidate], list[_Doubt]]:
     for path in layout.data_files(data):
         if path.startswith(f"{layout.REPLACED}/"):
             continue
-        outcome = _judge(data, path)
+        outcome = _judge(data / path, path)
         if isinstance(outcome, _Candidate):
             candidates.append(outcome)
         else:
@@ -139,22 +192,22 @@ def _look(data: Path, tell: Tell) -> tuple[list[_Candidate], list[_Doubt]]:
     return candidates, doubts
 
 
-def _judge(data: Path, path: str) -> _Candidate | _Doubt:
+def _judge(local: Path, path: str, tier: str = "") -> _Candidate | _Doubt:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not layout.is_ours(path.rpartition("/")[2]):
         return _Doubt(path, "not a file of the lake", ours=False)
-    if (data / path).stat().st_mode & _WRITABLE:
+    if not tier and local.stat().st_mode & _WRITABLE:
         return _Doubt(path, "not known to have been committed")
     try:
-        metadata = pq.read_metadata(data / path)
+        metadata = pq.read_metadata(local)
     except (OSError, pa.ArrowException) as error:
         return _Doubt(path, f"its footer cannot be read: {error}", broken=True)
-    return _placed(path, metadata)
+    return _placed(local, path, tier, metadata)
 
 
-def _placed(path: str, metadata: pq.FileMetaData) -> _Candidate | _Doubt:
+def _placed(local: Path, path: str, tier: str, metadata: pq.FileMetaData) -> _Candidate | _Doubt:
     """Compare what a footer says with where the file lies, and with what the program knows."""
     told = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items() if key[:3] == b"dl."}
     try:
@@ -170,7 +223,7 @@ def _placed(path: str, metadata: pq.FileMetaData) -> _Candidate | _Doubt:
         return _Doubt(path, error.message, broken=True)
     if told.get("dl.schema") != f"{schema.name}/{schema.version}":
         return _Doubt(path, f"its schema is {told.get('dl.schema')}, not {schema.name}/{schema.version}", broken=True)
-    return _Candidate(path, address, partition, told.get("dl.lake", ""), base)
+    return _Candidate(path, local, tier, address, partition, told.get("dl.lake", ""), base)
 
 
 def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[_Candidate]]:
@@ -194,26 +247,27 @@ def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[
     return chosen, superseded
 
 
-def _read(data: Path, candidate: _Candidate) -> NewFile | _Doubt:
+def _read(candidate: _Candidate) -> NewFile | _Doubt:
     """Read a file through, and say what the manifest is to know of it."""
-    path = data / candidate.path
+    path = candidate.local
     schema = schema_of(candidate.address.key)
     try:
         with files.open_parquet(path, schema) as parquet:
             names = parquet.schema_arrow.names
         if names != arrow_schema(schema).names:
-            return _Doubt(candidate.path, "it has other columns than its schema", broken=True)
+            return _Doubt(candidate.path, "it has other columns than its schema", broken=True, tier=candidate.tier)
         parts = parts_of(path, schema)
         with path.open("rb") as stream:
             digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
     except LakeError as error:
         if error.code != "E_FILE_DAMAGED":
             raise
-        return _Doubt(candidate.path, error.message, broken=True)
+        return _Doubt(candidate.path, error.message, broken=True, tier=candidate.tier)
     partition = candidate.partition
     inside = all(partition.start_ns <= part.first_ns <= part.last_ns < partition.end_ns for part in parts)
     if not parts or not inside or any(a.last_ns >= b.first_ns for a, b in pairwise(parts)):
-        return _Doubt(candidate.path, f"its rows are not those of {partition.label}", broken=True)
+        why = f"its rows are not those of {partition.label}"
+        return _Doubt(candidate.path, why, broken=True, tier=candidate.tier)
     sealed = candidate.address.grain == "day" and partition.grain != "day"
     return NewFile(
         address=candidate.address,
@@ -232,17 +286,33 @@ def _read(data: Path, candidate: _Candidate) -> NewFile | _Doubt:
     )
 
 
-def _begin_anew(config: Config, lake: str, found: list[NewFile]) -> list[str]:
-    """Put a manifest and a log of one commit in place, the log first: from it the manifest can be made again."""
+def _begin_anew(config: Config, lake: str, found: list[tuple[NewFile, str]], report: RepairReport) -> list[str]:
+    """Put a manifest and its log in place, the log first: from it the manifest can be made again."""
     scratch = config.data / layout.STAGING / "repair"
     shutil.rmtree(scratch, ignore_errors=True)
     inside = dataclasses.replace(config, data=scratch, manifest=scratch / config.manifest.name)
     empty = rebuilding.rebuild(inside, inside.log, lake, [], is_hot=lambda _: True, progress=lambda *_: None)
     rebuilding.install(inside, empty)
     run = new_run("repair", "repair --from log")
-    change = Change(run.id, "repair", message="from the files alone", files=found, run=run)
+    change = Change(run.id, "repair", message="from the files alone", files=[file for file, _ in found], run=run)
     with Writer(inside) as writer:
-        snapshot = writer.commit(change)
-    made = rebuilding.Rebuilt(inside.manifest, snapshot, 0)
+        report.snapshot = writer.commit(change)
+        _move(config, inside, writer, {file.path: tier for file, tier in found if tier}, report)
+    report.snapshots = report.snapshot
+    made = rebuilding.Rebuilt(inside.manifest, report.snapshot, 0)
     make_folder(config.log.parent)
     return rebuilding.install(config, made, log=inside.log)
+
+
+def _move(config: Config, inside: Config, writer: Writer, moved: dict[str, str], report: RepairReport) -> None:
+    """Say of files that they lie in a tier, and there only."""
+    if not moved:
+        return
+    with Manifest.open(inside) as manifest:
+        ids = {file.id: moved[file.path] for file in manifest.all_files() if file.path in moved}
+    run = new_run("repair", "repair --from log")
+    change = Change(run.id, "repair", message=f"{len(ids):,} files in tiers", keeps_content=True, run=run)
+    change.tiers = [NewTier(name, "directory", str(config.tiers[name].path)) for name in sorted(set(ids.values()))]
+    change.moves = [NewMove(number, name) for number, name in ids.items()]
+    report.snapshot = writer.commit(change)
+    writer.mark_hot_gone(ids)
