@@ -1,4 +1,4 @@
-"""What the Python client does so that nothing is lost: verifying, and backups."""
+"""What the Python client does so that nothing is lost: verifying, backups, and repairs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lake.backup import BackupReport, RestoreReport
     from lake.backup import Progress as BackupProgress
     from lake.check import VerifyReport
+    from lake.repair import Progress as RepairProgress
+    from lake.repair import RepairReport, Way
 
 
 class CareClient(AssetClient):
@@ -92,3 +94,26 @@ class CareClient(AssetClient):
         from lake.config import locate
 
         return restore_backup(locate(root, must_exist=False), folder, verify=verify, force=force, tell=progress)
+
+    def repair(
+        self,
+        *addresses: str,
+        way: Way,
+        plan: bool = False,
+        progress: Callable[[RepairProgress], None] | None = None,
+    ) -> RepairReport:
+        """Make again what is lost or damaged; where manifest.db is missing, no lake can be opened: use `dl repair`.
+
+        Args:
+            addresses: Series, or patterns; every series where there is none.
+            way: From `log`: the manifest; from `cold`: files, from other places; from `source`: files, from what was
+                ingested.
+            plan: Say what would be done; change nothing.
+            progress: Told how far it is.
+
+        Raises:
+            LakeError: UNREPAIRABLE, UNKNOWN_SERIES, LOCKED, DISK_FULL, STORAGE.
+        """
+        from lake.repair import RepairRequest, repair
+
+        return repair(self.config, RepairRequest(way, tuple(map(str, addresses)), plan), progress)

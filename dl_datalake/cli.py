@@ -25,6 +25,7 @@ from dl_datalake.commands import (
     lock,
     quarantine,
     read,
+    repair,
     rollback,
     seal,
     setup,
@@ -43,7 +44,7 @@ app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
 _MODULES = (setup, ingest, inbox, aggregate, catalog, read, quarantine, verify, snapshot, rollback, delete)
-for _module in (*_MODULES, diff, lock, expire, backup, seal, tiers, assets, deploy, demo):
+for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, assets, deploy, demo):
     _module.register(app)
 
 
