@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 RESTORING = "restore.unfinished.json"
 """There while a lake is made of a backup; a folder that has it may be gone on with."""
-_NO_HINDRANCE = {"lost+found", RESTORING, FILE_NAME, f"{MANIFEST_NAME}.new", f"{MANIFEST_NAME}.new-journal"}
+_NO_HINDRANCE = {"lost+found", FILE_NAME, f"{RESTORING}.new"}
 
 
 def restore_backup(
@@ -64,12 +63,13 @@ def restore_backup(
     card = _card(source)
     _refuse_place(config, source, card, force=force)
     try:
-        for place in (config.root, config.manifest.parent, config.data):
+        space.require(config, (source / MANIFEST_NAME).stat().st_size, "the lake")
+        make_folder(config.root)
+        model.write_card(config.root, {"lake": card["lake"]}, RESTORING)
+        for place in (config.manifest.parent, config.data):
             make_folder(place)
     except OSError as error:
         raise storage_error(error, config.root) from error
-    space.require(config, (source / MANIFEST_NAME).stat().st_size, "the lake")
-    model.write_card(config.root, {"lake": card["lake"]}, RESTORING)
     work = _Restore(config, source, card, RestoreReport(str(config.root), card["lake"], verified=verify))
     return work.run(tell)
 
@@ -88,6 +88,12 @@ def _card(source: Path) -> dict[str, Any]:
             "the backup is being written to", source, f"dl list --root {source}", why="It was used as a lake."
         )
     return card
+
+
+def _card_of(source: Path, snapshot: int) -> dict[str, Any] | None:
+    """Return the card of a snapshot: a backup may have been stopped between its manifest and its card."""
+    cards = [model.read_card(source), model.read_card(source, model.UNFINISHED)]
+    return next((card for card in cards if card is not None and card.get("snapshot") == snapshot), None)
 
 
 def _refuse_place(config: Config, source: Path, card: dict[str, Any], *, force: bool) -> None:
@@ -149,6 +155,7 @@ class _Restore:
                 raise refused("backup.json and manifest.db are of two lakes", self._source, "another backup")
             head = copying.head(manifest)
             report.snapshot, report.at_ns = head.snapshot, head.at_ns
+            self._card = _card_of(self._source, head.snapshot) or self._card
             log = self._log(head.log_end)
             held = stored_tiers(self._source, self._card["tiers"])
             recorded = tier_locations(manifest)
@@ -177,7 +184,8 @@ class _Restore:
         try:
             for path in (self._new, self._journal(self._new)):
                 path.unlink(missing_ok=True)
-            shutil.copyfile(self._source / MANIFEST_NAME, self._new)
+            with (self._source / MANIFEST_NAME).open("rb") as stream, self._new.open("xb") as copy:
+                _copy_part(stream, copy)
             sync(self._new)
         except OSError as error:
             raise storage_error(error, self._new) from error
@@ -246,10 +254,11 @@ class _Restore:
                 sync(folder)
             self._journal(self._new).unlink(missing_ok=True)
             sync(self._new)
-            self._new.rename(config.manifest)
-            sync(config.manifest.parent)
+            # From here on it is a lake that lost its manifest, until that is there.
             (config.root / RESTORING).unlink(missing_ok=True)
             sync(config.root)
+            self._new.rename(config.manifest)
+            sync(config.manifest.parent)
         except OSError as error:
             raise storage_error(error, config.root) from error
 
@@ -274,7 +283,7 @@ def _opening(shelves: Shelves) -> Callable[[FileRow], Iterator[tuple[str, Binary
     return copies
 
 
-def _copy_part(stream: BinaryIO, copy: Any, end: int) -> None:  # noqa: ANN401 -- any writable file
+def _copy_part(stream: BinaryIO, copy: BinaryIO, end: int = 1 << 62) -> None:
     while end > 0 and (block := stream.read(min(1 << 20, end))):
         copy.write(block)
         end -= len(block)

@@ -232,18 +232,7 @@ class _Backup:
         """Let the new manifest take the old one's place, and say what the folder holds now."""
         try:
             where = {name: f"tiers/{name}" if self._with_tiers else tier.location for name, tier in every.items()}
-            settings = carry_over(self._config, self._target, where)
-            sync(self._copy.data)
-            self._new.rename(self._target / MANIFEST_NAME)
-            sync(self._target)
-            if self._log_new.exists():
-                self._log_new.rename(self._log)
-                sync(self._log.parent)
-        except OSError as error:
-            raise storage_error(error, self._target) from error
-        model.write_card(
-            self._target,
-            {
+            card = {
                 "lake": report.lake,
                 "snapshot": report.snapshot,
                 "snapshot_at_ns": report.at_ns,
@@ -253,10 +242,20 @@ class _Backup:
                 "lost": [left.path for left in report.files.lost],
                 "tiers": {name: every[name].location for name in report.tiers},
                 "elsewhere": report.files.elsewhere,
-                "settings": settings,
+                "settings": carry_over(self._config, self._target, where),
                 "program": _program(),
-            },
-        )
+            }
+            # Should this be stopped between the manifest and its card, the card is here.
+            model.write_card(self._target, card, model.UNFINISHED)
+            sync(self._copy.data)
+            self._new.rename(self._target / MANIFEST_NAME)
+            sync(self._target)
+            if self._log_new.exists():
+                self._log_new.rename(self._log)
+                sync(self._log.parent)
+        except OSError as error:
+            raise storage_error(error, self._target) from error
+        model.write_card(self._target, card)
 
     def _clear_away(self, shelves: Shelves, expected: _Names) -> int:
         """Remove the files of the backup before that the new manifest does not name; return how many."""

@@ -34,6 +34,7 @@ STAGING = "nothing stays staged"
 CLEAN_ERROR = "a failing disk is a LakeError, or nothing at all"
 HANG = "nothing hangs"
 CRASH = "nothing crashes"
+BESIDE = "what lies beside the lake is whole, too"
 LOST_RACE = "of two writers at once, both are kept"
 
 
@@ -88,6 +89,8 @@ def broken_rules(verb: Verb, plan: Plan, home: Home, done: int) -> list[Finding]
         _compare(verb, plan, found, done)
         if config.manifest.exists():
             _look_closer(verb, config)
+        with _naming(BESIDE):
+            verb.left(config, home.folder)
         if not verb.forgets:
             _old_snapshots(verb, plan, config, done)
         _run_again(verb, plan, home, done, found)

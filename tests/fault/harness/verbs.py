@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from lake.aggregate import AggregateRequest, aggregate
 from lake.aggregate import run as aggregation
+from lake.backup import backup, restore_backup
 from lake.check import verify
+from lake.config import locate
 from lake.delete import DeleteRequest, delete
 from lake.manifest import Manifest, naming
 from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
@@ -30,7 +32,7 @@ from pipelines.selection import select
 from schemas.assets import AssetSpec, declare
 from schemas.graph import Registry
 from schemas.keys import Address
-from tests.fault.harness.lakes import BTC, DAY_NS, FAR_NS, FIRST_DAY, take, write_source
+from tests.fault.harness.lakes import BTC, DAY_NS, FAR_NS, FIRST_DAY, as_of, newest, take, write_source
 from tests.tables import bar, bars
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class Verb:
     """Whether snapshots that were there before may be gone afterwards."""
     again: Callable[[Any, bool], object] = unchecked
     """Looks at what the run after the fault reports; told whether the first one had done everything."""
+    left: Callable[[Config, Path], object] = nothing
+    """Looks at what the fault left beside the lake."""
     settled: Callable[[Config, Path], object] = nothing
     """Looks at the lake when all is done."""
 
@@ -276,6 +280,54 @@ def check_assets(config: Config, _folder: Path) -> None:
     checking.check(config, registry, select("bars/1m", registry, [BTC]))
 
 
+def back_up(config: Config, folder: Path) -> None:
+    assert backup(config, folder / "copy").files.left_out == []
+
+
+def backed_up(config: Config, folder: Path) -> None:
+    """Back a lake up, and go on: a day is corrected, and others move to a tier."""
+    three_months(config, folder)
+    back_up(config, folder)
+    take(config, folder / "late.csv")
+    offload(config, OffloadRequest((SELECTED,), to=str(folder / "cold"), grace_s=0, force=True, older_than_ns=0))
+
+
+def copy_is_whole(config: Config, folder: Path) -> int:
+    """Make a lake of the backup, and compare it; return its snapshot."""
+    shutil.rmtree(folder / "again", ignore_errors=True)
+    snapshot = make_again(config, folder, "again")
+    again_is_whole(config, folder, "again")
+    return snapshot
+
+
+def copy_is_new(config: Config, folder: Path) -> None:
+    assert copy_is_whole(config, folder) == newest(config)
+    found = verify(locate(folder / "copy"))
+    assert (found.ok, found.orphans) == (True, [])
+
+
+def make_again(_config: Config, folder: Path, name: str = "new") -> int:
+    target = locate(folder / name, must_exist=False)
+    if not target.manifest.exists():
+        report = restore_backup(target, folder / "copy")
+        assert report.ok
+    return newest(target)
+
+
+def again_is_whole(config: Config, folder: Path, name: str = "new") -> None:
+    """Compare the lake that was made of the backup with the one it is of, unless it is not there yet."""
+    if (folder / name / "manifest.db").exists():
+        again = locate(folder / name)
+        found = verify(again)
+        assert (found.ok, found.orphans) == (True, [])
+        assert as_of(again, newest(again)) == as_of(config, newest(again))
+
+
+def again_is_there(config: Config, folder: Path) -> None:
+    again_is_whole(config, folder)
+    assert newest(locate(folder / "new")) == newest(locate(folder / "copy"))
+
+
 VERBS: dict[str, Verb] = {
     "ingest": Verb(
         sources,
@@ -296,6 +348,15 @@ VERBS: dict[str, Verb] = {
     "rollback": Verb(named_months, (roll_back,), ("lake.rollback",), at_once=True, again=told),
     "snapshot names": Verb(three_days, (name_newest, drop_name), ("lake.snapshots",), at_once=True, changes=False),
     "materialize": Verb(three_days, (make_gaps,), ("pipelines.making",)),
+    "backup": Verb(backed_up, (back_up,), ("lake.backup.run",), changes=False, left=copy_is_whole, settled=copy_is_new),
+    "restore-backup": Verb(
+        backed_up,
+        (make_again,),
+        ("lake.backup.restoring",),
+        changes=False,
+        left=again_is_whole,
+        settled=again_is_there,
+    ),
     "check": Verb(three_days, (check_assets,), ("pipelines.checking",), changes=False),
 }
 RECORDS_ONLY = {
