@@ -59,7 +59,7 @@ CODES: dict[str, Code] = {
     "MANIFEST_DAMAGED": Code(
         Exit.FINDINGS,
         "manifest.db cannot be read, or its hash chain is broken.",
-        ("dl verify", "restore a backup of manifest.db"),
+        ("dl verify", "dl repair --from log --plan"),
     ),
     "LOCKED": Code(Exit.LOCKED, "Another process is writing.", ("try again", "or wait longer with --wait SECONDS")),
     "FORKED": Code(
@@ -139,12 +139,12 @@ CODES: dict[str, Code] = {
     "FILE_MISSING": Code(
         Exit.FINDINGS,
         "A file the manifest names is not there.",
-        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
+        ("dl verify", "dl repair --from cold, or --from source", "or restore it from a backup"),
     ),
     "FILE_DAMAGED": Code(
         Exit.FINDINGS,
         "The file's bytes are not those that were stored.",
-        ("dl verify", "restore it from a backup: ingesting its source again does not replace it"),
+        ("dl verify", "dl repair --from cold, or --from source", "or restore it from a backup"),
     ),
     "TIER_UNAVAILABLE": Code(
         Exit.STORAGE,

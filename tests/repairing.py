@@ -109,7 +109,7 @@ def dump(config: Config) -> dict[str, list[dict[str, Any]]]:
     ]
     found: dict[str, list[dict[str, Any]]] = {}
     for table in tables:
-        rows = [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+        rows = [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608 -- our own tables
         if table == "runs":
             rows = [row for row in rows if row["snapshot"] is not None]
         if table == "moves":  # of earlier moves nobody asks any more

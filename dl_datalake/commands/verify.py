@@ -137,11 +137,13 @@ def _lines(report: VerifyReport) -> list[str]:
 def _advice(report: VerifyReport) -> list[str]:
     lines = []
     if report.missing or report.damaged:
-        lines.append("restore the named files from a backup: ingesting their sources again does not replace them")
+        lines.append(
+            "dl repair --from cold, or --from source: ingesting their sources again does not replace the named files"
+        )
     if report.unavailable:
         lines.append("mount the tiers that are not there, or leave them out: --tier hot")
     if report.chain:
-        lines.append("restore the manifest from a backup")
+        lines.append("dl repair --from log --plan tells whether the manifest can be made anew")
     return lines
 
 

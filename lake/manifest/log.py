@@ -200,7 +200,7 @@ class CommitLog:
                     f"the commit log tells of snapshot {entry.snapshot}, and the manifest ends at {parent}",
                     where=str(self.path),
                     why="The manifest is older than the log, as after restoring a backup of the manifest alone.",
-                    fix=["dl verify", "restore a newer manifest.db"],
+                    fix=["dl verify", "dl repair --from log"],
                 )
         found = b"" if tail[-1].complete else b"\n"
         if rest.unreadable:

@@ -59,7 +59,7 @@ def test_source_of_a_damaged_file_is_no_cure_and_not_called_one(dl: Dl, lake: Pa
     verified = dl("verify", "--root", lake)
     assert (verified.status, verified.err) == (
         4,
-        "restore the named files from a backup: ingesting their sources again does not replace them\n",
+        "dl repair --from cold, or --from source: ingesting their sources again does not replace the named files\n",
     )
 
 

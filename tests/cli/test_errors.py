@@ -205,6 +205,13 @@ def photos(lake: Path) -> Words:
     return ["backup", lake.parent / "photos", "--root", lake]
 
 
+def hole_in_log(lake: Path) -> Words:
+    log = lake / "data" / "_log" / "commits.jsonl"
+    log.write_bytes(log.read_bytes()[:-100] + b"\n")
+    (lake / "manifest.db").write_bytes(b"")
+    return ["repair", "--from", "log", "--root", lake]
+
+
 MADE: dict[str, Callable[[Path], Words]] = {
     "USAGE": no_such_option,
     "BAD_DATE": no_date,
@@ -238,6 +245,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "STUDY_CHANGED": other_rows,
     "CONFIRM": nobody_to_ask,
     "BACKUP": photos,
+    "UNREPAIRABLE": hole_in_log,
     "UNKNOWN_RUN": no_run,
 }
 ELSEWHERE = {
