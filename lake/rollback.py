@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
-from lake import rows
+from lake import rows, space
 from lake import write as writing
 from lake.errors import LakeError
 from lake.intake import Intake
@@ -132,6 +132,8 @@ def _roll_back(
     if request.dry_run:
         report.status = "dry_run"
     elif todo:
+        sizes = {copy.path: copy.bytes for plan in todo for copy in plan.copies}
+        space.require(config, sum(sizes.values()), "the rollback")
         command = " ".join(["rollback", *request.selection, "--to", str(target)])
         with Writer(config) as writer, writing.run(writer, "rollback", command) as run_id:
             report.run = run_id

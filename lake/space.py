@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 RESERVE = 64_000_000
 """Bytes that are left free, for the manifest's journal and the log; on small disks one part in a hundred."""
-PER_FILE = 4_000
-"""Bytes of manifest, log and folder that a new file takes besides its own; measured: about 1,300."""
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -83,3 +81,9 @@ def told(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} bytes"
+
+
+def size_of(data: object) -> int:
+    """Return how many bytes a table takes in memory, where it says so: stored it takes no more. 0 for a stream."""
+    size = getattr(data, "nbytes", 0)
+    return size if isinstance(size, int) else 0

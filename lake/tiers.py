@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from lake import space
 from lake.config import HOT, TIER_NAME
 from lake.errors import LakeError
 from lake.manifest.tiers import lake_id, tier_locations
@@ -56,6 +57,9 @@ class Tier(Protocol):
 
     def claim(self) -> None:
         """Make the place this tier, the first time anything is put there; LakeError TIER_FOREIGN, STORAGE."""
+
+    def require_room(self, need: int) -> None:
+        """Make sure that so many bytes of files fit into the place; LakeError DISK_FULL."""
 
     def sweep(self) -> None:
         """Remove what copies that were killed left behind; only while nothing else puts files there."""
@@ -170,6 +174,11 @@ class DirectoryTier:
 
     def _foreign(self, what: str) -> LakeError:
         return LakeError("TIER_FOREIGN", f"the folder named for tier {self.name} {what}", where=self.location)
+
+    def require_room(self, need: int) -> None:
+        """Look at the file system the folder is on; LakeError DISK_FULL when so many bytes do not fit."""
+        if need:
+            space.require_in(self.root, need, f"the offload to tier {self.name}")
 
     def sweep(self) -> None:
         """Remove every copy that has no path yet."""

@@ -16,6 +16,7 @@ from lake.lookup import near_series
 from lake.manifest import graph
 from schemas.bars import BARS
 from schemas.keys import DAY_US, Partition
+from schemas.periods import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from lake.manifest.graph import DerivationRow, PartRow
     from lake.manifest.rows import FileRow
     from schemas.keys import Address
+
+
+_MONTH_US = 28 * DAY_US
+_BAR_BYTES = 100
+"""What a stored bar takes at most; measured: 24 to 60."""
+_FILE_BYTES = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,18 @@ class Plan:
     def works(self) -> list[Work]:
         """All that is to be made."""
         return [work for goal in self.goals for work in goal.works]
+
+    @property
+    def room(self) -> int:
+        """How many bytes what is to be made may take: of each target no more than of its source."""
+        sizes = {part.file.id: part.file.bytes for part in self.parts}
+        need = 0
+        for goal in self.goals:
+            length_us = Period.parse(goal.target.address.period).fixed_us or _MONTH_US
+            most = sum((work.end_ns - work.start_ns) // (length_us * 1000) * _BAR_BYTES for work in goal.works)
+            sources = {file_id for work in goal.works for file_id in work.upstreams}
+            need += min(most, sum(sizes.get(file_id, 0) for file_id in sources)) + len(goal.works) * _FILE_BYTES
+        return need
 
     def segments(self) -> list[tuple[int, int]]:
         """Return the ranges of the source to be read, in order; none touches another."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from lake import space
 from lake import write as writing
 from lake.aggregate.building import Builder, Built
 from lake.aggregate.kernel import Cascade
@@ -63,6 +64,7 @@ def aggregate(
     if request.dry_run or not first.works:
         status: Status = "dry_run" if request.dry_run else "unchanged"
         return tally.report(request.address, first.snapshot, None, status)
+    space.require(config, first.room, f"the aggregation of {request.address}")
     command = f"aggregate {request.address} --to {','.join(request.to)}"
     with Writer(config) as writer, writing.run(writer, "aggregate", command) as run_id:
         staging = Staging(config.data, run_id)

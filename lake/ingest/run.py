@@ -10,11 +10,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lake import files, layout, rows, sources
+from lake import files, layout, rows, sources, space
 from lake import write as writing
 from lake.errors import Exit, LakeError, printable
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
+from lake.ingest.room import room_for
 from lake.ingest.tail import end_ns
 from lake.intake import Intake
 from lake.leases import Lease
@@ -153,6 +154,7 @@ class _File:
                 current = manifest.current_ingest(self._key(digest))
                 if current is not None:
                     return self._unchanged(current)
+            space.require(self._config, room_for(self._plan), f"the ingest of {self._plan.name}")
             lease = Lease(self._config, manifest.snapshot())
             series = manifest.find(self.address)
             live = writing.live_files(manifest, self.address)

@@ -68,7 +68,10 @@ def offload(
             count_waiting(manifest, report, request.grace_s)
             report.status = "dry_run"
             return report
-        sizes = [file.bytes for _, file in chosen]
+        sizes, missing = [], 0
+        for _, file in chosen:
+            sizes.append(file.bytes)
+            missing += 0 if tier.size(file.path) == file.bytes else file.bytes
         if not sizes:
             report.elsewhere = _elsewhere(manifest, request, now, tier.name)
     # A place that has no marker is the tier's only when it has never held anything.
@@ -76,6 +79,7 @@ def offload(
         tier.check()
     elif sizes:
         tier.claim()
+    tier.require_room(missing)
     with (
         turn(config),
         Writer(config) as writer,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from lake import space
 from lake import write as writing
 from lake.config import HOT
 from lake.errors import LakeError
@@ -55,9 +56,11 @@ def restore(config: Config, request: RestoreRequest, progress: Tell | None = Non
         report = MoveReport(manifest.snapshot())
         names: set[str] = set()
         sizes = []
+        missing = 0
         for address, file in _chosen(manifest, request):
             names.add(file.tier)
             sizes.append(file.bytes)
+            missing += 0 if (config.data / file.path).exists() else file.bytes
             if request.dry_run:
                 report.add(address, file)
     if request.dry_run:
@@ -68,6 +71,7 @@ def restore(config: Config, request: RestoreRequest, progress: Tell | None = Non
         places.tier(name).check()
     if not sizes:
         return report
+    space.require(config, missing, "the restore")
     with (
         turn(config),
         Writer(config) as writer,

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from lake import space
 from lake import write as writing
 from lake.errors import LakeError
 from lake.lookup import schema_of
@@ -68,6 +69,7 @@ def seal(
         report.status = "dry_run"
         report.months = [_told(month, None) for month in todo]
     elif todo:
+        space.require(config, sum(month.bytes for month in todo), "the seal")
         command = " ".join(["seal", *request.selection])
         with Writer(config) as writer, writing.run(writer, "seal", command) as run_id:
             report.run = run_id

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake import files, layout, rows, validate
+from lake import files, layout, rows, space, validate
 from lake.errors import LakeError
 from lake.intake import Intake
 from lake.lookup import schema_of
@@ -91,6 +91,7 @@ def write(
         raise LakeError("USAGE", f"{mode!r} is not a mode", where=str(address), why=why, fix=fix)
     schema = schema_of(address.key)
     own = checks(address.key)
+    space.require(config, space.size_of(data), f"the write to {address}")
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
