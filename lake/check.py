@@ -17,6 +17,7 @@ from lake import layout, tiers
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest, forgetting, verified
+from lake.staging import READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -299,7 +300,10 @@ class _Files:
         shown = file.path if file.tier == HOT else f"{file.tier}:{file.path}"
         try:
             with self._open(file) as stream:
-                return _wrong(stream, file, shown)
+                wrong = _wrong(stream, file, shown)
+                if wrong is None and file.tier == HOT:
+                    _protect(stream)
+                return wrong
         except (FileNotFoundError, NotADirectoryError):
             if not forgetting.has_bytes(self._manifest, file.id):  # a vacuum ran meanwhile
                 return _GIVEN_BACK
@@ -337,6 +341,13 @@ def _wrong(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
     if size != file.bytes:
         return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
     return _count(stream, file, shown)
+
+
+def _protect(stream: BinaryIO) -> None:
+    """Mark a file as committed, if it is not: its run may have been killed just after the commit."""
+    with suppress(OSError):
+        if os.fstat(stream.fileno()).st_mode & 0o777 != READ_ONLY:
+            os.fchmod(stream.fileno(), READ_ONLY)
 
 
 def _count(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:

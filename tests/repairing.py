@@ -39,9 +39,9 @@ ONLY_IN_THE_MANIFEST = {
 """Columns that the log does not tell."""
 
 
-def bare(root: Path) -> Config:
-    """Return the configuration of a lake with a tier, of which nothing is there yet."""
-    cold = {"cold": TierSettings(root / "cold")}
+def bare(root: Path, *, tier: bool = True) -> Config:
+    """Return the configuration of a lake, with a tier or without, of which nothing is there yet."""
+    cold = {"cold": TierSettings(root / "cold")} if tier else {}
     lake = root / "lake"
     return Config(lake, lake / "data", lake / "manifest.db", threads=2, wait_s=5.0, tiers=cold)
 
@@ -54,7 +54,7 @@ def source(path: Path, days: range, close: float, *, bad: int = 0) -> str:
         for day in days:
             for minute in range(5):
                 ms = (DAY + day) * 86_400_000 + minute * 60_000
-                stream.write(f"{ms},100.5,{2000 + day},1.25,{close + day + minute / 100},0.1\n")
+                stream.write(f"{ms},100.5,{2000 + day},0.25,{close + day + minute / 100},0.1\n")
         for line in range(bad):
             stream.write(f"{(DAY + days.start) * 86_400_000 + (600 + line) * 60_000},x,1,1,1,é{line}\n")
     return str(path)

@@ -252,13 +252,16 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
     path = candidate.local
     schema = schema_of(candidate.address.key)
     try:
+        with path.open("rb") as stream:
+            digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+        # Its name begins as its hash did, which covers the footer as well; of the rest the pages' checksums are proof.
+        if not digest.startswith(path.name.split("-")[1]):
+            return _Doubt(candidate.path, "its bytes are not those its name tells of", broken=True, tier=candidate.tier)
         with files.open_parquet(path, schema) as parquet:
             names = parquet.schema_arrow.names
         if names != arrow_schema(schema).names:
             return _Doubt(candidate.path, "it has other columns than its schema", broken=True, tier=candidate.tier)
         parts = parts_of(path, schema)
-        with path.open("rb") as stream:
-            digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
     except LakeError as error:
         if error.code != "E_FILE_DAMAGED":
             raise

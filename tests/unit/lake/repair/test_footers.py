@@ -1,0 +1,229 @@
+"""With the manifest and its log gone, what the files tell: the present, and of it only what was committed."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lake.check import verify
+from lake.delete import DeleteRequest, delete
+from lake.errors import LakeError
+from lake.manifest import Manifest
+from lake.offload import OffloadRequest, offload
+from lake.repair import RepairReport, RepairRequest, repair
+from lake.seal import SealRequest, seal
+from lake.vacuum import VacuumRequest, vacuum
+from lake.write import live_files
+from tests.repairing import BTC, DAY, DAY_NS, ETH, bare, lake_of_many_verbs, reads, source, take
+from tests.sealing import FAR_NS
+from tests.tables import bar, bars
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lake.config import Config
+
+LOG = RepairRequest("log")
+
+
+def lose_all_records(config: Config) -> None:
+    config.manifest.unlink()
+    shutil.rmtree(config.log.parent)
+
+
+def present(config: Config) -> dict[str, object]:
+    """Return what every series holds now."""
+    with Manifest.open(config) as manifest:
+        newest = manifest.snapshot()
+    return {address: rows for (snapshot, address), rows in reads(config).items() if snapshot == newest}
+
+
+def naturals(config: Config) -> dict[str, tuple[int, str]]:
+    with Manifest.open(config) as manifest:
+        return {
+            f"{series.address} {label}": (row.rows, row.content_hash)
+            for series in manifest.series()
+            for label, row in live_files(manifest, series.address).items()
+        }
+
+
+def told(report: RepairReport) -> dict[str, str]:
+    return {step.what: f"{step.action}: {step.detail}" for step in report.steps}
+
+
+@pytest.fixture
+def three_days(tmp_path: Path) -> Config:
+    return days(bare(tmp_path, tier=False), tmp_path)
+
+
+def days(config: Config, folder: Path) -> Config:
+    """Ingest three days."""
+    Manifest.create(config)
+    take(config, source(folder / "a.csv", range(3), 1.0))
+    return config
+
+
+def test_the_present_is_what_it_was(tmp_path: Path) -> None:
+    config = lake_of_many_verbs(tmp_path)
+    before, parts = present(config), naturals(config)
+    lose_all_records(config)
+    report = repair(config, LOG)
+    assert (report.status, report.ok) == ("repaired", True)
+    assert (present(config), naturals(config)) == (before, parts)
+    found = verify(config)
+    assert (found.ok, found.orphans) == (True, [])
+    seal(config, SealRequest((str(BTC),)), now_ns=FAR_NS)
+    take(config, source(tmp_path / "next.csv", range(50, 51), 9.0))
+    assert verify(config).ok
+
+
+def test_every_byte_says_what_a_new_lake_says_of_it(three_days: Config) -> None:
+    with Manifest.open(three_days) as manifest:
+        before = {file.path: file for file in manifest.all_files()}
+    lose_all_records(three_days)
+    repair(three_days, LOG)
+    with Manifest.open(three_days) as manifest:
+        after = {file.path: file for file in manifest.all_files()}
+    for path, file in before.items():
+        for fact in ("partition", "rows", "bytes", "first_ns", "last_ns", "sha256", "content_hash", "schema_version"):
+            assert getattr(after[path], fact) == getattr(file, fact)
+
+
+def test_a_plan_changes_nothing(three_days: Config) -> None:
+    lose_all_records(three_days)
+    before = sorted(three_days.root.rglob("*"))
+    report = repair(three_days, RepairRequest("log", plan=True))
+    assert (report.status, report.files) == ("plan", 3)
+    assert sorted(three_days.root.rglob("*")) == before
+
+
+def test_a_file_that_no_commit_took_never_becomes_live(three_days: Config) -> None:
+    before = present(three_days)
+    whole = next((three_days.data / "BINANCE").rglob("*.parquet"))
+    ghost = whole.with_name(f"f{whole.name[1:]}")
+    shutil.copyfile(whole, ghost)
+    ghost.chmod(0o644)
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    path = ghost.relative_to(three_days.data).as_posix()
+    assert told(report)[path] == "set_aside: not known to have been committed"
+    assert present(three_days) == before
+    assert (three_days.data / "_quarantine" / path).read_bytes() == whole.read_bytes()
+    vacuum(three_days, VacuumRequest(grace_s=0, force=True))
+    assert (three_days.data / "_quarantine" / path).exists()
+
+
+def test_what_was_replaced_or_deleted_does_not_come_back(three_days: Config, tmp_path: Path) -> None:
+    take(three_days, source(tmp_path / "b.csv", range(1, 2), 5.0))
+    delete(three_days, DeleteRequest((str(BTC),), (DAY + 2) * DAY_NS, (DAY + 3) * DAY_NS))
+    before = present(three_days)
+    lose_all_records(three_days)
+    assert repair(three_days, LOG).files == 2
+    assert present(three_days) == before
+
+
+def test_of_two_files_of_one_day_the_one_staged_later_is_live_whatever_its_name_says(
+    three_days: Config, tmp_path: Path
+) -> None:
+    # A commit that was killed before what it replaced went out of sight, on a machine whose clock went back.
+    take(three_days, source(tmp_path / "b.csv", range(1, 2), 5.0))
+    before = present(three_days)
+    [old] = (three_days.data / "_replaced").rglob("*.parquet")
+    back = three_days.data / old.relative_to(three_days.data / "_replaced")
+    old.rename(back)
+    back.rename(back.with_name(f"f{back.name[1:]}"))
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    assert [text for text in told(report).values() if "same time" in text] != []
+    assert present(three_days) == before
+
+
+def test_files_that_lie_in_a_tier_only_are_live_in_it_again(tmp_path: Path) -> None:
+    three_days = days(bare(tmp_path), tmp_path)
+    offload(three_days, OffloadRequest((str(BTC),), to="cold", older_than_ns=0, grace_s=0, force=True))
+    take(three_days, source(tmp_path / "b.csv", range(1, 2), 5.0))
+    before = present(three_days)
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    assert (report.ok, report.files, report.snapshot) == (True, 3, 2)
+    assert present(three_days) == before
+    with Manifest.open(three_days) as manifest:
+        assert sorted(file.tier for file in manifest.all_files(live_only=True)) == ["cold", "cold", "hot"]
+    assert verify(three_days).ok
+
+
+def test_a_tier_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    three_days = days(bare(tmp_path), tmp_path)
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    assert (report.status, report.files, [each.what for each in report.broken]) == ("repaired", 3, ["tier cold"])
+
+
+def test_a_damaged_file_is_set_aside_and_told_of(three_days: Config) -> None:
+    path = min((three_days.data / "BINANCE").rglob("*.parquet"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(0o444)
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    assert (report.ok, report.files) == (False, 2)
+    [broken] = report.broken
+    assert broken.what == path.relative_to(three_days.data).as_posix()
+    assert not path.exists()
+
+
+def test_files_of_others_are_told_of_and_left(three_days: Config) -> None:
+    folder = next((three_days.data / "BINANCE").rglob("*.parquet")).parent
+    (folder / "notes.txt").write_text("mine")
+    pq.write_table(pa.table({"a": [1]}), folder / "a.parquet")
+    stranger = folder / "0123-0123456789ab-01234567.parquet"
+    pq.write_table(bars(bar(DAY * 1440)), stranger)
+    stranger.chmod(0o444)
+    lose_all_records(three_days)
+    report = repair(three_days, LOG)
+    steps = {path.rpartition("/")[2]: text for path, text in told(report).items()}
+    assert steps["notes.txt"] == steps["a.parquet"] == "left_out: not a file of the lake"
+    assert steps[stranger.name] == "set_aside: its footer does not say what it is"
+    assert (folder / "notes.txt").exists()
+    assert report.files == 3
+
+
+def test_a_lake_whose_files_were_never_marked_is_not_guessed_at(three_days: Config) -> None:
+    for path in (three_days.data / "BINANCE").rglob("*.parquet"):
+        path.chmod(0o644)
+    lose_all_records(three_days)
+    before = sorted(three_days.data.rglob("*.parquet"))
+    with pytest.raises(LakeError) as caught:
+        repair(three_days, LOG)
+    assert caught.value.code == "E_UNREPAIRABLE"
+    assert sorted(three_days.data.rglob("*.parquet")) == before
+
+
+def test_verify_marks_the_files_it_finds_committed(three_days: Config) -> None:
+    for path in (three_days.data / "BINANCE").rglob("*.parquet"):
+        path.chmod(0o644)
+    assert verify(three_days).ok
+    assert {path.stat().st_mode & 0o777 for path in (three_days.data / "BINANCE").rglob("*.parquet")} == {0o444}
+
+
+def test_a_manifest_that_is_there_is_not_replaced_by_less(three_days: Config) -> None:
+    shutil.rmtree(three_days.log.parent)
+    with pytest.raises(LakeError) as caught:
+        repair(three_days, LOG)
+    assert caught.value.code == "E_UNREPAIRABLE"
+
+
+def test_what_is_made_from_the_files_can_be_made_from_its_own_log(three_days: Config) -> None:
+    take(three_days, source(three_days.root / "eth.csv", range(2), 1.0), ETH.symbol)
+    lose_all_records(three_days)
+    repair(three_days, LOG)
+    before = present(three_days)
+    three_days.manifest.unlink()
+    assert repair(three_days, LOG).status == "repaired"
+    assert present(three_days) == before
