@@ -89,6 +89,14 @@ def sweep(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def dead(base: Path) -> list[Path]:
+    """Return the staging folders whose run is dead; the next run removes them. OSError where none may be made."""
+    if not base.is_dir():
+        return []
+    with _gate(base):
+        return [folder for folder in sorted(base.iterdir()) if folder.is_dir() and not _is_alive(folder)]
+
+
 def _is_alive(folder: Path) -> bool:
     """Whether a run holds the lock of its staging folder; asked behind the gate, where no folder is without one."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ def this_process() -> Process:
     """Return the process this is."""
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
     pid = os.getpid()
-    return Process(pid, socket.gethostname(), boot_id, start_of(pid))
+    return Process(pid, os.uname().nodename, boot_id, start_of(pid))
 
 
 def start_of(pid: int) -> int | None:

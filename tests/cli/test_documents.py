@@ -161,8 +161,10 @@ def test_assets_are_listed_with_and_without_a_lake(
 
 
 def test_doctor_and_version_answer(dl: Dl, lake: Path) -> None:
-    checks = {check["name"]: check["ok"] for check in dl("doctor", "--root", lake, "--json").data}
-    assert {"packages", "memory", "time zones", "disk", "permissions", "manifest", "clock"} == set(checks)
+    ran = dl("doctor", "--root", lake, "--json")
+    assert {"packages", "memory", "time zones", "disk", "sqlite", "clock"} < {check["name"] for check in ran.data}
+    assert (ran.status, [check for check in ran.data if not check["ok"]]) == (0, [])
+    assert all(check["ok"] == (check["level"] != "finding") for check in ran.data)
     assert dl("version", "--json").data["pyarrow"]
 
 
