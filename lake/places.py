@@ -88,6 +88,7 @@ class Places:
                     yield tier.name, stream
             if seen:
                 return
+            self._known(anew=True)  # it may be in a tier that was first used just now
 
     def require(self, plan: Sequence[FileRow], series: Mapping[int, Address]) -> None:
         """Make sure, before the first row is read, that every file of a plan is in a place that is there.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -13,12 +14,18 @@ from lake.backup import backup, restore_backup
 from lake.check import verify
 from lake.config import Config, locate
 from lake.errors import LakeError
+from lake.expire import ExpireRequest, expire
 from lake.manifest import Manifest
+from lake.places import Places
+from lake.vacuum import VacuumRequest, vacuum
 from tests.manifests import make_lake
 from tests.tiers import content, flip, hot_files, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from lake.manifest import FileRow
 
 WRITER = """
 import sys
@@ -255,3 +262,49 @@ def test_a_lake_that_may_only_be_read_can_be_backed_up(lake: Config, copy: Path)
         path.chmod(0o444)
     assert backup(lake, copy).files.lost == []
     assert verify(locate(copy)).ok
+
+
+def test_a_file_that_goes_to_a_new_tier_meanwhile_is_found_there(lake: Config, copy: Path, tmp_path: Path) -> None:
+    def offload_once(at: object) -> None:
+        if not moved:
+            moved.append(at)
+            move_away(lake, tmp_path / "deep", older_than_ns=0)
+
+    moved: list[object] = []
+    backup(lake, copy)
+    take_in(lake, range(30, 60), 100.0)
+    places = Places.copies
+
+    def copies(self: Places, file: FileRow) -> Iterator[tuple[str, BinaryIO]]:
+        offload_once(file)
+        return places(self, file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Places, "copies", copies)
+        report = backup(lake, copy)
+    assert moved
+    assert (report.files.left_out, report.files.copied_files) == ([], 30)
+    assert verify(locate(copy)).ok
+    assert backup(lake, copy).files.copied_files == 0
+
+
+def test_a_file_that_a_vacuum_gives_back_meanwhile_is_not_missed(lake: Config, copy: Path) -> None:
+    def gone(self: Places, file: FileRow) -> Iterator[tuple[str, BinaryIO]]:
+        if not given_back:
+            given_back.append(file.id)
+            with pytest.MonkeyPatch.context() as inner:  # as if it had begun before the backup
+                inner.setattr("lake.leases.held", lambda _: [])
+                expire(lake, ExpireRequest(keep_last=1, force=True))
+                vacuum(lake, VacuumRequest(grace_s=0, force=True))
+        return places(self, file)
+
+    given_back: list[int] = []
+    places = Places.copies
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Places, "copies", gone)
+        report = backup(replace(lake, threads=1), copy)
+    with Manifest.open(lake) as manifest:
+        kept = manifest.count_files()
+    assert (report.files.left_out, report.files.files) == ([], kept)
+    found = verify(locate(copy))
+    assert (found.ok, found.orphans) == (True, [])
