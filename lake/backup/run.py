@@ -182,9 +182,11 @@ class _Backup:
         shelves.sweep()
         self._put_in_place(report, every)
         report.removed = self._clear_away(shelves, expected)
-        with suppress(FileNotFoundError):
-            (self._target / model.UNFINISHED).unlink()
-        sync(self._target)
+        try:
+            (self._target / model.UNFINISHED).unlink(missing_ok=True)
+            sync(self._target)
+        except OSError as error:
+            raise storage_error(error, self._target) from error
         return report
 
     def _manifest_and_log(self) -> Head:
