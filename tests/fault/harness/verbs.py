@@ -32,6 +32,7 @@ from pipelines.selection import select
 from schemas.assets import AssetSpec, declare
 from schemas.graph import Registry
 from schemas.keys import Address
+from tests.fault.harness import repairs
 from tests.fault.harness.lakes import BTC, DAY_NS, FAR_NS, FIRST_DAY, as_of, newest, take, write_source
 from tests.tables import bar, bars
 
@@ -356,6 +357,36 @@ VERBS: dict[str, Verb] = {
         changes=False,
         left=again_is_whole,
         settled=again_is_there,
+    ),
+    "repair log": Verb(
+        repairs.without_manifest,
+        (repairs.repair_log,),
+        ("lake.manifest.rebuilding",),
+        at_once=True,
+        again=repairs.told_of_repair,
+    ),
+    "repair files": Verb(
+        repairs.without_records,
+        (repairs.repair_log,),
+        ("lake.repair.footers",),
+        at_once=True,
+        again=repairs.told_of_repair,
+    ),
+    "repair copies": Verb(
+        repairs.spoilt_copies,
+        (repairs.repair_copies,),
+        ("lake.repair.copies",),
+        changes=False,
+        read=False,
+        settled=repairs.all_whole,
+    ),
+    "repair sources": Verb(
+        repairs.spoilt_files,
+        (repairs.repair_sources,),
+        ("lake.repair.sources",),
+        changes=False,
+        read=False,
+        settled=repairs.present_whole,
     ),
     "check": Verb(three_days, (check_assets,), ("pipelines.checking",), changes=False),
 }
