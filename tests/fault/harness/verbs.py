@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from lake import layout
+from lake import vacuum as vacuuming
 from lake.aggregate import AggregateRequest, aggregate
 from lake.aggregate import run as aggregation
 from lake.backup import backup, restore_backup
 from lake.check import verify
 from lake.config import locate
 from lake.delete import DeleteRequest, delete
+from lake.expire import ExpireRequest, expire
 from lake.manifest import Manifest, naming
 from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
 from lake.rollback import RollbackRequest, rollback
 from lake.seal import SealRequest, seal
 from lake.seal import run as sealing
 from lake.snapshots import create, drop
+from lake.vacuum import VacuumRequest, vacuum
 from lake.write import write
 from pipelines import checking, making
 from pipelines.assets import ASSETS
@@ -140,6 +144,19 @@ def offloaded(config: Config, folder: Path) -> None:
     offload_all(config, folder)
 
 
+def forgotten(config: Config, folder: Path) -> None:
+    """Lay out a lake with a name, files of which hot, replaced and cold ones are needed no more, and an orphan."""
+    named_months(config, folder)
+    offload_all(config, folder)
+    take(config, folder / "base.csv")
+    write_source(folder / "other.csv", (0, 45), 104.0)
+    take(config, folder / "other.csv")
+    nobodys = config.data / SELECTED / "2022/01/30" / layout.file_name("ab" * 32)
+    nobodys.parent.mkdir(parents=True)
+    nobodys.write_bytes(b"of a writer that was killed")
+    forget(config, folder)
+
+
 def version_2(config: Config, _folder: Path) -> None:
     """Lay out a lake as the program of manifest version 2 left it: three snapshots, their log, no data files."""
     config.log.parent.mkdir(parents=True)
@@ -234,6 +251,35 @@ def drop_name(config: Config, _folder: Path) -> None:
         given = {row.name for row in naming.names(manifest)}
     if "clean" in given:
         drop(config, "clean")
+
+
+def forget(config: Config, _folder: Path) -> object:
+    return expire(config, ExpireRequest(keep_last=1, force=True))
+
+
+def give_back(config: Config, _folder: Path) -> object:
+    """Give bytes back in several commits."""
+    vacuuming.COMMIT_FILES = 3
+    return vacuum(config, VacuumRequest(0, force=True))
+
+
+def only_named(config: Config, _folder: Path) -> None:
+    """Find the newest snapshots and the named one, and no other, in the order they were made."""
+    with Manifest.open(config) as manifest:
+        kept = [row.snapshot for row in manifest.history() if not row.expired]
+        [named] = [row.snapshot for row in naming.names(manifest)]
+    assert kept[-1] == named
+    assert len(kept) <= len(("named", "newest before", "expire"))
+
+
+def only_needed(config: Config, folder: Path) -> None:
+    """Find on disk what the manifest names, and nothing else."""
+    with Manifest.open(config) as manifest:
+        named = {file.path for file in manifest.all_files()}
+    hot = {path.relative_to(config.data) for path in config.data.rglob("*.parquet")}
+    there = {path.as_posix().removeprefix(f"{layout.REPLACED}/") for path in hot}
+    there |= {path.relative_to(folder / "cold").as_posix() for path in (folder / "cold").rglob("*.parquet")}
+    assert there == named, there ^ named
 
 
 def migrate(config: Config, _folder: Path) -> None:
@@ -347,6 +393,10 @@ VERBS: dict[str, Verb] = {
     "verify": Verb(three_days, (verify_all,), ("lake.check",), changes=False, settled=all_marked),
     "delete": Verb(sealed_months, (delete_some,), ("lake.delete",), at_once=True, again=told),
     "rollback": Verb(named_months, (roll_back,), ("lake.rollback",), at_once=True, again=told),
+    "expire": Verb(
+        named_months, (forget,), ("lake.expire",), at_once=True, changes=False, forgets=True, settled=only_named
+    ),
+    "vacuum": Verb(forgotten, (give_back,), ("lake.vacuum",), changes=False, forgets=True, settled=only_needed),
     "snapshot names": Verb(three_days, (name_newest, drop_name), ("lake.snapshots",), at_once=True, changes=False),
     "materialize": Verb(three_days, (make_gaps,), ("pipelines.making",)),
     "backup": Verb(backed_up, (back_up,), ("lake.backup.run",), changes=False, left=copy_is_whole, settled=copy_is_new),
