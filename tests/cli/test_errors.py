@@ -179,6 +179,12 @@ def no_snapshot(lake: Path) -> Words:
     return ["list", "--as-of", "99", "--root", lake]
 
 
+def forgotten_snapshot(lake: Path) -> Words:
+    for words in (["delete", BTCUSDT], ["expire", "--keep-last", "1", "--force"]):
+        assert run([*words, "--yes", "--root", str(lake), "--quiet"]) == 0
+    return ["read", BTCUSDT, "--as-of", "1", "--root", lake]
+
+
 def name_given_twice(lake: Path) -> Words:
     assert run(["snapshot", "create", "clean", "--root", str(lake), "--quiet"]) == 0
     return ["snapshot", "create", "clean", "--root", lake]
@@ -242,6 +248,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "UNKNOWN_PARTITION": no_partition,
     "UNKNOWN_SNAPSHOT": no_snapshot,
     "SNAPSHOT_NAME": name_given_twice,
+    "SNAPSHOT_EXPIRED": forgotten_snapshot,
     "STUDY_CHANGED": other_rows,
     "CONFIRM": nobody_to_ask,
     "BACKUP": photos,
