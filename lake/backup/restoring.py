@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lake import layout, leases, space
@@ -24,7 +25,6 @@ from lake.tiers import DirectoryTier, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from lake.backup.model import Tell
     from lake.config import Config
@@ -167,7 +167,9 @@ class _Restore:
             for name in set(need.tiers) & set(ours.tiers):
                 DirectoryTier(name, ours.tiers[name], report.lake).claim()
                 report.tiers[name] = str(ours.tiers[name])
-            shelving = Shelving(ours, _opening(theirs), rehash=report.verified, threads=config.threads, tell=tell)
+            shelving = Shelving(
+                ours, _opening(theirs), rehash=report.verified, settled=False, threads=config.threads, tell=tell
+            )
             shelving.bring(manifest.all_files(), need)
             report.files = shelving.copied
             ours.sweep()
@@ -277,8 +279,8 @@ def _opening(shelves: Shelves) -> Callable[[FileRow], Iterator[tuple[str, Binary
 
     def copies(file: FileRow) -> Iterator[tuple[str, BinaryIO]]:
         for path in shelves.everywhere(file):
-            with suppress(OSError):
-                yield file.tier, path.open("rb")
+            with suppress(OSError), Path(path).open("rb") as stream:
+                yield file.tier, stream
 
     return copies
 

@@ -10,6 +10,7 @@ import os
 import time
 from array import array
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -74,11 +75,14 @@ def backup(
     with alone(target, "this backup", config.wait_s), leases.since(config, 0):
         with Manifest.open(config) as manifest:
             _refuse_foreign(manifest, target)
+            settled = not (target / model.UNFINISHED).exists()
             model.write_card(target, {"lake": lake_id(manifest)}, model.UNFINISHED)
         for left in reversed(range(_ATTEMPTS)):
             try:
-                return _Backup(config, target, with_tiers=with_tiers, rehash=rehash, tell=tell).take()
+                ways = _Ways(with_tiers=with_tiers, rehash=rehash, settled=settled)
+                return _Backup(config, target, ways, tell).take()
             except _Reclaimed:
+                settled = False
                 if not left:
                     raise LakeError("LOCKED", "files kept being given back", where=str(config.data)) from None
     raise AssertionError
@@ -138,12 +142,21 @@ def _within(folder: Path, manifest: Path, wait_s: float = 5.0) -> Config:
     return Config(root=folder, data=folder / "data", manifest=manifest, wait_s=wait_s)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """How a backup is taken."""
+
+    with_tiers: bool
+    rehash: bool
+    settled: bool
+    """Whether the backup before was not stopped, so that all of it is on disk."""
+
+
 class _Backup:
     """One attempt to take a backup."""
 
-    def __init__(self, config: Config, target: Path, *, with_tiers: bool, rehash: bool, tell: Tell | None) -> None:
-        self._config, self._target, self._rehash, self._tell = config, target, rehash, tell
-        self._with_tiers = with_tiers
+    def __init__(self, config: Config, target: Path, ways: _Ways, tell: Tell | None) -> None:
+        self._config, self._target, self._ways, self._tell = config, target, ways, tell
         self._new = target / f"{MANIFEST_NAME}.new"
         self._copy = _within(target, self._new)
         self._log = self._copy.data / LOG
@@ -155,7 +168,7 @@ class _Backup:
         with Manifest.open(self._copy) as manifest, Manifest.open(self._config) as live:
             lake = lake_id(manifest)
             every = tiers.known(self._config, manifest)
-            inside = stored_tiers(self._target, every) if self._with_tiers else {}
+            inside = stored_tiers(self._target, every) if self._ways.with_tiers else {}
             shelves = Shelves(self._copy.data, inside)
             shelves.sweep()
             need = needed(shelves, manifest.all_files())
@@ -174,7 +187,14 @@ class _Backup:
                 if not found and not forgetting.has_bytes(live, file.id):
                     raise _Reclaimed
 
-            work = Shelving(shelves, copies, rehash=self._rehash, threads=self._config.threads, tell=self._tell)
+            work = Shelving(
+                shelves,
+                copies,
+                rehash=self._ways.rehash,
+                settled=self._ways.settled,
+                threads=self._config.threads,
+                tell=self._tell,
+            )
             work.bring(manifest.all_files(), need)
             report = BackupReport(str(self._target), lake, head.snapshot, head.at_ns, work.copied)
             report.tiers = sorted(set(need.tiers) & set(inside))
@@ -233,7 +253,7 @@ class _Backup:
     def _put_in_place(self, report: BackupReport, every: dict[str, Tier]) -> None:
         """Let the new manifest take the old one's place, and say what the folder holds now."""
         try:
-            where = {name: f"tiers/{name}" if self._with_tiers else tier.location for name, tier in every.items()}
+            where = {name: f"tiers/{name}" if self._ways.with_tiers else tier.location for name, tier in every.items()}
             card = {
                 "lake": report.lake,
                 "snapshot": report.snapshot,
@@ -294,7 +314,7 @@ class _Names:
         for file in every:
             place = shelves.place(file)
             if place is not None:
-                found.append(hash(str(place)))
+                found.append(hash(place))
         self._sorted = np.sort(np.frombuffer(found, np.int64)) if found else np.zeros(0, np.int64)
 
     def __contains__(self, place: str) -> bool:

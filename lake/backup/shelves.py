@@ -6,11 +6,11 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from lake import files, layout
+from lake import layout
 from lake.backup.model import Copied, Left, Progress
 from lake.config import HOT
 from lake.staging import READ_ONLY, storage_error
@@ -18,7 +18,6 @@ from lake.tiers import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from lake.backup.model import Tell
     from lake.manifest.rows import FileRow
@@ -28,36 +27,41 @@ INCOMING = "_incoming"
 _BATCH = 1_000
 _THREADS = 8
 _CHUNK = 1 << 20
+_THERE, _MOVED, _COPIED = "there", "moved", "copied"
 _OVERHEAD = 8_192
 """Bytes that a file takes besides its own: the end of its last block, and a folder."""
 
 
-@dataclass(frozen=True)
 class Shelves:
-    """The places of a copy: its data folder, and the folders of the tiers whose files belong to it."""
+    """The places of a copy: its data folder, and the folders of the tiers whose files belong to it.
 
-    data: Path
-    tiers: Mapping[str, Path] = field(default_factory=dict)
+    Places are told as text: of a million files, the paths would cost more time than looking whether they are there.
+    """
 
-    def base(self, file: FileRow) -> Path | None:
+    def __init__(self, data: Path, tiers: Mapping[str, Path] | None = None) -> None:
+        """Take the folders."""
+        self.data, self.tiers = data, dict(tiers or {})
+        self._bases = {HOT: str(data)} | {name: str(folder) for name, folder in self.tiers.items()}
+        self._retired = f"{data}/{layout.REPLACED}"
+
+    def base(self, file: FileRow) -> str | None:
         """Return the folder that a file's path is relative to; None when it belongs to no place of these."""
-        return self.data if file.tier == HOT else self.tiers.get(file.tier)
+        return self._bases.get(file.tier)
 
-    def place(self, file: FileRow) -> Path | None:
+    def place(self, file: FileRow) -> str | None:
         """Return where a file belongs: replaced ones out of the sight of other engines."""
-        base = self.base(file)
+        base = self._bases.get(file.tier)
         if base is None:
             return None
-        return base / file.path if file.tier != HOT or file.to_snapshot is None else files.retired(base, file.path)
+        return f"{self._retired if file.tier == HOT and file.to_snapshot is not None else base}/{file.path}"
 
-    def everywhere(self, file: FileRow) -> Iterator[Path]:
+    def everywhere(self, file: FileRow) -> Iterator[str]:
         """Yield every path that a file may lie at, where it belongs first."""
         own = self.place(file)
         if own is not None:
             yield own
-        every = (self.data / file.path, files.retired(self.data, file.path))
-        for path in (*every, *(folder / file.path for folder in self.tiers.values())):
-            if path != own:
+        for base in (self._retired, *self._bases.values()):
+            if (path := f"{base}/{file.path}") != own:
                 yield path
 
     def incoming(self, file: FileRow) -> Path:
@@ -108,17 +112,17 @@ def needed(shelves: Shelves, every: Iterable[FileRow]) -> Needed:
     return Needed(count, size, missing_bytes, missing, held)
 
 
-def _length(path: Path) -> int | None:
+def _length(path: str) -> int | None:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 -- half a path's cost, for every file
     except OSError:
         return None
 
 
-def hash_of(path: Path) -> str:
+def hash_of(path: str) -> str:
     """Return the SHA-256 of a file as it is on the medium; empty when it cannot be read."""
     try:
-        with path.open("rb", buffering=0) as stream:
+        with Path(path).open("rb", buffering=0) as stream:
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
@@ -134,6 +138,7 @@ class Shelving:
         sources: Callable[[FileRow], Iterator[tuple[str, BinaryIO]]],
         *,
         rehash: bool,
+        settled: bool,
         threads: int,
         tell: Tell | None = None,
     ) -> None:
@@ -143,10 +148,12 @@ class Shelving:
             shelves: The copy.
             sources: Opens every copy of a file that there is, with the name of its tier.
             rehash: Whether a file that is there is hashed, or told by its length.
+            settled: Whether what is there is known to be on disk, since whoever brought it was not stopped.
             threads: How many threads the lake's settings allow; with one, files come one after the other.
             tell: Told how far it is.
         """
         self._shelves, self._sources, self._rehash, self._tell = shelves, sources, rehash, tell
+        self._settled = settled
         self._threads = 1 if threads == 1 else _THREADS
         self.copied = Copied()
         self._done = self._bytes_done = 0
@@ -166,9 +173,12 @@ class Shelving:
                         self.copied.elsewhere[file.tier] = self.copied.elsewhere.get(file.tier, 0) + 1
                 for folder in {self._shelves.incoming(file) for file in here}:
                     self._make(folder)
+                moved = []
                 for file, found in zip(here, pool.map(self._one, here), strict=True):
                     self._note(file, found)
-                list(pool.map(self._sync, sorted(self._folders(here), key=lambda path: -len(path.parts))))
+                    if found != _THERE or not self._settled:
+                        moved.append(file)
+                list(pool.map(self._sync, sorted(self._folders(moved), key=len, reverse=True)))
                 if self._tell is not None:
                     self._tell(Progress(self._done, max(need.files, self._done), self._bytes_done, need.bytes))
 
@@ -178,62 +188,67 @@ class Shelving:
         except OSError as error:
             raise storage_error(error, folder) from error
 
-    def _sync(self, folder: Path) -> None:
+    def _sync(self, folder: str) -> None:
         try:
-            sync(folder)
+            sync(Path(folder))
         except FileNotFoundError:
             pass
         except OSError as error:
             raise storage_error(error, folder) from error
 
-    def _folders(self, batch: list[FileRow]) -> set[Path]:
+    def _folders(self, batch: list[FileRow]) -> set[str]:
         """Return the folders whose names must be on disk: those of the files, all around them, and the incoming one."""
-        found: set[Path] = set()
+        found: set[str] = set()
         for file in batch:
-            base, place = self._shelves.base(file), self._shelves.place(file)
-            if base is None or place is None:
+            base, folder = self._shelves.base(file), self._shelves.place(file)
+            if base is None or folder is None:
                 continue
-            found.add(self._shelves.incoming(file))
-            found.update(folder for folder in place.parents if folder.is_relative_to(base))
-            found.add(base.parent)
+            while len(folder) > len(base):
+                folder = folder.rpartition("/")[0]
+                if folder in found:
+                    break
+                found.add(folder)
+            else:
+                found |= {str(Path(base).parent), str(self._shelves.incoming(file))}
         return found
 
-    def _note(self, file: FileRow, found: list[Left] | int) -> None:
+    def _note(self, file: FileRow, found: tuple[Left, ...] | str) -> None:
         self._done += 1
         self._bytes_done += file.bytes
-        problems = found if isinstance(found, list) else []
+        problems = () if isinstance(found, str) else found
         self.copied.left_out += problems
         if any(not left.replaced for left in problems):
             return
         self.copied.files += 1
         self.copied.bytes += file.bytes
-        if found != 0:
+        if found not in {_THERE, _MOVED}:
             self.copied.copied_files += 1
             self.copied.copied_bytes += file.bytes
 
-    def _one(self, file: FileRow) -> list[Left] | int:
-        """Bring one file; return 0 when it was there, 1 when it was copied, or what was wrong with its copies."""
-        target = self._shelves.place(file)
-        if target is None:
-            return 0
+    def _one(self, file: FileRow) -> tuple[Left, ...] | str:
+        """Bring one file; return what came of it, or what was wrong with copies of it."""
+        place = self._shelves.place(file)
+        if place is None:
+            return _THERE
         for path in self._shelves.everywhere(file):
             if _length(path) != file.bytes or (self._rehash and hash_of(path) != file.sha256):
                 continue
-            if path != target:
-                self._link(path, target)
-            return 0
-        part = self._shelves.incoming(file) / target.name
+            if path == place:
+                return _THERE
+            self._link(Path(path), Path(place))
+            return _MOVED
+        part = self._shelves.incoming(file) / f"{file.id}.part"
         problems: list[Left] = []
         for tier, stream in self._sources(file):
             with stream:
                 wrong = _copy(stream, part, file)
             if wrong is None:
-                self._put(part, target)
-                return [Left(each.path, each.tier, each.found, replaced=True) for each in problems] or 1
+                self._put(part, Path(place))
+                return tuple(Left(each.path, each.tier, each.found, replaced=True) for each in problems) or _COPIED
             problems.append(Left(file.path, tier, wrong))
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        return problems or [Left(file.path, file.tier, "missing")]
+        return tuple(problems) or (Left(file.path, file.tier, "missing"),)
 
     def _link(self, path: Path, target: Path) -> None:
         """Give a file of the copy the place where it belongs now; the other name goes when the copy is whole."""
