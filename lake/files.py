@@ -10,20 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import layout, rows
+from lake import checksums, layout, rows
+from lake.encoding import encoding, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
 from schemas.arrow import arrow_schema
-from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,35 +57,6 @@ class StagedFile:
     content_hash: str
 
 
-@lru_cache(maxsize=256)
-def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return the Parquet writer options for a schema: bars for size, events for size and speed.
-
-    In bars only floats that have values are compressed: packed integers, constant and empty columns gain nothing from
-    it, and compressing them took a quarter of the time a day's file takes.
-
-    Args:
-        schema: What is written.
-        empty: Columns known to hold nothing but nulls.
-    """
-    events = rows.unit(schema) == "ns"
-    text = [c.name for c in schema.columns if c.type == "category" or c.name == "conditions"]
-    floats = [c.name for c in schema.columns if c.type == "float64"]
-    whole = [c.name for c in schema.columns if c.type in {"int64", "timestamp_us", "timestamp_ns"}]
-    ids = [c.name for c in schema.columns if c.type == "text" and c.name not in text]
-    packed = schema.names if events else [c for c in (*floats, *ids) if c not in empty]
-    level = 1 if events else 3
-    return {
-        "compression": {name: "zstd" if name in packed else "none" for name in schema.names},
-        "compression_level": dict.fromkeys(packed, level),
-        "use_dictionary": [*text, *(floats if events else ())],
-        "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED") | dict.fromkeys(ids, "DELTA_BYTE_ARRAY"),
-        "write_page_checksum": True,
-        "write_statistics": ["ts"],
-        "store_schema": False,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a table before it is written: its first and last ts, and the sums of its content hash."""
@@ -105,7 +74,7 @@ class FileWriter:
         """Prepare; the file is made by the first `write`."""
         self._staging = staging
         self._address, self._partition, self._schema = address, partition, schema
-        self._identity = _identity(address)
+        self._identity = identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
         self._metadata |= {"dl.schema": f"{schema.name}/{schema.version}", **staging.stand()}
         self._content = rows.ContentHash(schema)
@@ -113,6 +82,8 @@ class FileWriter:
         self._held_rows = 0
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
+        self._written: list[pq.FileMetaData] = []
+        self._groups = 0
         self._temporary = staging.path()
         self.rows = 0
         self._first = self._last = 0
@@ -166,7 +137,10 @@ class FileWriter:
             self._temporary.touch(exist_ok=False)
             self._sink = pa.OSFile(str(self._temporary), "wb")
         empty = frozenset(n for n in table.column_names if table.column(n).null_count == table.num_rows and small)
-        self._writer = pq.ParquetWriter(self._sink, arrow_schema(self._schema), **encoding(self._schema, empty))
+        options = encoding(self._schema, empty)
+        self._writer = pq.ParquetWriter(
+            self._sink, arrow_schema(self._schema), metadata_collector=self._written, **options
+        )
 
     def _put(self, table: pa.Table) -> None:
         if self._writer is None:
@@ -175,6 +149,7 @@ class FileWriter:
         columns = [*table.columns, *(column(table.num_rows) for column in self._identity)]
         full = pa.Table.from_arrays(columns, schema=arrow_schema(self._schema))
         self._writer.write_table(full, row_group_size=ROW_GROUP)
+        self._groups += 1
 
     def finish(self) -> StagedFile | None:
         """Close the file and say what it is; None when no row was written."""
@@ -183,9 +158,10 @@ class FileWriter:
                 self._flush(everything=True)
             if self._writer is None or self._sink is None:
                 return None
-            self._writer.add_key_value_metadata(self._metadata)
+            room = checksums.room(len(arrow_schema(self._schema)), self._groups)
+            self._writer.add_key_value_metadata(self._metadata | room)
             self._writer.close()
-            size, digest = self._land(self._sink)
+            size, digest = self._land(self._sink, self._written[0])
         except OSError as error:
             raise storage_error(error, self._temporary) from error
         scale = layout.NS_PER[rows.unit(self._schema)]
@@ -202,18 +178,25 @@ class FileWriter:
             content_hash=self._content.hexdigest(),
         )
 
-    def _land(self, sink: pa.NativeFile) -> tuple[int, str]:
-        """Have the whole file on disk; return its size and SHA-256."""
+    def _land(self, sink: pa.NativeFile, metadata: pq.FileMetaData) -> tuple[int, str]:
+        """Have the whole file on disk, with its checksums; return its size and SHA-256."""
         if isinstance(sink, pa.BufferOutputStream):
-            data = memoryview(sink.getvalue())
+            data = memoryview(bytearray(sink.getvalue()))
+            at, sums = checksums.fill(lambda start, size: data[start : start + size], data.nbytes, metadata)
+            data[at : at + len(sums)] = sums
             with self._temporary.open("xb", buffering=0) as file:
                 written = 0
                 while written < data.nbytes:
                     written += file.write(data[written:])
             return data.nbytes, hashlib.sha256(data).hexdigest()
         sink.close()
-        with self._temporary.open("rb") as file:
-            return self._temporary.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+        with self._temporary.open("r+b") as file:
+            number, size = file.fileno(), os.fstat(file.fileno()).st_size
+            at, sums = checksums.fill(lambda start, count: os.pread(number, count, start), size, metadata)
+            file.seek(at)
+            file.write(sums)
+            file.seek(0)
+            return size, hashlib.file_digest(file, "sha256").hexdigest()
 
     def abandon(self) -> None:
         """Close and remove the file."""
@@ -226,26 +209,6 @@ class FileWriter:
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
         self._writer = self._sink = None
-
-
-class _Constant:
-    """A dictionary column that says the same in every row."""
-
-    def __init__(self, value: str) -> None:
-        self._dictionary = pa.array([value], pa.string())
-        self._last = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._dictionary)
-
-    def __call__(self, length: int) -> pa.DictionaryArray:
-        last = self._last
-        if len(last) < length:
-            last = pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), self._dictionary)
-            self._last = last  # another thread may put a shorter one here at the same time
-        return last.slice(0, length)
-
-
-@lru_cache(maxsize=1024)
-def _identity(address: Address) -> tuple[_Constant, ...]:
-    return tuple(_Constant(getattr(address, column.name)) for column in IDENTITY)
 
 
 def retired(data: Path, path: str) -> Path:
@@ -276,7 +239,7 @@ def retire(data: Path, paths: Iterable[str]) -> None:
                 source.rename(target)
 
 
-def open_stored(data: Path, path: str, schema: Schema) -> pq.ParquetFile:
+def open_stored(data: Path, path: str, schema: Schema) -> checksums.StoredFile:
     """Open a file that lies in the data root, replaced or not; else like `open_parquet`.
 
     `lake.places` opens files of every tier.
@@ -290,23 +253,23 @@ def open_stored(data: Path, path: str, schema: Schema) -> pq.ParquetFile:
         return open_parquet(other, schema)
 
 
-def open_parquet(path: Path, schema: Schema) -> pq.ParquetFile:
-    """Open a Parquet file of ours for reading, page checksums verified.
+def open_parquet(path: Path, schema: Schema) -> checksums.StoredFile:
+    """Open a Parquet file of ours for reading; what is read of it is compared with its checksums.
 
     Raises:
         LakeError: FILE_MISSING, FILE_DAMAGED.
     """
     try:
-        return pq.ParquetFile(
-            path,
-            memory_map=os.stat(path).st_size <= MAPPED_BYTES,  # noqa: PTH116 -- half a path's cost, at every open
+        name = os.fspath(path)
+        mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
+        return checksums.StoredFile(
+            pa.memory_map(name) if mapped else pa.OSFile(name),
             pre_buffer=False,
-            page_checksum_verification=True,
             read_dictionary=[c.name for c in schema.columns if c.type == "category"],
         )
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=str(path)) from error
 
 
@@ -315,15 +278,16 @@ def missing(path: Path) -> LakeError:
     return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
 
 
-def read_group(parquet: pq.ParquetFile, group: int, columns: list[str], path: Path | str) -> pa.Table:
+def read_group(parquet: checksums.StoredFile, group: int, columns: list[str], path: Path | str) -> pa.Table:
     """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
-    try:
+    with _explained(path):
+        parquet.check(group, columns)
         return parquet.read_row_group(group, columns=columns, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
 
 
-def groups_between(parquet: pq.ParquetFile, schema: Schema, start_ns: int | None, end_ns: int | None) -> list[int]:
+def groups_between(
+    parquet: checksums.StoredFile, schema: Schema, start_ns: int | None, end_ns: int | None
+) -> list[int]:
     """Return the row groups of an open file that may have rows of [start_ns, end_ns), by their statistics."""
     groups = list(range(parquet.num_row_groups))
     if len(groups) == 1:
@@ -341,7 +305,7 @@ def groups_between(parquet: pq.ParquetFile, schema: Schema, start_ns: int | None
 
 
 def read_pieces(
-    parquet: pq.ParquetFile, columns: list[str], path: Path | str, groups: list[int] | None = None
+    parquet: checksums.StoredFile, columns: list[str], path: Path | str, groups: list[int] | None = None
 ) -> Iterator[pa.Table]:
     """Yield the rows of an open file in order, a few thousand at a time, so that many files can be read side by side.
 
@@ -354,15 +318,25 @@ def read_pieces(
     Raises:
         LakeError: FILE_DAMAGED.
     """
-    batches = parquet.iter_batches(batch_size=PIECE_ROWS, row_groups=groups, columns=columns, use_threads=False)
-    while True:
-        try:
-            batch = next(batches, None)
-        except (OSError, pa.ArrowException) as error:
-            raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
-        if batch is None:
-            return
-        yield pa.Table.from_batches([batch])
+    for group in range(parquet.num_row_groups) if groups is None else groups:
+        with _explained(path):
+            parquet.check(group, columns)
+            batches = parquet.iter_batches(PIECE_ROWS, row_groups=[group], columns=columns, use_threads=False)
+        while True:
+            with _explained(path):
+                batch = next(batches, None)
+            if batch is None:
+                break
+            yield pa.Table.from_batches([batch])
+
+
+@contextmanager
+def _explained(path: Path | str) -> Iterator[None]:
+    """Say of what goes wrong in the block that a file is not what was written."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
+        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
 
 
 def publish(data: Path, staged: Sequence[StagedFile]) -> None:

@@ -16,8 +16,7 @@ from lake.manifest.tiers import tier_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import pyarrow.parquet as pq
-
+    from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest.rows import FileRow
     from lake.tiers import Tier
@@ -41,7 +40,7 @@ class Places:
         self._lock = threading.Lock()
         self._tiers: dict[str, Tier] | None = None
 
-    def parquet(self, file: FileRow, schema: Schema) -> pq.ParquetFile:
+    def parquet(self, file: FileRow, schema: Schema) -> StoredFile:
         """Open a file of the manifest as `files.open_parquet` does.
 
         Raises:

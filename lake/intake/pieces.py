@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
+    from lake.checksums import StoredFile
     from lake.files import FileWriter, StagedFile
     from lake.manifest.rows import FileRow
     from schemas.columns import Schema
@@ -56,7 +56,7 @@ def stored_rows(path: Path, schema: Schema) -> Iterator[pa.Table]:
     yield from rows_of(files.open_parquet(path, schema), schema, path)
 
 
-def rows_of(parquet: pq.ParquetFile, schema: Schema, path: Path | str) -> Iterator[pa.Table]:
+def rows_of(parquet: StoredFile, schema: Schema, path: Path | str) -> Iterator[pa.Table]:
     """Yield the rows of an open lake file as `stored_rows` does, and close it."""
     wanted = arrow_schema(schema, identity=False)
     with parquet:
@@ -64,7 +64,7 @@ def rows_of(parquet: pq.ParquetFile, schema: Schema, path: Path | str) -> Iterat
             yield table.cast(wanted)
 
 
-def part_rows(parquet: pq.ParquetFile, schema: Schema, part: FileRow) -> Iterator[pa.Table]:
+def part_rows(parquet: StoredFile, schema: Schema, part: FileRow) -> Iterator[pa.Table]:
     """Yield the rows of one partition as `rows_of` does; the open file may hold others too, where it is sealed."""
     if parquet.metadata.num_rows == part.rows:
         yield from rows_of(parquet, schema, part.path)
@@ -81,7 +81,7 @@ def part_rows(parquet: pq.ParquetFile, schema: Schema, part: FileRow) -> Iterato
 
 
 def copied(
-    parquet: pq.ParquetFile, schema: Schema, parts: Sequence[FileRow], writer_of: Callable[[FileRow], FileWriter]
+    parquet: StoredFile, schema: Schema, parts: Sequence[FileRow], writer_of: Callable[[FileRow], FileWriter]
 ) -> list[StagedFile]:
     """Write partitions that lie in one open file once more, each into a file of its own, in one pass.
 

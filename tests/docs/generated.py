@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lake.files import encoding
+from lake.encoding import encoding
 from lake.sources import names
 from lake.sources.dialects import DIALECTS
 from schemas.bars import BARS
