@@ -18,6 +18,7 @@ from lake import files, layout, leases, tiers
 from lake import write as writing
 from lake.errors import LakeError
 from lake.manifest import Change, Manifest, Writer, forgetting
+from lake.manifest.moments import last_at
 from lake.manifest.rows import Conflict
 from lake.staging import quiet, storage_error, tiers_turn
 
@@ -199,7 +200,7 @@ class _Vacuum:
         # In this order: who takes a lease asks afterwards whether the snapshot was forgotten.
         forgotten, long_ago = forgetting.expired(manifest), forgetting.expired(manifest, self._before_ns)
         held = forgetting.Spans(leases.held(self._config))
-        last = forgetting.last_at(manifest, self._before_ns)
+        last = last_at(manifest, self._before_ns)
         for file in forgetting.out_of_use(manifest):
             first, end = file.from_snapshot, file.to_snapshot or 0
             if not forgotten.covers(first, end - 1):

@@ -129,12 +129,6 @@ def out_of_use(manifest: Manifest) -> Iterator[FileRow]:
     return _files(manifest, _OUT_OF_USE)
 
 
-def last_at(manifest: Manifest, at_ns: int) -> int:
-    """Return the newest snapshot made at or before a time; 0 when there was none."""
-    sql = "SELECT coalesce(max(id), 0) FROM snapshots WHERE at_ns <= ?"
-    return int(manifest.read(lambda connection: connection.execute(sql, (at_ns,)).fetchone())[0])
-
-
 def has_bytes(manifest: Manifest, file_id: int) -> bool:
     """Whether the bytes of a file are to be there."""
     sql = f"SELECT 1 FROM files WHERE id = ? AND {KEPT}"

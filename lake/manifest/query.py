@@ -18,6 +18,7 @@ from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
 from lake.manifest.examine import ChainReport, examine, unsettled_paths
+from lake.manifest.moments import LAST_AT
 from lake.manifest.packed import DAY_NS
 from lake.manifest.process import Process, is_gone, this_process
 from lake.manifest.rows import BAR_COMPLETE
@@ -173,7 +174,7 @@ class Manifest:
                 raise naming.unknown_name(as_of)
             return named
         rows = self._rows(
-            "SELECT max(id), (SELECT min(at_ns) FROM snapshots) FROM snapshots WHERE at_ns <= :at", at=moment_ns(as_of)
+            f"SELECT ({LAST_AT}), (SELECT min(at_ns) FROM snapshots)", at=moment_ns(as_of)
         )
         if rows[0][0] is None:
             first = "the lake is empty" if rows[0][1] is None else f"the first is of {decode.text_of(rows[0][1])}"
