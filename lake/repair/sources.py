@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lake import files
 from lake import write as writing
 from lake.config import Config
-from lake.errors import LakeError
+from lake.errors import Exit, LakeError
 from lake.ingest import IngestRequest, ingest
 from lake.intake.pieces import part_rows
 from lake.lookup import schema_of
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     Tell = Callable[[Progress], None]
 
+_OF_THE_SOURCE = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
+"""Errors that are the source's own; others are of the machine, and end the repair."""
 _OLD = "earlier snapshots that had these files still name them, and cannot be read there: dl expire forgets them"
 
 
@@ -139,6 +141,8 @@ def _make(config: Config, staging: Staging, run_id: str, case: _Case, scratch: P
         try:
             ingest(aside, _request(case.address, source, start, end))
         except LakeError as error:
+            if error.exit not in _OF_THE_SOURCE:
+                raise
             return f"{Path(source.path).name} cannot be ingested as it was: {error.message}"
     with Manifest.open(aside) as manifest:
         made = writing.live_files(manifest, case.address, [part.partition for part in case.parts])
