@@ -61,6 +61,8 @@ _TABLES = {
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
     "names": "which snapshot has which name, and the snapshots that gave the name and took it away",
+    "expiries": "which snapshots are forgotten, and by which snapshot",
+    "reclaims": "the bytes of which files were given back, and by which snapshot",
     "failures": "the partitions that could not be made when that was last tried, and why",
     "sources": "the vendors' files: hash, name, size, format, options, and what spoke for the format",
     "ingests": "which source went in under which options, so that the same is not done twice",
