@@ -106,8 +106,8 @@ class CareClient(AssetClient):
 
         Args:
             addresses: Series, or patterns; every series where there is none.
-            way: From `log`: the manifest; from `cold`: files, from other places; from `source`: files, from what was
-                ingested.
+            way: From `log`: the manifest; from `manifest`: the log; from `cold`: files, from other places; from
+                `source`: files, from what was ingested.
             plan: Say what would be done; change nothing.
             progress: Told how far it is.
 

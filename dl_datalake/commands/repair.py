@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lake.repair import Progress, RepairReport, Way
 
 _SHOWN = 20
-_WAYS = ("log", "cold", "source")
+_WAYS = ("log", "manifest", "cold", "source")
 _DONE = {
     "rebuilt": "rebuilt",
     "restored": "restored",
@@ -37,9 +37,9 @@ def repair(
         str,
         typer.Option(
             "--from",
-            metavar="log|cold|source",
-            help="The manifest from its log, or with that gone from the files; files from other places; files from"
-            " what was ingested.",
+            metavar="log|manifest|cold|source",
+            help="The manifest from its log, or with that gone from the files; the log from the manifest; files from"
+            " other places; files from what was ingested.",
         ),
     ],
     selection: Annotated[
@@ -56,7 +56,7 @@ def repair(
     from lake.repair import repair as engine
 
     if way not in _WAYS:
-        why = "A repair is from the log, from another place (cold), or from what was ingested (source)."
+        why = "A repair is from the log, the manifest, another place (cold), or from what was ingested (source)."
         fix = [f"--from {each}" for each in _WAYS]
         raise LakeError("USAGE", f"--from {way} is none of {', '.join(_WAYS)}", why=why, fix=fix)
     config = session.config(must_exist=way != "log")

@@ -143,7 +143,9 @@ def _advice(report: VerifyReport) -> list[str]:
     if report.unavailable:
         lines.append("mount the tiers that are not there, or leave them out: --tier hot")
     if report.chain:
-        lines.append("dl repair --from log --plan tells whether the manifest can be made anew")
+        lines.append(
+            "dl repair --from log, or --from manifest where only the log is damaged; --plan tells what would be done"
+        )
     return lines
 
 

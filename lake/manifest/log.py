@@ -190,7 +190,7 @@ class CommitLog:
                 "MANIFEST_DAMAGED",
                 f"the commit log is {log_end - self.size} bytes shorter than the manifest says",
                 where=str(self.path),
-                fix=["dl verify", "restore the log from a backup"],
+                fix=["dl verify", "dl repair --from manifest"],
             )
         rest = unsettled(tail := list(entries(self.path, log_end, self.size)))
         for entry in rest.commits:

@@ -165,24 +165,41 @@ def install(config: Config, rebuilt: Rebuilt, *, log: Path | None = None) -> lis
         if log is not None:
             log.rename(config.log)
             sync_folder(config.log.parent)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        aside = path.with_name(f"{path.name}.broken-{stamp}")
-        while os.path.lexists(aside):
-            aside = aside.with_name(f"{aside.name}x")
+        old = aside(path)
         if path.exists():
-            os.link(path, aside)
-            kept.append(aside.name)
+            os.link(path, old)
+            kept.append(old.name)
             sync_folder(path.parent)
         with suppress(FileNotFoundError):
             if journal.stat().st_size:
-                journal.rename(aside.with_name(aside.name + _JOURNAL))
-                kept.append(aside.name + _JOURNAL)
+                journal.rename(old.with_name(old.name + _JOURNAL))
+                kept.append(old.name + _JOURNAL)
             else:
                 journal.unlink()
             sync_folder(path.parent)
         rebuilt.path.rename(path)
         sync_folder(path.parent)
     return kept
+
+
+def aside(path: Path) -> Path:
+    """Return a name beside a file, that nothing has yet, to keep the file under once it is replaced."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    free = path.with_name(f"{path.name}.broken-{stamp}")
+    while os.path.lexists(free):
+        free = free.with_name(f"{free.name}x")
+    return free
+
+
+def newest(config: Config) -> int:
+    """Return the newest snapshot of a manifest that can be read in part at least; 0 when nothing can be told."""
+    with suppress(sqlite3.Error):
+        connection = connections.open_reader(config.manifest, config.wait_s)
+        try:
+            return int(connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
+        finally:
+            connection.close()
+    return 0
 
 
 def settle_log(config: Config, unreadable: int, aborted: Sequence[Entry]) -> None:

@@ -10,6 +10,7 @@ from lake import files, layout
 from lake.errors import LakeError
 from lake.manifest import Manifest, rebuilding
 from lake.manifest.log import document_at
+from lake.manifest.relogging import rewrite_log
 from lake.manifest.replay import survey
 from lake.repair import footers
 from lake.repair.model import Broken, Progress, Step
@@ -77,7 +78,7 @@ def _no_log(config: Config) -> LakeError:
         "there is no commit log to make the manifest from",
         where=str(config.log),
         why="The manifest is there, if not whole: nothing better can be made of the files alone.",
-        fix=["restore the log from a backup", "or move manifest.db away: what the files tell is had then"],
+        fix=["dl repair --from manifest", "or move manifest.db away: what the files tell is had then"],
     )
 
 
@@ -94,6 +95,8 @@ def _replay(config: Config, request: RepairRequest, report: RepairReport, found:
         text = "its files are not all there: its commit was interrupted, or they are lost"
         report.steps.append(Step("left_out", f"snapshot {tip.snapshot}", text))
     last = commits[-1].snapshot if commits else 0
+    if (stored := rebuilding.newest(config)) > last:
+        raise _behind(config, last, stored)
     report.snapshot, report.snapshots = last, len(commits)
     report.steps.append(Step("rebuilt", config.manifest.name, f"snapshots 1 to {last}" if last else "no snapshot"))
     report.notes.append(_NOT_IN_LOG)
@@ -113,6 +116,34 @@ def _replay(config: Config, request: RepairRequest, report: RepairReport, found:
     report.status = "repaired"
     if rebuilt.records_lost:
         report.notes.append(f"{rebuilt.records_lost:,} records in quarantine are gone: the log does not have them")
+
+
+def _behind(config: Config, last: int, stored: int) -> LakeError:
+    return LakeError(
+        "UNREPAIRABLE",
+        f"the commit log ends at snapshot {last}, and the manifest at {stored}",
+        where=str(config.log),
+        why="A manifest made of this log would have lost snapshots that were committed.",
+        fix=["dl repair --from manifest, if that is whole", "or move manifest.db away, to have what the log tells"],
+    )
+
+
+def from_manifest(config: Config, request: RepairRequest, report: RepairReport, tell: Tell) -> None:
+    """Make the commit log anew, unless it is as it should be; see `repair`."""
+    tell(Progress("looking at the manifest", 0, 1))
+    if not rebuilding.is_readable(config):
+        raise LakeError("MANIFEST_DAMAGED", "the manifest cannot be read", where=str(config.manifest))
+    if _is_whole(config, report):
+        return
+
+    def told(done: int, total: int) -> None:
+        tell(Progress("writing the log", done, total))
+
+    count, kept = rewrite_log(config, told, dry_run=request.plan)
+    report.snapshot = report.snapshots = count
+    report.steps.append(Step("rebuilt", "_log/commits.jsonl", f"snapshots 1 to {count}" if count else "no snapshot"))
+    report.steps += [Step("kept", f"_log/{kept}", "the old one")] if kept else []
+    report.status = "repaired"
 
 
 def _tell_broken(config: Config, request: RepairRequest, report: RepairReport, found: Survey) -> None:

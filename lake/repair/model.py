@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Way = Literal["log", "cold", "source"]
+Way = Literal["log", "manifest", "cold", "source"]
 Action = Literal["rebuilt", "restored", "made_again", "set_aside", "kept", "left_out"]
 
 

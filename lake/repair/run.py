@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.repair.copies import from_cold
-from lake.repair.manifest import from_log
+from lake.repair.manifest import from_log, from_manifest
 from lake.repair.model import RepairReport
 from lake.repair.sources import from_source
 
@@ -21,9 +21,10 @@ def repair(config: Config, request: RepairRequest, progress: Callable[[Progress]
     """Make again what is lost or damaged, as far as something else tells it; nothing is removed.
 
     `log` makes manifest.db anew, when it is missing or not as its log has it: every snapshot is replayed and must have
-    the hash it had. With the log gone too, the files that are marked as committed give the present. `cold` looks at
-    every file, and puts a good copy from another place where one is bad. `source` ingests again, aside, what bad files
-    were made of, and takes the result only if it has the content that was stored.
+    the hash it had. With the log gone too, the files that are marked as committed give the present. `manifest` makes
+    the log anew, when that is what is missing or damaged. `cold` looks at every file, and puts a good copy from another
+    place where one is bad. `source` ingests again, aside, what bad files were made of, and takes the result only if it
+    has the content that was stored.
 
     Stopped at any moment, the same repair goes on where it was.
 
@@ -38,11 +39,12 @@ def repair(config: Config, request: RepairRequest, progress: Callable[[Progress]
     """
     report = RepairReport(request.way)
     tell = progress or (lambda _: None)
-    if request.way == "log":
+    if request.way in {"log", "manifest"}:
         if request.selection:
-            why = "The manifest is of the whole lake."
-            raise LakeError("USAGE", "--from log takes no series", why=why, fix=["dl repair --from log"])
-        from_log(config, request, report, tell)
+            why = "The manifest and its log are of the whole lake."
+            way = f"--from {request.way}"
+            raise LakeError("USAGE", f"{way} takes no series", why=why, fix=[f"dl repair {way}"])
+        (from_log if request.way == "log" else from_manifest)(config, request, report, tell)
     elif request.way == "cold":
         from_cold(config, request, report, tell)
     else:

@@ -217,6 +217,7 @@ def test_a_manifest_that_is_there_is_not_replaced_by_less(three_days: Config) ->
     with pytest.raises(LakeError) as caught:
         repair(three_days, LOG)
     assert caught.value.code == "E_UNREPAIRABLE"
+    assert "dl repair --from manifest" in caught.value.fix
 
 
 def test_what_is_made_from_the_files_can_be_made_from_its_own_log(three_days: Config) -> None:
