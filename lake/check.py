@@ -340,7 +340,7 @@ def _wrong(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
         return Damage(shown, f"sha256:{file.sha256}", f"sha256:{digest}")
     if size != file.bytes:
         return Damage(shown, f"{file.bytes} bytes", f"{size} bytes")
-    return _count(stream, file, shown)
+    return None
 
 
 def _protect(stream: BinaryIO) -> None:
@@ -348,19 +348,6 @@ def _protect(stream: BinaryIO) -> None:
     with suppress(OSError):
         if os.fstat(stream.fileno()).st_mode & 0o777 != READ_ONLY:
             os.fchmod(stream.fileno(), READ_ONLY)
-
-
-def _count(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:
-    """Compare the rows the manifest counts with those the file does; its bytes are known to be as stored."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    stream.seek(0)
-    try:
-        rows = pq.read_metadata(stream).num_rows
-    except (OSError, pa.ArrowException) as error:
-        return Damage(shown, f"{file.rows} rows", f"no Parquet file: {error}")
-    return None if rows == file.rows else Damage(shown, f"{file.rows} rows", f"{rows} rows")
 
 
 def _is_spent(budget: Budget, spent: int, seconds: float) -> bool:

@@ -161,6 +161,8 @@ class FileWriter:
             room = checksums.room(len(arrow_schema(self._schema)), self._groups)
             self._writer.add_key_value_metadata(self._metadata | room)
             self._writer.close()
+            if self._written[0].num_rows != self.rows:
+                raise LakeError("UNEXPECTED", f"{self.rows} rows were written, and the file has others")
             size, digest = self._land(self._sink, self._written[0])
         except OSError as error:
             raise storage_error(error, self._temporary) from error

@@ -141,12 +141,6 @@ def test_staged_files_of_dead_runs_are_listed_those_of_live_ones_are_not(config:
     assert report.orphans == ["_staging/dead/000001.parquet.tmp"]
 
 
-def test_a_row_count_that_is_wrong_is_damage(config: Config) -> None:
-    file = stored(config, "2024-03-03", rows=4)
-    commit(config, file)
-    assert verify(config).damaged == [Damage(file.path, "4 rows", "3 rows")]
-
-
 def test_a_size_that_is_wrong_is_damage(config: Config) -> None:
     file = stored(config, "2024-03-03", bytes=17)
     commit(config, file)

@@ -125,6 +125,14 @@ def test_a_file_does_not_depend_on_how_its_rows_come(
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [64, 64, 64, 64, 44]
 
 
+def test_a_file_with_another_number_of_rows_than_was_counted_is_refused(staging: Staging) -> None:
+    writer = FileWriter(staging, BTC, DAY, BARS, "run-1")
+    writer.write(table(BARS, BARS_ROWS))
+    writer.rows += 1
+    with pytest.raises(LakeError, match="301 rows were written, and the file has others"):
+        writer.finish()
+
+
 def test_an_abandoned_file_is_gone_and_quiet(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "ROW_GROUP", 64)
     writer = FileWriter(staging, BTC, DAY, BARS, "run-1")
