@@ -129,6 +129,12 @@ def read_card(folder: Path, name: str = CARD) -> dict[str, Any] | None:
     return card
 
 
+def card_of(folder: Path, snapshot: int) -> dict[str, Any] | None:
+    """Return the card of a snapshot: a backup may have been stopped between its manifest and its card."""
+    cards = [read_card(folder), read_card(folder, UNFINISHED)]
+    return next((card for card in cards if card is not None and card.get("snapshot") == snapshot), None)
+
+
 def write_card(folder: Path, card: dict[str, Any], name: str = CARD) -> None:
     """Write what a backup says of itself, whole or not at all, and on disk."""
     write_whole(folder / name, json.dumps({"format": FORMAT} | card, indent=2, ensure_ascii=False) + "\n")

@@ -90,12 +90,6 @@ def _card(source: Path) -> dict[str, Any]:
     return card
 
 
-def _card_of(source: Path, snapshot: int) -> dict[str, Any] | None:
-    """Return the card of a snapshot: a backup may have been stopped between its manifest and its card."""
-    cards = [model.read_card(source), model.read_card(source, model.UNFINISHED)]
-    return next((card for card in cards if card is not None and card.get("snapshot") == snapshot), None)
-
-
 def _refuse_place(config: Config, source: Path, card: dict[str, Any], *, force: bool) -> None:
     """Refuse a place that the backup is in, that holds a lake, or things of which none is a lake's."""
     root, inside = config.root.resolve(), source.resolve()
@@ -155,7 +149,7 @@ class _Restore:
                 raise refused("backup.json and manifest.db are of two lakes", self._source, "another backup")
             head = copying.head(manifest)
             report.snapshot, report.at_ns = head.snapshot, head.at_ns
-            self._card = _card_of(self._source, head.snapshot) or self._card
+            self._card = model.card_of(self._source, head.snapshot) or self._card
             log = self._log(head.log_end)
             held = stored_tiers(self._source, self._card["tiers"])
             recorded = tier_locations(manifest)

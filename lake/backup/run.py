@@ -76,6 +76,7 @@ def backup(
         with Manifest.open(config) as manifest:
             _refuse_foreign(manifest, target)
             settled = not (target / model.UNFINISHED).exists()
+            _complete(target)
             model.write_card(target, {"lake": lake_id(manifest)}, model.UNFINISHED)
         for left in reversed(range(_ATTEMPTS)):
             try:
@@ -136,6 +137,33 @@ def _refuse_foreign(manifest: Manifest, target: Path) -> None:
             "dl restore-backup, if it is the lake that lost it",
             why="The lake was put back to an earlier state, or the backup was written to as a lake of its own.",
         )
+
+
+def _complete(target: Path) -> None:
+    """Do what is left to do of a run that was stopped between its manifest and its card."""
+    if not (target / MANIFEST_NAME).is_file():
+        return
+    try:
+        with Manifest.open(_within(target, target / MANIFEST_NAME)) as manifest:
+            head = copying.head(manifest)
+    except LakeError:
+        return  # a rotten one is replaced
+    log = target / "data" / LOG
+    new = log.with_name(f"{log.name}.new")
+    try:
+        if new.exists() and new.stat().st_size == head.log_end and log_size(log) < head.log_end:
+            new.rename(log)
+            sync(log.parent)
+    except OSError as error:
+        raise storage_error(error, log) from error
+    card = model.card_of(target, head.snapshot)
+    if card is not None and card != model.read_card(target):
+        model.write_card(target, card)
+
+
+def log_size(log: Path) -> int:
+    """Return how long a log is; 0 for one that is not there."""
+    return log.stat().st_size if log.exists() else 0
 
 
 def _within(folder: Path, manifest: Path, wait_s: float = 5.0) -> Config:
