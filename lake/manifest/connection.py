@@ -130,6 +130,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise explain(error, path) from error
+    except UnicodeDecodeError as error:  # in a text, or in SQLite's own words about one
+        raise LakeError("MANIFEST_DAMAGED", f"the manifest holds what is no text: {error}", where=str(path)) from error
     except OSError as error:
         code = "DISK_FULL" if error.errno in _DISK_FULL else "STORAGE"
         raise LakeError(code, str(error.strerror or error), where=str(error.filename or path)) from error

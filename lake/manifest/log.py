@@ -32,7 +32,8 @@ _TAIL_BYTES = len(_TAIL % (b"0" * 64))
 
 def canonical(document: dict[str, Any]) -> bytes:
     """Return the one spelling of a document: sorted keys, no spaces, UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    # Bytes where a text was are damage; they are spelt so that it is found by the hash.
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=bytes.hex).encode()
 
 
 def line_of(body: bytes, digest: str) -> bytes:

@@ -173,9 +173,7 @@ class Manifest:
             if named is None:
                 raise naming.unknown_name(as_of)
             return named
-        rows = self._rows(
-            f"SELECT ({LAST_AT}), (SELECT min(at_ns) FROM snapshots)", at=moment_ns(as_of)
-        )
+        rows = self._rows(f"SELECT ({LAST_AT}), (SELECT min(at_ns) FROM snapshots)", at=moment_ns(as_of))
         if rows[0][0] is None:
             first = "the lake is empty" if rows[0][1] is None else f"the first is of {decode.text_of(rows[0][1])}"
             raise LakeError("UNKNOWN_SNAPSHOT", f"there is no snapshot at or before {as_of}: {first}")
