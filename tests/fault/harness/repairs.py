@@ -39,8 +39,8 @@ def _months(config: Config, folder: Path) -> None:
 
 
 def _offload(config: Config, folder: Path, *, remove: bool) -> None:
-    grace = {"grace_s": 0.0, "force": True} if remove else {}
-    offload(config, OffloadRequest(to=str(folder / "cold"), older_than_ns=0, **grace))
+    grace_s = 0.0 if remove else 3600.0
+    offload(config, OffloadRequest(to=str(folder / "cold"), older_than_ns=0, grace_s=grace_s, force=remove))
 
 
 def without_manifest(config: Config, folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
+from lake import files
 from lake.delete import DeleteRequest, delete
 from lake.files import publish
 from lake.manifest import Manifest
@@ -72,7 +73,7 @@ def test_a_file_that_was_merged_anew_tells_of_the_snapshot_it_was_merged_with(
             outrun.append(write(config, BTC, bars(bar(minute + 1))).snapshot)
         publish(data, staged)
 
-    monkeypatch.setattr(module.files, "publish", overtaken)
+    monkeypatch.setattr(files, "publish", overtaken)
     write(config, BTC, bars(bar(minute + 2)))
     assert outrun == [0, 3]
     assert bases(config)["2022-01-01"] == 3
@@ -109,7 +110,7 @@ def test_a_file_that_is_not_committed_is_not_marked(tmp_path: Path, monkeypatch:
         publish(data, staged)
         seen.extend((data / file.path).stat().st_mode & 0o222 for file in staged)
 
-    monkeypatch.setattr(module.files, "publish", look)
+    monkeypatch.setattr(files, "publish", look)
     take_in(config, range(1, 2), 1.0)
     assert seen
     assert all(seen)
