@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from lake import files
 from lake.check import verify
 from lake.delete import DeleteRequest, delete
+from lake.errors import LakeError
+from lake.expire import ExpireRequest, expire
 from lake.ingest import IngestRequest, ingest
-from lake.manifest import Manifest
+from lake.manifest import Manifest, Writer
 from lake.offload import OffloadRequest, RestoreRequest, offload, restore
 from lake.read import Scan
 from lake.rollback import RollbackRequest, rollback
 from lake.snapshots import create, drop
+from lake.vacuum import VacuumRequest, vacuum
 from lake.write import Mode, write
 from schemas.keys import Address, Partition
 from tests.manifests import make_lake
@@ -26,6 +34,9 @@ from tests.sealing import seal_all
 from tests.tables import MINUTE_US, bar, bars
 
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 JANUARY, FEBRUARY = (Partition.parse(f"2024-0{month}").day for month in (1, 2))
 DAY = 1440
 """Minutes."""
@@ -39,6 +50,39 @@ ROWS = st.dictionaries(MINUTES, st.sampled_from([1.0, 2.0, 3.0]), min_size=1, ma
 Held = dict[int, float]
 
 
+CHILD_S = 30
+
+
+def die(*_: object) -> None:
+    """End as a process that is killed does: nothing is cleaned up."""
+    os._exit(9)
+
+
+def die_before(owner: Any, name: str) -> None:  # noqa: ANN401 -- a class or a module
+    """Have this process end where something is about to be done."""
+    setattr(owner, name, die)
+
+
+def die_behind(owner: Any, name: str) -> None:  # noqa: ANN401 -- as above
+    """Have this process end where something has just been done."""
+    done = getattr(owner, name)
+
+    def last(*arguments: object) -> None:
+        done(*arguments)
+        die()
+
+    setattr(owner, name, last)
+
+
+CRASHES: dict[str, Callable[[], None]] = {
+    "staged": lambda: die_before(files, "publish"),
+    "published": lambda: die_before(Writer, "commit"),
+    "logged": lambda: die_before(Writer, "_finish"),
+    "committed": lambda: die_behind(Writer, "commit"),
+}
+"""The moments between the steps of a commit."""
+
+
 class LakeModel(RuleBasedStateMachine):
     """A lake of one series beside what it should hold, snapshot by snapshot."""
 
@@ -49,6 +93,10 @@ class LakeModel(RuleBasedStateMachine):
         self.now: Held = {}
         self.then: dict[int, Held] = {0: {}}
         self.names: dict[str, int] = {}
+        self.gone: set[int] = set()
+        """Snapshots that are forgotten."""
+        self.crashed = False
+        """Whether files may lie about that no snapshot has."""
         self.sources = 0
 
     def teardown(self) -> None:
@@ -148,12 +196,59 @@ class LakeModel(RuleBasedStateMachine):
             self.names[name] = target
         self.note()
 
+    @precondition(lambda self: max(self.then) > 1)
+    @rule(keep=st.integers(1, 6))
+    def expire(self, keep: int) -> None:
+        newest, named = max(self.then), set(self.names.values())
+        old = {s for s in self.then if 0 < s <= newest - keep} - named
+        report = expire(self.config, ExpireRequest(keep_last=keep, force=True))
+        assert {s for first, last in report.spans for s in range(first, last + 1)} == old
+        for snapshot in old:
+            del self.then[snapshot]
+        self.gone |= old
+        self.note()
+
+    @rule()
+    def vacuum(self) -> None:
+        report = vacuum(self.config, VacuumRequest(0, force=True))
+        assert report.young.files == report.leased.files == 0
+        self.note()
+        with Manifest.open(self.config) as manifest:
+            known = {file.path.rpartition("/")[2] for file in manifest.all_files()}
+        unsettled = report.busy.files
+        lying = {path.name for path in self.folder.rglob("*.parquet")}
+        assert known <= lying
+        assert len(lying - known) == unsettled
+        self.crashed = self.crashed and unsettled > 0
+
+    @rule(rows=ROWS, point=st.sampled_from([*CRASHES]))
+    def crash(self, rows: Held, point: str) -> None:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(CHILD_S)  # killed by the clock is killed, too
+            CRASHES[point]()
+            with suppress(BaseException):
+                write(self.config, BTC, bars(*(bar(minute, price) for minute, price in sorted(rows.items()))))
+            os._exit(0)
+        os.waitpid(child, 0)
+        self.crashed = True
+        after = self.now | rows
+        found = self.held()
+        assert found in (self.now, after)
+        if point == "committed":
+            assert found == after
+        self.now = found
+        self.note()
+
     @rule(data=st.data())
     def look_back(self, data: st.DataObject) -> None:
         snapshot = data.draw(st.sampled_from(sorted(self.then)))
         assert self.held(snapshot) == self.then[snapshot]
         for name, target in self.names.items():
             assert self.held(name) == self.then[target]
+        for gone in data.draw(st.sets(st.sampled_from(sorted(self.gone)), max_size=2)) if self.gone else ():
+            with pytest.raises(LakeError, match=f"snapshot {gone} is forgotten"):
+                self.held(gone)
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:
@@ -163,7 +258,7 @@ class LakeModel(RuleBasedStateMachine):
     def prove(self) -> None:
         report = verify(self.config)
         assert report.ok, (report.chain, report.damaged, report.missing)
-        assert report.orphans == []
+        assert bool(report.orphans) <= self.crashed
 
 
 class LongModel(LakeModel):
