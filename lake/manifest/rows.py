@@ -232,9 +232,8 @@ class Change:
     names: list[NewName] = field(default_factory=list)
     dropped_names: list[str] = field(default_factory=list)
     expired: list[tuple[int, int]] = field(default_factory=list)
-    """First and last of each run of snapshots that are to be read no more."""
     reclaimed: list[tuple[int, int]] = field(default_factory=list)
-    """First and last of each run of files, by id, whose bytes are to be given back."""
+    """First and last of each run of snapshots to be forgotten, and of files, by id, whose bytes are given back."""
     keeps_content: bool = False
     """Whether the rows stay as they were and only lie in other files: then nothing made from them is out of date."""
 
@@ -325,7 +324,6 @@ class HistoryRow:
     cause: str
     """What set its run off; empty when a person did."""
     expired: bool = False
-    """Whether it is forgotten, and can be read no more."""
 
 
 @dataclass(frozen=True, slots=True)

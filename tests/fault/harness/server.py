@@ -24,10 +24,11 @@ from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.write import write
 from tests.fault.harness import invariants, mutations
+from tests.fault.harness.acts import declare_assets
 from tests.fault.harness.invariants import Finding, Plan, broken_rules
 from tests.fault.harness.lakes import BTC, at, state
 from tests.fault.harness.shim import Fault, Shim
-from tests.fault.harness.verbs import VERBS, declare_assets
+from tests.fault.harness.verbs import VERBS
 from tests.tables import bar, bars
 
 if TYPE_CHECKING:
