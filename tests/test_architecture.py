@@ -30,7 +30,7 @@ MODULE_LINES_MAX = 400
 LONG_FUNCTIONS = {
     "lake/manifest/migrations.py:m001_snapshots_and_files": "a schema is read whole, one table after the other",
     "lake/manifest/migrations.py:m002_provenance": "a schema is read whole, one table after the other",
-    "lake/manifest/migrations.py:_slim_files": "a schema is read whole, one table after the other",
+    "lake/manifest/slimming.py:slim_files": "a schema is read whole, one table after the other",
 }
 LONG_MODULES: dict[str, str] = {
     "tests/cli/test_errors.py": "one table: every code, and how it is made to happen",
