@@ -264,7 +264,7 @@ class _Vacuum:
             hot = (self._config.data / file.path, files.retired(self._config.data, file.path))
             self._unlink(*hot)
             for tier in self._tiers:
-                tier.remove(file.path)
+                _remove(tier, file.path)
             self.report.reclaimed.add(file.bytes)
         self._progress(Progress("remove", self.report.reclaimed.files, total))
 
@@ -272,7 +272,7 @@ class _Vacuum:
         if orphan.tier is None:
             self._unlink(self._config.data / orphan.path)
         else:
-            orphan.tier.remove(orphan.path)
+            _remove(orphan.tier, orphan.path)
         self.report.orphans.add(orphan.bytes)
         self._progress(Progress("remove", self.report.reclaimed.files + self.report.orphans.files, total))
 
@@ -293,6 +293,13 @@ class _Vacuum:
             if is_quiet:
                 for base in (data / layout.REPLACED, data):
                     _remove_empty(top for top in _folders(base) if layout.names_exchange(top.name))
+
+
+def _remove(tier: Tier, path: str) -> None:
+    """Remove a file from a tier; a tier keeps to itself why it could not."""
+    tier.remove(path)
+    if tier.size(path) is not None:
+        raise LakeError("STORAGE", f"tier {tier.name} did not let go of {path}", where=tier.location)
 
 
 def _folders(base: Path) -> list[Path]:

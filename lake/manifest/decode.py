@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
@@ -74,10 +75,19 @@ FILES = ", ".join(STORED.get(column, column) for column in FILE_COLUMNS)
 SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
 
 
+def parsed(text: str, kind: type = dict) -> Any:  # noqa: ANN401 -- whatever JSON there is
+    """Read JSON that the manifest holds; LakeError MANIFEST_DAMAGED when it is none any more, or of another kind."""
+    with suppress(ValueError, TypeError):
+        found = json.loads(text)
+        if isinstance(found, kind):
+            return found
+    raise LakeError("MANIFEST_DAMAGED", f"the manifest holds {text!r} where there was JSON")
+
+
 def file_row(row: tuple[Any, ...]) -> FileRow:
     """Make a FileRow of FILE_COLUMNS."""
     unproven = row[_UNPROVEN]
-    times = () if unproven == "[]" else tuple(json.loads(unproven))
+    times = () if unproven == "[]" else tuple(parsed(unproven, list))
     return FileRow(*(*row[:_UNPROVEN], times, *row[_UNPROVEN + 1 :]))
 
 
@@ -114,20 +124,20 @@ def history_row(row: tuple[Any, ...]) -> HistoryRow:
 
 def ingest_row(row: tuple[Any, ...]) -> IngestRow:
     """Make an IngestRow of a row of the ingest query."""
-    return IngestRow(*(*row[:-1], json.loads(row[-1])))
+    return IngestRow(*(*row[:-1], parsed(row[-1])))
 
 
 def run_row(row: tuple[Any, ...], *, interrupted: bool) -> RunRow:
     """Make a RunRow of a row of the runs query; one that runs is shown as interrupted where it was."""
     number, kind, status, started_ns, ended_ns, pid, host, boot_id, _, command, error, snapshot, cause = row
     ended: RunStatus = "interrupted" if interrupted and status == "running" else status
-    failure = json.loads(error) if error else None
+    failure = parsed(error) if error else None
     return RunRow(number, kind, ended, started_ns, ended_ns, pid, host, boot_id, command, failure, snapshot, cause)
 
 
 def quarantine_run(row: tuple[Any, ...]) -> QuarantineRun:
     """Make a QuarantineRun of a row of the quarantine query."""
-    return QuarantineRun(*(*row[:-1], json.loads(row[-1])))
+    return QuarantineRun(*(*row[:-1], parsed(row[-1])))
 
 
 def quarantine_rows(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Iterator[QuarantineRow]:

@@ -27,6 +27,14 @@ _SNAPSHOT_COLUMNS = (
     ("names", "dropped_by"),
 )
 """Where no foreign key holds what rows say of the snapshot they began or ended with; each has an index."""
+STEPS = (
+    "m001_snapshots_and_files",
+    "m002_provenance",
+    "m003_derivations_and_tiers",
+    "m004_names",
+    "m005_forgetting",
+)
+"""The names of the migrations, which only what creates a manifest can import."""
 _MAX_DIFFERENCES = 5
 """Differences spelt out for one snapshot; the rest are counted."""
 
@@ -82,6 +90,7 @@ def examine(read: Read, log: Path) -> ChainReport:
         report.findings += _log_findings(snapshot, entry)
         report.findings += _content_findings(read, snapshot, entry, log)
         previous = snapshot
+    report.findings += read(_steps)
     report.findings += read(_misplaced)
     report.findings += read(lambda connection: _of_no_snapshot(connection, previous.id))
     report.findings += _unmarked(read)
@@ -132,6 +141,13 @@ def _content_findings(read: Read, snapshot: _Snapshot, entry: Entry | None, log:
                 f"snapshot {snapshot.id}: its records in quarantine changed ({digest.count} found, "
                 f"{ledger['quarantined']} stored)"
             )
+
+
+def _steps(connection: sqlite3.Connection) -> list[str]:
+    """Compare the steps that made the tables with those there are: a newer program goes on from what it finds here."""
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'dl-datalake' ORDER BY id")
+    found = tuple(str(name) for (name,) in rows.fetchall())
+    return [] if found == STEPS else [f"the manifest was made by the steps {', '.join(found)}"]
 
 
 def _misplaced(connection: sqlite3.Connection) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lake.manifest.decode import SPELLING, text_of
+from lake.manifest.decode import SPELLING, parsed, text_of
 
 if TYPE_CHECKING:
     from lake.manifest.query import Manifest
@@ -36,7 +35,7 @@ def sources(manifest: Manifest, series_id: int) -> list[SourceRow]:
     """Return the files ingested into a series, whether or not rows of theirs are left."""
     rows = manifest.read(lambda connection: connection.execute(_SOURCES, {"series": series_id}).fetchall())
     return [
-        SourceRow(name, path, dialect, json.loads(options).get("tz") or "UTC", fetched, json.loads(skipped or "{}"))
+        SourceRow(name, path, dialect, parsed(options).get("tz") or "UTC", fetched, parsed(skipped or "{}"))
         for _, name, path, dialect, options, fetched, skipped in rows
     ]
 
@@ -87,6 +86,6 @@ def sources_of(manifest: Manifest, series_id: int, start_ns: int, end_ns: int) -
     given = {"series": series_id, "first": first, "last": last}
     rows = manifest.read(lambda connection: connection.execute(sql, given).fetchall())
     return [
-        Source(path, sha256, dialect, json.loads(options), fetched, symbol)
+        Source(path, sha256, dialect, parsed(options), fetched, symbol)
         for path, sha256, dialect, options, fetched, symbol in rows
     ]

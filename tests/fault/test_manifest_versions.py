@@ -14,6 +14,7 @@ from lake.config import Config
 from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
 from lake.manifest.connection import APPLICATION_ID, VERSION
+from lake.manifest.examine import STEPS
 from lake.manifest.migrations import MIGRATIONS
 from tests.manifests import commit, ingest, make_lake, new_file
 
@@ -26,7 +27,9 @@ def config_at(root: Path) -> Config:
 
 
 def test_the_version_is_the_number_of_migrations() -> None:
-    assert len(MIGRATIONS.pending(sqlite_utils.Database(memory=True))) == VERSION
+    pending = MIGRATIONS.pending(sqlite_utils.Database(memory=True))
+    assert len(pending) == VERSION
+    assert tuple(step.name for step in pending) == STEPS
 
 
 @pytest.mark.parametrize("use", [Manifest.open, Manifest.create, Writer])

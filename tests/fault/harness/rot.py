@@ -44,6 +44,7 @@ FREE = {
     "runs": {"status", "ended_ns", "error", "snapshot"},
     "files": {"verified_at_ns"},
     "lake": {"created_ns"},
+    "_sqlite_migrations": {"id", "applied_at"},
     "quarantine": {"id"},
     "checks": {"id"},
     "moves": {"hot_gone"},
@@ -269,8 +270,9 @@ def dump(path: Path) -> Dump:
     with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
         connection.text_factory = bytes
         try:
-            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            tables = [row[0].decode() for row in names]
+            # As SQLite knows them, not as its own table of tables says: it goes by the declarations.
+            rows = connection.execute("PRAGMA main.table_list").fetchall()
+            tables = [row[1].decode() for row in rows if row[2] == b"table" and row[1] != b"sqlite_schema"]
         except (sqlite3.Error, UnicodeDecodeError) as error:
             return {"sqlite_master": str(error)}
         for table in tables:
