@@ -53,6 +53,7 @@ FILE_COLUMNS = (
     "to_snapshot",
     "verified_at_ns",
 )
+_PATH = FILE_COLUMNS.index("path")
 _UNPROVEN = FILE_COLUMNS.index("unproven")
 SERIES_COLUMNS = (
     "id",
@@ -87,6 +88,8 @@ def parsed(text: str, kind: type = dict) -> Any:  # noqa: ANN401 -- whatever JSO
 def file_row(row: tuple[Any, ...]) -> FileRow:
     """Make a FileRow of FILE_COLUMNS."""
     unproven = row[_UNPROVEN]
+    if not isinstance(row[_PATH], str):
+        raise LakeError("MANIFEST_DAMAGED", f"file {row[0]} is of no series that the manifest has")
     times = () if unproven == "[]" else tuple(parsed(unproven, list))
     return FileRow(*(*row[:_UNPROVEN], times, *row[_UNPROVEN + 1 :]))
 
@@ -94,7 +97,11 @@ def file_row(row: tuple[Any, ...]) -> FileRow:
 def series_row(row: tuple[Any, ...]) -> SeriesRow:
     """Make a SeriesRow of SERIES_COLUMNS."""
     number, address, vendor_symbol, tick_size, negative, time_zone, created = row
-    return SeriesRow(number, Address.parse(address), vendor_symbol, tick_size, bool(negative), time_zone, created)
+    try:
+        place = Address.parse(address)
+    except ValueError as error:
+        raise LakeError("MANIFEST_DAMAGED", f"series {number} has no address: {error}") from error
+    return SeriesRow(number, place, vendor_symbol, tick_size, bool(negative), time_zone, created)
 
 
 def list_row(row: tuple[Any, ...]) -> ListRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
@@ -35,6 +36,8 @@ STEPS = (
     "m005_forgetting",
 )
 """The names of the migrations, which only what creates a manifest can import."""
+SHAPE = "7cd91f2ba251a0301e3504deee8aa9fdc7fe7f9f59d740268e1b3353558e9e4d"
+"""What `shape` gives of a manifest of this version."""
 _MAX_DIFFERENCES = 5
 """Differences spelt out for one snapshot; the rest are counted."""
 
@@ -91,6 +94,7 @@ def examine(read: Read, log: Path) -> ChainReport:
         report.findings += _content_findings(read, snapshot, entry, log)
         previous = snapshot
     report.findings += read(_steps)
+    report.findings += read(_columns)
     report.findings += read(_misplaced)
     report.findings += read(lambda connection: _of_no_snapshot(connection, previous.id))
     report.findings += _unmarked(read)
@@ -129,8 +133,12 @@ def _log_findings(snapshot: _Snapshot, entry: Entry | None) -> Iterable[str]:
 
 
 def _content_findings(read: Read, snapshot: _Snapshot, entry: Entry | None, log: Path) -> Iterable[str]:
-    found = read(lambda connection: document(connection, snapshot.id))
-    body = canonical(found)
+    try:
+        found = read(lambda connection: document(connection, snapshot.id))
+        body = canonical(found)
+    except (LookupError, TypeError, ValueError) as error:
+        yield f"snapshot {snapshot.id} cannot be put together from the tables: {error}"
+        return
     if digest_of(body) != snapshot.hash:
         logged = document_at(log, entry) if entry else None
         yield from _differences(snapshot.id, json.loads(body), logged)
@@ -148,6 +156,21 @@ def _steps(connection: sqlite3.Connection) -> list[str]:
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'dl-datalake' ORDER BY id")
     found = tuple(str(name) for (name,) in rows.fetchall())
     return [] if found == STEPS else [f"the manifest was made by the steps {', '.join(found)}"]
+
+
+def shape(connection: sqlite3.Connection) -> str:
+    """Return a hash over the names and types of all columns of all tables."""
+    tables = sorted(row[1] for row in connection.execute("PRAGMA main.table_list") if row[2] == "table")
+    found = [
+        (table, [(row[1], row[2]) for row in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (table,))])
+        for table in tables
+        if not table.startswith("sqlite_")
+    ]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _columns(connection: sqlite3.Connection) -> list[str]:
+    return [] if shape(connection) == SHAPE else ["the tables have other columns than this program gave them"]
 
 
 def _misplaced(connection: sqlite3.Connection) -> list[str]:
