@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -48,6 +47,8 @@ def added(contents: Iterable[bytes | str]) -> str:
     for piece in contents:
         stored = content(piece) if isinstance(piece, str) else piece
         if isinstance(stored, str):
+            import hashlib
+
             stored = hashlib.sha256(stored.encode()).digest()
         total += int.from_bytes(stored[:8])
         squares += int.from_bytes(stored[8:16])

@@ -17,7 +17,6 @@ from lake.manifest import decode, forgetting, naming, statements
 from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
-from lake.manifest.examine import ChainReport, examine, unsettled_paths
 from lake.manifest.moments import LAST_AT
 from lake.manifest.packed import DAY_NS
 from lake.manifest.process import Process, is_gone, this_process
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lake.config import Config
+    from lake.manifest.examine import ChainReport
     from lake.manifest.rows import (
         FileRow,
         HistoryRow,
@@ -376,10 +376,14 @@ class Manifest:
 
     def chain_report(self) -> ChainReport:
         """Return the findings of `check_chain`, with the commits that were interrupted beside them."""
+        from lake.manifest.examine import examine
+
         return examine(self.read, self.config.log)
 
     def unsettled_paths(self) -> set[str]:
         """Return the files of a commit that was begun, and of which it is not on record that it did not happen."""
+        from lake.manifest.examine import unsettled_paths
+
         return unsettled_paths(self.read, self.config.log)
 
     def check_integrity(self) -> list[str]:
