@@ -83,7 +83,7 @@ def broken_rules(verb: Verb, plan: Plan, home: Home, done: int) -> list[Finding]
     """
     config = home.config
     try:
-        if config.manifest.exists():
+        if config.manifest.exists() and not verb.mends:
             _verify(verb, config)
         found = _state(verb, config)
         _compare(verb, plan, found, done)

@@ -50,6 +50,14 @@ def without_manifest(config: Config, folder: Path) -> None:
     config.manifest.unlink()
 
 
+def without_log(config: Config, folder: Path) -> None:
+    """Spoil the log of such a lake, records in quarantine included, at its end and in the middle."""
+    _months(config, folder)
+    text = config.log.read_bytes()
+    middle = len(text) // 2
+    config.log.write_bytes(text[:middle] + b"#" + text[middle + 1 : -9])
+
+
 def without_records(config: Config, folder: Path) -> None:
     """Lose the manifest and the log of a lake, and have a file in it that no commit took."""
     _months(config, folder)
@@ -87,6 +95,10 @@ def _spoil(path: Path) -> None:
 
 def repair_log(config: Config, _folder: Path) -> RepairReport:
     return repair(config, RepairRequest("log"))
+
+
+def repair_manifest(config: Config, _folder: Path) -> RepairReport:
+    return repair(config, RepairRequest("manifest"))
 
 
 def repair_copies(config: Config, _folder: Path) -> RepairReport:

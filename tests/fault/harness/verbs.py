@@ -51,6 +51,8 @@ class Verb:
     """Whether the lake holds something else afterwards, or only more is known of it."""
     read: bool = True
     """Whether the lake has its files; else only the manifest can be looked at."""
+    mends: bool = False
+    """Whether verification finds something until the verb has done its work."""
     forgets: bool = False
     """Whether snapshots that were there before may be gone afterwards."""
     again: Callable[[Any, bool], object] = unchecked
@@ -121,6 +123,9 @@ VERBS: dict[str, Verb] = {
         ("lake.manifest.rebuilding",),
         at_once=True,
         again=repairs.told_of_repair,
+    ),
+    "repair manifest": Verb(
+        repairs.without_log, (repairs.repair_manifest,), ("lake.manifest.relogging",), changes=False, mends=True
     ),
     "repair files": Verb(
         repairs.without_records,
