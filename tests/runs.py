@@ -88,10 +88,3 @@ def only_file(root: Path) -> Path:
     """Return the one data file of a lake."""
     [path] = (root / "data").rglob("*.parquet")
     return path
-
-
-def flip_a_bit(path: Path) -> None:
-    """Damage a file in its middle, as a bad disk does."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)

@@ -74,13 +74,6 @@ def move_away(config: Config, to: Path | str | None = None, **asked: Any) -> Mov
     return move(config, to, grace_s=0, force=True, **asked)
 
 
-def flip(path: Path) -> None:
-    """Change one bit in the middle of a file."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 def hot_files(config: Config) -> set[str]:
     """Return the files that a glob over the exchanges finds."""
     return {path.relative_to(config.data).as_posix() for path in config.data.glob("[A-Z]*/**/*.parquet")}

@@ -173,11 +173,14 @@ class Demo:
         victim = min(self.config.data.rglob("*.parquet"))
         original = victim.read_bytes()
         middle = len(original) // 2
+        mode = victim.stat().st_mode
+        victim.chmod(0o644)  # a disk that rots asks no permission
         victim.write_bytes(original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :])
         try:
             found = [damage.path for damage in verify(self.config).damaged]
         finally:
             victim.write_bytes(original)
+            victim.chmod(mode)
         name = victim.relative_to(self.config.data).as_posix()
         check("verify", "the damaged file", found, wanted=[name])
         check("verify", "clean when put back", verify(self.config).ok, wanted=True)

@@ -89,17 +89,18 @@ def begin(connection: sqlite3.Connection, wait_s: float) -> None:
     patiently(connection, "BEGIN IMMEDIATE", wait_s)
 
 
-def patiently(connection: sqlite3.Connection, statement: str, wait_s: float) -> None:
-    """Run a statement again while other connections are in its way; the last error is raised after `wait_s`."""
+def patiently(connection: sqlite3.Connection, statement: str, wait_s: float) -> sqlite3.Cursor:
+    """Run a statement again while other connections are in its way; the last error is raised after `wait_s`.
+
+    A connection that has once begun a transaction waits for no statement by itself any more.
+    """
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            connection.execute(statement)
+            return connection.execute(statement)
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() >= deadline:
                 raise
-        else:
-            return
 
 
 @contextmanager

@@ -117,7 +117,8 @@ class Writer:
     def newest(self) -> int:
         """Return the number of the newest snapshot; 0 when there is none."""
         with explained(self._path), self._link.held() as connection:
-            return int(connection.execute("SELECT coalesce(max(id), 0) FROM snapshots").fetchone()[0])
+            found = patiently(connection, "SELECT coalesce(max(id), 0) FROM snapshots", self._wait_s).fetchone()
+        return int(found[0])
 
     def commit(self, change: Change) -> int:
         """Make the change the next snapshot; once this returns, it is on disk.

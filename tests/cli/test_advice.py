@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dl_datalake.demo import samples
-from tests.runs import BAD_LINE, BARS, BTCUSDT, REPO, Dl, flip_a_bit, only_file
+from tests.rotten import flip, overwrite
+from tests.runs import BAD_LINE, BARS, BTCUSDT, REPO, Dl, only_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_slash_in_a_symbol_is_written_encoded(dl: Dl, lake: Path, words: tuple
 
 
 def test_source_of_a_damaged_file_is_no_cure_and_not_called_one(dl: Dl, lake: Path) -> None:
-    flip_a_bit(only_file(lake))
+    flip(only_file(lake))
     source = samples.folder() / samples.PLAIN
     words = ("ingest", "--source", source, "--exchange", "BINANCE", "--symbol", "BTCUSDT", "--root", lake, "--json")
     assert dl(*words).data["files"][0]["status"] == "unchanged"
@@ -68,7 +69,7 @@ def test_damage_is_told_on_one_line(dl: Dl, lake: Path) -> None:
     whole = victim.read_bytes()
     words = ("read", BTCUSDT, "--limit", "5000", "--root", lake)
     for damaged in (whole[:20], b"", whole[:4] + bytes(2000) + whole[2004:], whole[:-300] + bytes(292) + whole[-8:]):
-        victim.write_bytes(damaged)
+        overwrite(victim, damaged)
         error = dl(*words, "--json").error
         assert error["code"] == "E_FILE_DAMAGED"
         assert error["message"].splitlines() == [error["message"].strip()]

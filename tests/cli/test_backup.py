@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dl_datalake
-from tests.runs import Dl, flip_a_bit, only_file
+from tests.rotten import flip
+from tests.runs import Dl, only_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_a_lake_is_backed_up_and_made_again(dl: Dl, lake: Path, copy: Path, tmp_
 
 def test_a_file_that_rotted_is_named_and_left_out(dl: Dl, lake: Path, copy: Path) -> None:
     victim = only_file(lake)
-    flip_a_bit(victim)
+    flip(victim)
     ran = dl("backup", copy, "--root", lake, "--json")
     [found] = ran.data["findings"]
     assert (ran.status, ran.data["files"]) == (4, 0)

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from dl_datalake.cli import app
-from tests.runs import BTCUSDT, REPO, Dl, flip_a_bit, only_file, validator
+from tests.rotten import flip
+from tests.runs import BTCUSDT, REPO, Dl, only_file, validator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +128,7 @@ def test_verify_names_the_damaged_file(dl: Dl, lake: Path) -> None:
     clean = dl("verify", "--root", lake, "--json")
     assert (clean.status, clean.data["clean"], clean.data["files_ok"]) == (0, True, 1)
     victim = only_file(lake)
-    flip_a_bit(victim)
+    flip(victim)
     ran = dl("verify", "--root", lake, "--json")
     assert (ran.status, ran.data["clean"]) == (4, False)
     assert [damage["path"] for damage in ran.data["damaged"]] == [victim.relative_to(lake / "data").as_posix()]

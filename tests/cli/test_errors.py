@@ -17,7 +17,8 @@ import pytest
 import dl_datalake
 from dl_datalake.cli import run
 from lake.errors import CODES, Exit, LakeError
-from tests.runs import BARS, BTCUSDT, REPO, Dl, flip_a_bit, only_file
+from tests.rotten import flip
+from tests.runs import BARS, BTCUSDT, REPO, Dl, only_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +154,7 @@ def file_gone(lake: Path) -> Words:
 
 
 def file_damaged(lake: Path) -> Words:
-    flip_a_bit(only_file(lake))
+    flip(only_file(lake))
     return ["read", BTCUSDT, "--root", lake, "--limit", "5000"]
 
 

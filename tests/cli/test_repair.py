@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.runs import BTCUSDT, Dl, flip_a_bit, only_file
+from tests.rotten import flip
+from tests.runs import BTCUSDT, Dl, only_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def test_with_the_log_gone_too_the_files_give_the_present(dl: Dl, lake: Path) ->
 
 def test_a_file_that_nothing_else_has_stays_broken(dl: Dl, lake: Path) -> None:
     path = only_file(lake)
-    flip_a_bit(path)
+    flip(path)
     ran = dl("repair", "--from", "cold", "--root", lake, "--json")
     assert (ran.status, ran.data["status"]) == (4, "unchanged")
     [broken] = ran.data["broken"]
@@ -52,7 +53,7 @@ def test_a_file_that_nothing_else_has_stays_broken(dl: Dl, lake: Path) -> None:
 
 def test_a_damaged_file_comes_from_the_vendors_again(dl: Dl, lake: Path) -> None:
     rows = dl("read", BTCUSDT, "--root", lake, "--json").data
-    flip_a_bit(only_file(lake))
+    flip(only_file(lake))
     planned = dl("repair", "--from", "source", BTCUSDT, "--plan", "--root", lake)
     assert planned.status == 0
     assert planned.out.splitlines()[-1].endswith("nothing was changed: --plan")

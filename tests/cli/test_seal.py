@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runs import Dl, flip_a_bit
+from tests.rotten import flip
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.runs import Dl
 
 SERIES = "TEST/SPOT/ABC/bars/1m"
 
@@ -78,7 +80,7 @@ def test_how_old_and_how_large_months_must_be(dl: Dl, months: Path) -> None:
 
 def test_a_damaged_month_is_refused_and_the_others_are_sealed(dl: Dl, months: Path) -> None:
     [victim] = (months / "data" / SERIES / "2024/02/04").glob("*.parquet")
-    flip_a_bit(victim)
+    flip(victim)
     ran = dl("seal", "--root", months, "--json")
     assert ran.status == 3
     assert [month["partition"] for month in ran.data["months"]] == ["2024-01"]

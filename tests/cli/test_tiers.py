@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runs import BTCUSDT, Dl, flip_a_bit, only_file
+from tests.rotten import flip
+from tests.runs import BTCUSDT, Dl, only_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,14 +103,14 @@ def test_what_is_not_as_it_was_stored_is_found(dl: Dl, lake: Path, cold: Path) -
     path = only_file(lake)
     name = path.relative_to(lake / "data").as_posix()
     dl("offload", "--to", cold, "--root", lake)
-    flip_a_bit(cold / name)
+    flip(cold / name)
     ran = dl("offload", *NOW, "--root", lake, "--json")
     assert ran.status == 4
     assert [(f["path"], f["tier"], f["done"]) for f in ran.data["findings"]] == [
         (name, "cold", "the file is hot again")
     ]
     assert path.exists()
-    flip_a_bit(path)
+    flip(path)
     ran = dl("offload", *NOW, "--root", lake)
     assert ran.status == 4
     assert f"found     {name}: sha256:" in ran.err

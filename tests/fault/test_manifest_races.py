@@ -143,3 +143,15 @@ def test_a_commit_that_readers_held_up_too_long_says_locked(config: Config) -> N
         assert writer.commit(change) == 1
     with Manifest.open(config) as manifest:
         assert (manifest.snapshot(), manifest.check_chain()) == (1, [])
+
+
+def test_a_writer_in_the_middle_of_its_work_waits_to_read(config: Config) -> None:
+    """Not only for its turn to write: another one that commits on a slow disk shuts readers out meanwhile."""
+    other = sqlite3.connect(config.manifest, isolation_level=None, check_same_thread=False)
+    with Writer(config, wait_s=5) as writer:
+        writer.start_run("write", "")
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(0.5, other.close)
+        timer.start()
+        assert writer.newest() == 0
+        timer.join()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.flows.conftest import SERIES, bars, program
-from tests.runs import flip_a_bit
+from tests.rotten import flip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_months_are_sealed_files_move_and_damage_is_named(server: Server, tmp_pa
     assert (back.returncode, month.read_bytes()) == (0, copy.read_bytes()), back.stderr
     assert server.dl("offload", SERIES, "--to", cold, "--root", root).returncode == 0
 
-    flip_a_bit(copy)
+    flip(copy)
     assert program(upkeep, server.env).returncode != 0
     [run] = [run for run in server.runs("maintain", "FAILED") if run["parameters"]["root"] == str(root)]
     assert "E_FILE_DAMAGED" in run["state"]["message"]

@@ -45,8 +45,8 @@ def own(number: int) -> Address:
 
 def minutes(number: int, turn: int) -> list[int]:
     """Return the minutes that one write of one writer is about, which no other write ever is."""
-    place = turn * 16 + number
-    return [(FIRST_DAY + day) * DAY + place % DAY for day in range(place // DAY, place // DAY + ROWS)]
+    block, minute = divmod(turn * 16 + number, DAY)
+    return [(FIRST_DAY + block * ROWS + day) * DAY + minute for day in range(ROWS)]
 
 
 def writer(config: Config, number: int, begun: int, told: Path) -> None:

@@ -19,7 +19,8 @@ from lake.manifest import Manifest
 from lake.places import Places
 from lake.vacuum import VacuumRequest, vacuum
 from tests.manifests import make_lake
-from tests.tiers import content, flip, hot_files, live, move, move_away, old_lake, take_in
+from tests.rotten import flip
+from tests.tiers import content, hot_files, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,6 +15,7 @@ from lake.check import Damage, verify
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from tests.manifests import commit, live_ids, make_lake, new_file
+from tests.rotten import overwrite
 
 if TYPE_CHECKING:
     from lake.config import Config
@@ -61,7 +62,7 @@ def test_a_changed_byte_is_named_with_both_hashes(config: Config) -> None:
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     content = bytearray(path.read_bytes())
     content[40] ^= 1
-    path.write_bytes(content)
+    overwrite(path, content)
     report = verify(config)
     found = hashlib.sha256(content).hexdigest()
     assert not report.ok

@@ -11,7 +11,8 @@ from lake import check
 from lake.check import Budget, verify
 from lake.manifest import Manifest, verified
 from tests.manifests import commit, live_ids, make_lake
-from tests.tiers import flip, old_lake
+from tests.rotten import flip, overwrite
+from tests.tiers import old_lake
 from tests.unit.lake.test_check import stored
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ def test_every_flipped_bit_and_every_truncation_of_a_file_is_found(tmp_path: Pat
     for _ in range(60):
         broken = bytearray(sound)
         broken[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
-        path.write_bytes(broken)
+        overwrite(path, broken)
         assert len(verify(config).damaged) == 1
     for length in (0, 1, len(sound) // 2, len(sound) - 1):
-        path.write_bytes(sound[:length])
+        overwrite(path, sound[:length])
         assert len(verify(config).damaged) == 1
-    path.write_bytes(sound + b"\0")
+    overwrite(path, sound + b"\0")
     assert len(verify(config).damaged) == 1
-    path.write_bytes(sound)
+    overwrite(path, sound)
     assert verify(config).ok
 
 

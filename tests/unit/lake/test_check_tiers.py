@@ -10,7 +10,8 @@ from lake import check
 from lake.check import Damage, verify
 from lake.errors import LakeError
 from lake.offload import RestoreRequest, restore
-from tests.tiers import BTC, flip, live, move, move_away, old_lake, take_in
+from tests.rotten import flip
+from tests.tiers import BTC, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,9 @@ from lake.errors import LakeError
 from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest
 from schemas.keys import Address
+from tests.rotten import flip
 from tests.sealing import live, seal_all
-from tests.tiers import BTC, FIRST_DAY, MINUTES, content, flip, move_away, old_lake, take_in
+from tests.tiers import BTC, FIRST_DAY, MINUTES, content, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
     from pathlib import Path

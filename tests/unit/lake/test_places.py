@@ -12,6 +12,7 @@ from lake.manifest import Manifest
 from lake.offload import OffloadRequest, RestoreRequest, offload, restore
 from lake.places import Places
 from lake.read import Scan
+from tests.rotten import overwrite
 from tests.sealing import natural, seal_all
 from tests.tiers import BTC, FIRST_DAY, MINUTES, content, live, move, move_away, old_lake, take_in
 
@@ -152,7 +153,7 @@ def test_a_damaged_file_of_a_tier_is_not_read(config: Config, cold: Path) -> Non
     move_away(config, cold)
     data = bytearray((cold / victim.path).read_bytes())
     data[8] ^= 0xFF
-    (cold / victim.path).write_bytes(data)
+    overwrite(cold / victim.path, data)
     with pytest.raises(LakeError) as caught:
         content(config)
     assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", f"cold:{victim.path}")

@@ -20,6 +20,7 @@ from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address
 from tests.manifests import make_lake
+from tests.rotten import overwrite
 from tests.tables import DAY_NS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def test_a_damaged_or_missing_file_is_named(lake: Config, manifest: Manifest) ->
     scan = Scan(lake, manifest, [BTC])
     path = lake.data / scan.plan[1].path
     good = path.read_bytes()
-    path.write_bytes(good[:200] + bytes([good[200] ^ 1]) + good[201:])
+    overwrite(path, good[:200] + bytes([good[200] ^ 1]) + good[201:])
     with pytest.raises(LakeError) as caught:
         scan.to_arrow()
     assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", str(path))

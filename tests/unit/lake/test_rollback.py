@@ -14,10 +14,11 @@ from lake.snapshots import create
 from lake.write import write
 from schemas.keys import Address
 from schemas.ticks import QUOTES
+from tests.rotten import flip
 from tests.sealing import live, seal_all, table
 from tests.tables import plain, quote
 from tests.tables import table as rows_table
-from tests.tiers import BTC, MINUTES, content, flip, move_away, old_lake, take_in
+from tests.tiers import BTC, MINUTES, content, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from lake.seal import Progress, SealRequest, seal
 from lake.write import write
 from schemas.keys import Address, Partition
 from tests.manifests import make_lake
-from tests.runs import flip_a_bit
+from tests.rotten import flip, overwrite
 from tests.sealing import FAR_NS, by_glob, content, live, natural, seal_all, table
 from tests.tables import DAY_NS, bar, bars, plain, trade, trades
 
@@ -229,7 +229,7 @@ def test_a_month_with_a_flipped_byte_is_left_as_it_is(lake: Config, place: float
     victim = february_5(lake)
     data = bytearray(victim.read_bytes())
     data[int(len(data) * place)] ^= 1
-    victim.write_bytes(data)
+    overwrite(victim, data)
     report = seal_all(lake)
     assert [month.partition for month in report.months] == ["2024-01"]
     [error] = report.errors
@@ -240,7 +240,7 @@ def test_a_month_with_a_flipped_byte_is_left_as_it_is(lake: Config, place: float
 
 def test_when_nothing_else_was_to_be_sealed_the_damage_is_raised(lake: Config) -> None:
     seal(lake, SealRequest(older_than_ns=0), now_ns=MARCH_1 - 1)
-    flip_a_bit(february_5(lake))
+    flip(february_5(lake))
     with pytest.raises(LakeError) as caught:
         seal_all(lake)
     assert caught.value.code == "E_FILE_DAMAGED"
@@ -250,7 +250,7 @@ def test_when_nothing_else_was_to_be_sealed_the_damage_is_raised(lake: Config) -
 
 def test_all_damaged_months_are_named(lake: Config) -> None:
     for label in ("2024-01-01", "2024-02-05"):
-        flip_a_bit(lake.data / natural(lake, BTC)[label].path)
+        flip(lake.data / natural(lake, BTC)[label].path)
     report = seal_all(lake)
     assert (report.status, report.months, [error.code for error in report.errors]) == (
         "unchanged",

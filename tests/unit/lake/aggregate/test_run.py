@@ -17,7 +17,7 @@ from schemas.keys import Address
 from tests.aggregating import DAY, FAR_NS, SECOND_NS, TRADES, built, flat, minute, of, opens, read, refused, run
 from tests.manifests import BTC, make_lake
 from tests.resampling import EPOCH, coarser, trade_bar
-from tests.runs import flip_a_bit
+from tests.rotten import flip
 from tests.tables import bars, quotes, trades
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def test_a_source_in_a_cold_tier_is_read_from_there(config: Config, tmp_path: Pa
 
 def test_a_damaged_source_makes_nothing(config: Config) -> None:
     write(config, BTC, flat("2024-03-01T00:00", 2 * DAY))
-    flip_a_bit(min((config.data / str(BTC)).rglob("*.parquet")))
+    flip(min((config.data / str(BTC)).rglob("*.parquet")))
     refused("FILE_DAMAGED", lambda: run(config, "1h", "1d"))
     assert read(config, of("1h")) == []
     with Manifest.open(config) as manifest:

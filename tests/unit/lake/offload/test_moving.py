@@ -21,12 +21,12 @@ from lake.offload import OffloadRequest, RestoreRequest, model, moving, offload,
 from lake.seal import SealRequest, seal
 from lake.tiers import MARKER, DirectoryTier
 from lake.write import write
+from tests.rotten import flip
 from tests.tiers import (
     BTC,
     FIRST_DAY,
     MINUTES,
     content,
-    flip,
     hot_files,
     live,
     move,

@@ -9,7 +9,8 @@ from lake.check import verify
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.offload import OffloadRequest, finish, offload
-from tests.tiers import content, flip, hot_files, live, move, move_away, old_lake, take_in, tiers_of
+from tests.rotten import flip
+from tests.tiers import content, hot_files, live, move, move_away, old_lake, take_in, tiers_of
 
 if TYPE_CHECKING:
     from pathlib import Path

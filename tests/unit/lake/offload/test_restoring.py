@@ -8,7 +8,8 @@ from lake import write as writing
 from lake.check import verify
 from lake.errors import LakeError
 from lake.offload import RestoreRequest, restore, restoring
-from tests.tiers import BTC, FIRST_DAY, content, flip, hot_files, live, move, move_away, old_lake, take_in, tiers_of
+from tests.rotten import flip
+from tests.tiers import BTC, FIRST_DAY, content, hot_files, live, move, move_away, old_lake, take_in, tiers_of
 
 if TYPE_CHECKING:
     from pathlib import Path

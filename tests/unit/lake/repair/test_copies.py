@@ -13,7 +13,8 @@ from lake.manifest import Manifest
 from lake.repair import RepairRequest, repair
 from tests.manifests import make_lake
 from tests.repairing import source, take
-from tests.tiers import content, flip, live, move, move_away, old_lake, take_in
+from tests.rotten import flip
+from tests.tiers import content, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
     from pathlib import Path

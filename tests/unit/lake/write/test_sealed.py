@@ -15,6 +15,7 @@ from lake.offload import OffloadRequest, offload
 from lake.write import WriteResult, live_files, write
 from schemas.keys import Address, Partition
 from tests.manifests import make_lake
+from tests.rotten import overwrite
 from tests.sealing import by_glob, content, live, natural, seal_all, table
 from tests.tables import DAY_NS, MINUTE_US, Row, bar, bars, plain, quote, quotes, trade, trades
 
@@ -178,7 +179,7 @@ def test_a_damaged_sealed_file_is_not_copied_out(lake: Config) -> None:
     path = lake.data / natural(lake, BTC)["2024-01-05"].path
     data = bytearray(path.read_bytes())
     data[len(data) // 3] ^= 1
-    path.write_bytes(data)
+    overwrite(path, data)
     with pytest.raises(LakeError) as caught:
         put(lake, bar((JANUARY + 8) * DAY))
     assert caught.value.code == "E_FILE_DAMAGED"
