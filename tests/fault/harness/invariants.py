@@ -72,7 +72,7 @@ class Plan:
         self.marks.append(marks)
 
 
-def broken_rules(verb: Verb, plan: Plan, home: Home, done: int) -> list[Finding]:
+def broken_rules(verb: Verb, plan: Plan, home: Home, done: int, first: int | None = None) -> list[Finding]:
     """Check a lake that a fault left, run the verb to its end, and check once more; return what is broken first.
 
     Args:
@@ -80,8 +80,11 @@ def broken_rules(verb: Verb, plan: Plan, home: Home, done: int) -> list[Finding]
         plan: What it makes when nothing comes in between.
         home: The lake.
         done: How many acts were acknowledged.
+        first: How many of them by the first attempt, if there was another one: an act of several commits that is done
+            over gives its snapshots other numbers than the plan does.
     """
     config = home.config
+    numbered = done if verb.at_once or first is None else first
     try:
         if config.manifest.exists() and not verb.mends:
             _verify(verb, config)
@@ -92,7 +95,7 @@ def broken_rules(verb: Verb, plan: Plan, home: Home, done: int) -> list[Finding]
         with _naming(BESIDE):
             verb.left(config, home.folder)
         if not verb.forgets:
-            _old_snapshots(verb, plan, config, done)
+            _old_snapshots(verb, plan, config, numbered)
         _run_again(verb, plan, home, done, found)
         _verify(verb, config)
         _look_closer(verb, config)
@@ -161,9 +164,9 @@ def _look_closer(verb: Verb, config: Config) -> None:
                 raise _Broken(KEYS, f"{series.address} has a ts twice")
 
 
-def _old_snapshots(verb: Verb, plan: Plan, config: Config, done: int) -> None:
+def _old_snapshots(verb: Verb, plan: Plan, config: Config, numbered: int) -> None:
     with _naming(AS_OF):
-        for snapshot, wanted in plan.marks[done].items():
+        for snapshot, wanted in plan.marks[numbered].items():
             found = as_of(config, snapshot, read=verb.read)
             if found != wanted:
                 raise _Broken(AS_OF, f"snapshot {snapshot} holds {found}, it held {wanted}")

@@ -152,14 +152,15 @@ class Server:
         """Let the faults of a case strike, one attempt after the other, and check what is left."""
         plan = self.plan(case.verb)
         home = Home(case.home) if case.home else self._copy(case.verb, "case")
-        outcome = Outcome()
+        outcome, first = Outcome(), None
         for fault in case.faults:
             ended = in_child(lambda told, fault=fault: self._attempt(told, case, home, fault, outcome.done))  # type: ignore[misc]  # called at once
             _understand(ended, outcome)
+            first = outcome.done if first is None else first
             if outcome.done == len(VERBS[case.verb].acts):
                 break
         if not outcome.findings and case.check:
-            outcome.findings = self._check(case.verb, plan, home, outcome.done)
+            outcome.findings = self._check(case.verb, plan, home, outcome.done, first)
         if case.home is None:
             shutil.rmtree(home.path)
         return outcome
@@ -245,8 +246,8 @@ class Server:
         self._shim.disarm()
         told.send(("ended", self._shim.fired, self._shim.count))
 
-    def _check(self, verb: str, plan: Plan, home: Home, done: int) -> list[Finding]:
-        ended = in_child(lambda told: told.send(broken_rules(VERBS[verb], plan, home, done)))
+    def _check(self, verb: str, plan: Plan, home: Home, done: int, first: int | None = None) -> list[Finding]:
+        ended = in_child(lambda told: told.send(broken_rules(VERBS[verb], plan, home, done, first)))
         if ended.hung:
             return [Finding(invariants.HANG, "the check of what was left")]
         if ended.signal or len(ended.sent) != 1 or not isinstance(ended.sent[0], list):
