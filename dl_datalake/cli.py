@@ -73,13 +73,22 @@ def run(words: Sequence[str]) -> int:
     try:
         return _invoke(words, session)
     except BrokenPipeError:
-        # Whoever read our output has what they wanted; Python's own flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has what they wanted.
+        _drop_unwritten()
         return Exit.OK
     except (Exception, KeyboardInterrupt) as caught:  # noqa: BLE001 - the last resort: a bug too is reported in words
         error, status = _explain(caught, session)
         session.out.error(error, status, others=session.others, trace=_trace())
+        _drop_unwritten()
         return status
+
+
+def _drop_unwritten() -> None:
+    """Let go of output that nobody takes: Python's own flush at exit would complain of it, and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(caught: BaseException, session: Session) -> tuple[LakeError, int]:

@@ -352,6 +352,7 @@ def test_full_disk(lake: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "dl_datalake.cli", "list", "--root", lake],
             cwd=REPO,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

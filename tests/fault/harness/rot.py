@@ -18,6 +18,7 @@ from lake.snapshots import create
 from lake.write import write
 from schemas.keys import Address
 from tests.fault.harness.sweep import Tally
+from tests.rotten import overwrite
 from tests.sealing import seal_all
 from tests.tables import bar, bars, quote, quotes, trade, trades
 
@@ -72,8 +73,6 @@ def lay_out(config: Config, source: Path) -> None:
     source.write_text("ts,open,high,low,close,volume\n" + "".join(lines))
     [report] = ingest(config, IngestRequest((str(source),), exchange="BINANCE", symbol="BTCUSDT", period="1m")).files
     assert report.rows["quarantined"] == 1
-    for path in config.data.rglob("*.parquet"):
-        path.chmod(0o644)
 
 
 @dataclass(frozen=True)
@@ -175,14 +174,14 @@ class Rot:
             else:
                 changed, told = self.damaged(content, cut=cut)
             what = f"{path.relative_to(self.config.data)}, {told}"
-            path.write_bytes(changed)
+            overwrite(path, changed)
             tally.points += 1
             if self._read(tally, what, tally.refusals):
                 tally.note(what, SILENT, "other rows")
             report = self._verify(tally, what)
             if report is not None and [found.path for found in report.damaged] != [self._name(path)]:
                 tally.note(what, FOUND, str(report.damaged))
-            path.write_bytes(content)
+            overwrite(path, content)
         return tally
 
     def _name(self, path: Path) -> str:
