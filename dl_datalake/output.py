@@ -84,8 +84,12 @@ class Output:
             document: dict[str, object] = {"schema": "dl.error/1", "ok": False, "error": error_data(error, exit_status)}
             if others:
                 document["others"] = [error_data(other) for other in others]
-            _write(sys.stdout, [to_json(document)])
-            return
+            try:
+                _write(sys.stdout, [to_json(document)])
+            except OSError:  # stdout is what went wrong
+                pass
+            else:
+                return
         for each in (*others, error):
             _write(sys.stderr, error_lines(each))
 

@@ -347,10 +347,11 @@ def test_lake_that_is_being_written_is_waited_for(dl: Dl, writer_elsewhere: Path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_full_disk(lake: Path) -> None:
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"]], ids=" ".join)
+def test_full_disk(lake: Path, words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "dl_datalake.cli", "list", "--root", lake],
+            [sys.executable, "-m", "dl_datalake.cli", *words, "--root", lake],
             cwd=REPO,
             env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             stdout=full,
@@ -360,6 +361,7 @@ def test_full_disk(lake: Path) -> None:
         )
     assert done.returncode == Exit.STORAGE
     assert "error[E_DISK_FULL]" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
