@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from lake import layout, tiers
 from lake.config import HOT
 from lake.errors import LakeError
+from lake.layout import READ_ONLY
 from lake.manifest import Manifest, forgetting, verified
-from lake.staging import READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -27,6 +27,8 @@ HOT = "hot"
 TIER_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 MANIFEST_NAME = "manifest.db"
 FILE_NAME = "dl.toml"
+LOG = "_log/commits.jsonl"
+"""The log of commits, from the data root."""
 _VARIABLES = {
     "data_root": "DL_DATA_ROOT",
     "db_path": "DL_DB_PATH",
@@ -73,7 +75,7 @@ class Config:
     @property
     def log(self) -> Path:
         """The append-only mirror of the snapshots, beside the data."""
-        return self.data / "_log" / "commits.jsonl"
+        return self.data / LOG
 
 
 def locate(
@@ -129,9 +131,33 @@ def locate(
         tiers=_tiers(document, home / FILE_NAME),
         **_assets(document, home / FILE_NAME),
     )
+    if must_exist:
+        refuse_lost(config)
     if must_exist and not config.manifest.is_file():
         raise LakeError("LAKE_NOT_INITIALISED", f"no lake here: {config.manifest} does not exist", where=str(home))
     return config
+
+
+def refuse_lost(config: Config) -> None:
+    """Raise MANIFEST_DAMAGED when a log of commits lies where there is no manifest, or an empty one."""
+    if _size(config.manifest) or not _size(config.log):
+        return
+    what = "is empty" if config.manifest.is_file() else "is gone"
+    raise LakeError(
+        "MANIFEST_DAMAGED",
+        f"{config.manifest.name} {what}, and the lake's commit log is there",
+        where=str(config.manifest),
+        why="The manifest can be made of the log, every snapshot of it.",
+        fix=["dl repair --from log", "or restore a backup: dl restore-backup"],
+    )
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file; 0 where there is none to be seen."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _outside_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -151,7 +177,7 @@ def _root(root: str | Path | None, db_path: str | Path | None, *, must_exist: bo
         return _absolute(root)
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / MANIFEST_NAME).is_file() or (folder / FILE_NAME).is_file():
+        if any((folder / name).is_file() for name in (MANIFEST_NAME, FILE_NAME, f"data/{LOG}")):
             return folder
     if db_path is not None:
         return _absolute(db_path).parent

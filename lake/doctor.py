@@ -87,9 +87,12 @@ def look(config: Config) -> Iterator[Check]:
 
 
 def _permissions(config: Config) -> Check:
-    closed = [str(path) for path in (config.root, config.data) if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+    closed = [path for path in (config.root, config.data) if not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+    files = (path for path in (config.manifest, config.log) if path.exists())
+    closed += [path for path in files if not os.access(path, os.R_OK | os.W_OK)]
     if closed:
-        return finding("permissions", f"not writable: {', '.join(closed)}", "run as the lake's owner")
+        detail = f"cannot be read and written: {', '.join(map(str, closed))}"
+        return finding("permissions", detail, "run as the lake's owner")
     return ok("permissions", "readable and writable")
 
 
@@ -187,7 +190,7 @@ def _log(manifest: Manifest) -> Check:
     tail = health.log_tail(manifest)
     if tail.size < tail.known:
         detail = f"{tail.known - tail.size:,} bytes shorter than the manifest says"
-        return finding("log", detail, "dl verify, then restore the log from a backup: dl restore-backup")
+        return finding("log", detail, "dl repair --from manifest")
     if tail.ahead:
         detail = f"it tells of snapshot {tail.ahead}, and the manifest ends at {tail.newest}"
         return finding("log", detail, "dl repair --from log")

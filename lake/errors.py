@@ -59,7 +59,7 @@ CODES: dict[str, Code] = {
     "MANIFEST_DAMAGED": Code(
         Exit.FINDINGS,
         "manifest.db cannot be read, or its hash chain is broken.",
-        ("dl verify", "dl repair --from log --plan"),
+        ("dl repair --from log --plan", "dl verify tells more, where it can be read"),
     ),
     "LOCKED": Code(Exit.LOCKED, "Another process is writing.", ("try again", "or wait longer with --wait SECONDS")),
     "FORKED": Code(

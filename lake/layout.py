@@ -27,6 +27,9 @@ REPLACED = "_replaced"
 QUARANTINE = "_quarantine"
 """Where files go that a repair does not trust: never read, and never removed by the lake."""
 
+READ_ONLY = 0o444
+"""The mode of a data file once its commit took place: nobody writes to it any more, and it tells so by itself."""
+
 _OURS = re.compile("[0-9a-f]+-[0-9a-f]{12}-[0-9a-f]{8}[.]parquet")
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _POLL_S = 0.02
-READ_ONLY = 0o444
-"""The mode of a data file that is known to be committed."""
 STAND: ContextVar[Callable[[], tuple[str, int]] | None] = ContextVar("stand", default=None)
 """Tells the lake's id and its newest snapshot, for the files that a run stages from here on."""
 
@@ -189,7 +187,7 @@ def protect(data: Path, paths: Iterable[str]) -> None:
     """Mark files of a commit that took place: nobody may write to them, which tells them from those of none."""
     for path in paths:
         with suppress(OSError):
-            (data / path).chmod(READ_ONLY)
+            (data / path).chmod(layout.READ_ONLY)
 
 
 def storage_error(error: OSError, where: Path | str) -> LakeError:

@@ -275,7 +275,7 @@ class _Backup:
                 "MANIFEST_DAMAGED",
                 f"the commit log does not end where snapshot {head.snapshot} does",
                 where=str(self._config.log),
-                fix=["dl verify", "dl repair"],
+                fix=["dl verify", "dl repair --from log --plan"],
             )
 
     def _put_in_place(self, report: BackupReport, every: dict[str, Tier]) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from lake import layout
 from lake.backup.model import Copied, Left, Progress
 from lake.config import HOT
-from lake.staging import READ_ONLY, storage_error
+from lake.layout import READ_ONLY
+from lake.staging import storage_error
 from lake.tiers import sync
 
 if TYPE_CHECKING:

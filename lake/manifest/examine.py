@@ -11,11 +11,14 @@ from lake.manifest.chain import QuarantineDigest, digest_of, document
 from lake.manifest.current import contents, went_on
 from lake.manifest.log import Entry, canonical, document_at, entries, unsettled
 from lake.manifest.packed import added, content_text
+from lake.manifest.proof import is_lost
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from lake.config import Config
 
 T = TypeVar("T")
 _CHUNK = 10_000
@@ -72,8 +75,9 @@ class _Head(NamedTuple):
     log_size: int
 
 
-def examine(read: Read, log: Path) -> ChainReport:
+def examine(read: Read, config: Config) -> ChainReport:
     """Check every snapshot against its hash, its parent and its line in the log."""
+    log = config.log
 
     def head(connection: sqlite3.Connection) -> _Head:
         genesis = connection.execute("SELECT id FROM lake").fetchone()
@@ -98,7 +102,7 @@ def examine(read: Read, log: Path) -> ChainReport:
     report.findings += read(_misplaced)
     report.findings += read(lambda connection: _of_no_snapshot(connection, previous.id))
     report.findings += _unmarked(read)
-    _examine_rest(report, previous, list(lines.values()), rest.unreadable)
+    _examine_rest(read, config, report, previous, list(lines.values()), rest.unreadable)
     return report
 
 
@@ -290,13 +294,18 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _examine_rest(report: ChainReport, last: _Snapshot, commits: list[Entry], unreadable: list[Entry]) -> None:
+def _examine_rest(
+    read: Read, config: Config, report: ChainReport, last: _Snapshot, commits: list[Entry], unreadable: list[Entry]
+) -> None:
     """Judge the lines no snapshot accounts for: only behind the last commit can they be a killed writer's."""
     for entry in commits:
         text = f"snapshot {entry.snapshot} (hash {entry.hash[:12]}) is in the commit log and not in the manifest"
         follows = (entry.snapshot, entry.parent_hash) == (last.id + 1, last.hash)
         if follows and len(commits) == 1 and entry.start >= last.log_end:
-            report.interrupted.append(f"{text}: its commit was interrupted")
+            if is_lost(read, config, entry):
+                report.findings.append(f"{text}: its files show that it took place, so the manifest is older")
+            else:
+                report.interrupted.append(f"{text}: its commit was interrupted")
         else:
             report.findings.append(f"{text}: the manifest lost it")
     for entry in unreadable:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lake.manifest.log import entries, unsettled
 from lake.manifest.process import Process, is_gone, this_process
+from lake.manifest.proof import is_lost
 
 if TYPE_CHECKING:
     from lake.manifest.query import Manifest
@@ -52,6 +53,7 @@ def log_tail(manifest: Manifest) -> LogTail:
     (newest, digest, known), size = manifest.read(look)
     rest = unsettled(entries(log, known, size)).commits if size > known else []
     expected = len(rest) == 1 and rest[0].snapshot == newest + 1 and (not digest or rest[0].parent_hash == digest)
+    expected = expected and not is_lost(manifest.read, manifest.config, rest[0])
     return LogTail(size, known, newest, 0 if expected or not rest else max(entry.snapshot for entry in rest))
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _HEAD = b'{"document":'
@@ -177,8 +177,14 @@ class CommitLog:
             sync_folder(path.parent)
         self.size = os.fstat(self._stream.fileno()).st_size
 
-    def marks(self, log_end: int, parent: int, parent_hash: str) -> bytes:
+    def marks(self, log_end: int, parent: int, parent_hash: str, took_place: Callable[[Entry], bool]) -> bytes:
         """Return the marks to write for what lies behind the last commit, which ends at `log_end`.
+
+        Args:
+            log_end: Where the manifest's last commit ends.
+            parent: Its snapshot.
+            parent_hash: The hash of that.
+            took_place: Tells whether the files of a commit prove that it was acknowledged.
 
         Raises:
             LakeError: MANIFEST_DAMAGED when the log is shorter than that, or tells of commits the manifest lost: at
@@ -195,7 +201,8 @@ class CommitLog:
             )
         rest = unsettled(tail := list(entries(self.path, log_end, self.size)))
         for entry in rest.commits:
-            if len(rest.commits) > 1 or entry.snapshot != parent + 1 or entry.parent_hash != parent_hash:
+            follows = (entry.snapshot, entry.parent_hash) == (parent + 1, parent_hash)
+            if len(rest.commits) > 1 or not follows or took_place(entry):
                 raise LakeError(
                     "MANIFEST_DAMAGED",
                     f"the commit log tells of snapshot {entry.snapshot}, and the manifest ends at {parent}",

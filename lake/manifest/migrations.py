@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from lake.config import refuse_lost
 from lake.errors import LakeError
 from lake.leases import prepare
 from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
@@ -29,6 +30,7 @@ def create(config: Config) -> bool:
     with explained(config.manifest):
         for folder in (config.root, config.data, config.manifest.parent):
             make_folder(folder)
+        refuse_lost(config)
         prepare(config)
         created = not config.manifest.exists()
         connection = open_writer(config.manifest, config.wait_s, create=True)

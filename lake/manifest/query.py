@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from lake.config import refuse_lost
 from lake.errors import LakeError
 from lake.lookup import is_name, unknown_snapshot
 from lake.manifest import connection as connections
@@ -83,6 +84,7 @@ class Manifest:
         Raises:
             LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE, LOCKED.
         """
+        refuse_lost(config)
         if not config.manifest.is_file():
             raise LakeError("LAKE_NOT_INITIALISED", f"{config.manifest} does not exist", where=str(config.root))
         manifest = cls(config)
@@ -378,13 +380,13 @@ class Manifest:
         """Return the findings of `check_chain`, with the commits that were interrupted beside them."""
         from lake.manifest.examine import examine
 
-        return examine(self.read, self.config.log)
+        return examine(self.read, self.config)
 
     def unsettled_paths(self) -> set[str]:
         """Return the files of a commit that was begun, and of which it is not on record that it did not happen."""
-        from lake.manifest.examine import unsettled_paths
+        from lake.manifest import examine
 
-        return unsettled_paths(self.read, self.config.log)
+        return examine.unsettled_paths(self.read, self.config.log)
 
     def check_integrity(self) -> list[str]:
         """Return what SQLite's own check of the database finds."""
@@ -393,7 +395,6 @@ class Manifest:
 
     def versions(self) -> Versions:
         """Return what a health check wants to know of the database."""
-        mode = self._rows("PRAGMA journal_mode")[0][0]
         # A rollback journal's kind belongs to the writer's connection: the file only says whether it is in WAL mode.
-        mode = mode if mode == "wal" else connections.JOURNAL_MODE
+        mode = "wal" if self._rows("PRAGMA journal_mode") == [("wal",)] else connections.JOURNAL_MODE
         return Versions(sqlite3.sqlite_version, connections.VERSION, self._version(), mode)

@@ -22,6 +22,7 @@ from lake.manifest.failures import record_failures
 from lake.manifest.log import CommitLog, canonical, line_of
 from lake.manifest.placing import mark_hot_gone
 from lake.manifest.process import Process, is_gone, this_process
+from lake.manifest.proof import took_place
 from lake.manifest.record import Parent, Recording, refuse_unbalanced
 from lake.manifest.rows import RunRecord
 
@@ -172,7 +173,7 @@ class Writer:
         digest = digest_of(body)
         log = CommitLog(self.config.log)
         try:
-            log.write(log.marks(parent.log_end, parent.id, parent.hash))
+            log.write(self._marks(log, parent))
             for line in quarantined(connection, recording.snapshot, digest):
                 log.write(line)
             data = line_of(body, digest)
@@ -185,6 +186,9 @@ class Writer:
         finally:
             log.close()
         return recording.snapshot, digest
+
+    def _marks(self, log: CommitLog, parent: Parent) -> bytes:
+        return log.marks(parent.log_end, parent.id, parent.hash, lambda entry: took_place(self.config, entry))
 
     def _give_up(self, connection: sqlite3.Connection) -> None:
         """Undo the open transaction; say so in the log at once, where it can be said, and not with the next commit.
@@ -203,7 +207,7 @@ class Writer:
             parent = _parent(connection)
             log = CommitLog(self.config.log)
             try:
-                marks = log.marks(parent.log_end, parent.id, parent.hash)
+                marks = self._marks(log, parent)
                 if marks:
                     log.append(marks)
             finally:

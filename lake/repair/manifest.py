@@ -10,11 +10,13 @@ from lake import files, layout
 from lake.errors import LakeError
 from lake.manifest import Manifest, rebuilding
 from lake.manifest.log import document_at
+from lake.manifest.proof import files_of, is_marked, places, took_place
 from lake.manifest.relogging import rewrite_log
 from lake.manifest.replay import survey
+from lake.manifest.tiers import lake_id
 from lake.repair import footers
 from lake.repair.model import Broken, Progress, Step
-from lake.staging import READ_ONLY, alone, quiet, tiers_turn
+from lake.staging import alone, quiet, tiers_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +137,7 @@ def from_manifest(config: Config, request: RepairRequest, report: RepairReport, 
         raise LakeError("MANIFEST_DAMAGED", "the manifest cannot be read", where=str(config.manifest))
     if _is_whole(config, report):
         return
+    _refuse_newer_log(config)
 
     def told(done: int, total: int) -> None:
         tell(Progress("writing the log", done, total))
@@ -144,6 +147,32 @@ def from_manifest(config: Config, request: RepairRequest, report: RepairReport, 
     report.steps.append(Step("rebuilt", "_log/commits.jsonl", f"snapshots 1 to {count}" if count else "no snapshot"))
     report.steps += [Step("kept", f"_log/{kept}", "the old one")] if kept else []
     report.status = "repaired"
+
+
+def _refuse_newer_log(config: Config) -> None:
+    """Raise UNREPAIRABLE when the log tells of snapshots that are not in the manifest, or of another lake's."""
+    found, stored = survey(config.log), rebuilding.newest(config)
+    with Manifest.open(config) as manifest:
+        ours = lake_id(manifest)
+    if found.newest and found.lake not in {"", ours}:
+        what = f"the commit log is of another lake, and goes to its snapshot {found.newest}"
+    elif found.newest > stored and not _is_interrupted(config, found, stored):
+        what = f"the manifest ends at snapshot {stored}, and the commit log at {found.newest}"
+    else:
+        return
+    raise LakeError(
+        "UNREPAIRABLE",
+        what,
+        where=str(config.log),
+        why="A log made of this manifest would have lost snapshots that were committed.",
+        fix=["dl repair --from log --plan", "or move the log away, to have what the manifest tells"],
+    )
+
+
+def _is_interrupted(config: Config, found: Survey, stored: int) -> bool:
+    """Whether the log goes on by one commit only, of which nothing shows that it took place."""
+    tip = next((entry for entry in found.commits if entry.snapshot == found.newest), None)
+    return tip is not None and found.newest == stored + 1 and found.tip_is_open and not took_place(config, tip)
 
 
 def _tell_broken(config: Config, request: RepairRequest, report: RepairReport, found: Survey) -> None:
@@ -165,19 +194,13 @@ def _tell_broken(config: Config, request: RepairRequest, report: RepairReport, f
 
 def _took_place(config: Config, tip: Entry) -> bool:
     """Whether a commit at the log's end took place, as far as its files tell: all are there, or one is marked."""
-    said = document_at(config.log, tip)["files"]
-    rows = [dict(zip(said["columns"], row, strict=True)) for row in said["rows"]]
-    places = [(row, _place(config.data, row["path"])) for row in rows]
-    if any(path is not None and path.stat().st_mode & 0o777 == READ_ONLY for _, path in places):
+    said = document_at(config.log, tip)
+    if is_marked(config.data, said):
         return True
-    return all(path is not None and _is_same(path, row["bytes"], row["sha256"]) for row, path in places)
-
-
-def _place(data: Path, path: str) -> Path | None:
-    for place in (data / path, files.retired(data, path)):
-        if place.is_file():
-            return place
-    return None
+    return all(
+        any(_is_same(place, row["bytes"], row["sha256"]) for place in places(config.data, row["path"]))
+        for row in files_of(said)
+    )
 
 
 def _is_same(path: Path, size: int, sha256: str) -> bool:

@@ -8,8 +8,9 @@ import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
 from lake import layout
+from lake.layout import READ_ONLY
 from lake.manifest.log import make_folder, sync_folder
-from lake.staging import READ_ONLY, storage_error
+from lake.staging import storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,11 @@ def test_a_lake_without_its_manifest_is_read_again(dl: Dl, lake: Path) -> None:
     before = dl("history", "--root", lake, "--json").data
     rows = dl("read", BTCUSDT, "--root", lake, "--json").data
     (lake / "manifest.db").unlink()
-    assert dl("list", "--root", lake).status == 10
+    for word in ("list", "init"):
+        lost = dl(word, "--root", lake, "--json")
+        assert (lost.status, lost.error["code"]) == (4, "E_MANIFEST_DAMAGED")
+        assert lost.error["fix"][0] == "dl repair --from log"
+    assert "fix: dl repair --from log" in dl("doctor", "--root", lake).out
     planned = dl("repair", "--from", "log", "--plan", "--root", lake, "--json")
     assert (planned.status, planned.data["status"], planned.data["snapshots"]) == (0, "plan", 1)
     assert not (lake / "manifest.db").exists()

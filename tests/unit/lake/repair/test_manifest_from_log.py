@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lake.check import verify
+from lake.config import locate
 from lake.errors import LakeError
-from lake.manifest import Manifest, Writer
+from lake.manifest import Manifest, Writer, proof
 from lake.manifest.log import line_of
+from lake.manifest.proof import took_place
 from lake.repair import Broken, RepairReport, RepairRequest, repair
+from lake.snapshots import create
 from tests.manifests import commit, make_lake, new_file
 from tests.repairing import bare, dump, lake_of_many_verbs, reads, source, take
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
+    from lake.manifest.log import Entry
 
 LOG = RepairRequest("log")
 
@@ -128,6 +132,65 @@ def _last_files(config: Config) -> list[Path]:
     return [config.data / dict(zip(document["columns"], row, strict=True))["path"] for row in document["rows"]]
 
 
+def test_a_manifest_one_snapshot_behind_is_found_and_refused_and_made_anew(small: Config, tmp_path: Path) -> None:
+    older = small.manifest.read_bytes()
+    take(small, source(tmp_path / "d.csv", range(9, 10), 4.0))
+    before, held = dump(small), reads(small)
+    small.manifest.write_bytes(older)
+    [found] = verify(small).chain
+    assert found.endswith("its files show that it took place, so the manifest is older")
+    with pytest.raises(LakeError) as caught:
+        take(small, source(tmp_path / "e.csv", range(11, 12), 5.0))
+    assert (caught.value.code, caught.value.fix[-1]) == ("E_MANIFEST_DAMAGED", "dl repair --from log")
+    with pytest.raises(LakeError) as caught:
+        create(small, "oops")
+    assert caught.value.code == "E_MANIFEST_DAMAGED"
+    assert repair(small, LOG).snapshot == 4
+    assert (dump(small)["files"], reads(small)) == (before["files"], held)
+    assert verify(small).ok
+
+
+def test_a_commit_that_ends_while_its_log_is_looked_at_is_no_finding(
+    small: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = small.manifest.read_bytes(), small.manifest
+    take(small, source(tmp_path / "d.csv", range(9, 10), 4.0))
+    whole = small.manifest.read_bytes()
+    small.manifest.write_bytes(older)
+
+    def late(config: Config, entry: Entry) -> bool:
+        newer.write_bytes(whole)
+        return took_place(config, entry)
+
+    monkeypatch.setattr(proof, "took_place", late)
+    with Manifest.open(small) as manifest:
+        assert manifest.check_chain() == []
+
+
+@pytest.mark.parametrize("left", [None, b""], ids=["gone", "empty"])
+def test_no_new_lake_is_made_where_a_log_tells_of_one(small: Config, left: bytes | None) -> None:
+    held = reads(small)
+    small.manifest.unlink()
+    if left is not None:
+        small.manifest.write_bytes(left)
+    for attempt in (Manifest.create, Manifest.open, lambda config: locate(config.root), Writer):
+        with pytest.raises(LakeError) as caught:
+            attempt(small)
+        assert (caught.value.code, caught.value.fix[0]) == ("E_MANIFEST_DAMAGED", "dl repair --from log")
+    repair(small, LOG)
+    assert reads(small) == held
+
+
+def test_a_lake_is_found_by_its_log_where_the_manifest_is_gone(small: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.manifest.unlink()
+    below = small.root / "notes"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    with pytest.raises(LakeError) as caught:
+        locate()
+    assert (caught.value.code, caught.value.where) == ("E_MANIFEST_DAMAGED", str(small.manifest))
+
+
 def test_a_commit_whose_files_are_not_there_was_interrupted(small: Config) -> None:
     [path] = _last_files(small)
     with Manifest.open(small) as manifest:
@@ -158,6 +221,7 @@ def test_a_marked_file_proves_that_its_commit_took_place(small: Config) -> None:
 def test_what_was_aborted_stays_so(small: Config) -> None:
     head = json.loads(lines(small)[-1])["document"]
     ghost = head | {"snapshot": 4, "parent": 3, "parent_hash": json.loads(lines(small)[-1])["hash"]}
+    ghost["files"] = head["files"] | {"rows": []}
     with small.log.open("ab") as stream:
         from lake.manifest.chain import digest_of
         from lake.manifest.log import canonical

@@ -53,6 +53,33 @@ def test_from_the_new_log_the_manifest_can_be_made_again(small: Config) -> None:
     assert (dump(small), reads(small)) == (before, held)
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_a_manifest_that_is_older_than_its_log_makes_none(small: Config, tmp_path: Path, more: int) -> None:
+    older = small.manifest.read_bytes()
+    for number in range(more):
+        take(small, source(tmp_path / f"more{number}.csv", range(9 + number, 10 + number), 4.0))
+    held, whole = reads(small), small.log.read_bytes()
+    small.manifest.write_bytes(older)
+    with pytest.raises(LakeError) as caught:
+        repair(small, FROM_MANIFEST)
+    assert caught.value.code == "E_UNREPAIRABLE"
+    assert caught.value.message == f"the manifest ends at snapshot 3, and the commit log at {3 + more}"
+    assert small.log.read_bytes() == whole
+    repair(small, RepairRequest("log"))
+    assert reads(small) == held
+
+
+def test_the_manifest_of_another_lake_makes_no_log_in_the_place_of_this_ones(small: Config, tmp_path: Path) -> None:
+    other = bare(tmp_path / "other")
+    Manifest.create(other)
+    whole = small.log.read_bytes()
+    shutil.copyfile(other.manifest, small.manifest)
+    with pytest.raises(LakeError) as caught:
+        repair(small, FROM_MANIFEST)
+    assert caught.value.message == "the commit log is of another lake, and goes to its snapshot 3"
+    assert small.log.read_bytes() == whole
+
+
 @pytest.mark.parametrize("damage", ["flipped", "cut", "torn by a killed writer"])
 def test_a_damaged_log_is_kept_beside_the_new_one(small: Config, damage: str, tmp_path: Path) -> None:
     whole = small.log.read_bytes()
