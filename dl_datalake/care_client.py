@@ -112,7 +112,7 @@ class CareClient(AssetClient):
             progress: Told how far it is.
 
         Raises:
-            LakeError: UNREPAIRABLE, UNKNOWN_SERIES, LOCKED, DISK_FULL, STORAGE.
+            LakeError: UNREPAIRABLE, USAGE for another way, UNKNOWN_SERIES, LOCKED, DISK_FULL, STORAGE.
         """
         from lake.repair import RepairRequest, repair
 

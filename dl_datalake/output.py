@@ -220,9 +220,9 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return `1 row`, `2 rows`, `1 series`, `2 series`."""
-    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {noun}s"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return `1 row`, `2 rows`, `1 series`, `2 series`; `many` where a plural is not made with an s."""
+    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {many or f'{noun}s'}"
 
 
 def to_json(value: object) -> str:

@@ -201,7 +201,7 @@ CODES: dict[str, Code] = {
     "UNREPAIRABLE": Code(
         Exit.FINDINGS,
         "What is left of the lake does not tell what is lost, and nothing is made up.",
-        ("dl repair --plan shows what can be had", "restore a backup: dl restore-backup"),
+        ("dl repair --from log --plan shows what can be had", "restore a backup: dl restore-backup"),
     ),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),

@@ -71,8 +71,8 @@ def expire(config: Config, request: ExpireRequest, *, now_ns: int | None = None)
         now_ns: The time by which they are old; the clock's unless given.
 
     Raises:
-        LakeError: USAGE when nothing is asked for; GRACE for less than an hour, unless it is forced; LOCKED, DISK_FULL,
-            STORAGE.
+        LakeError: USAGE when nothing is asked for, and for keeping less than one; GRACE for less than an hour, unless
+            it is forced; LOCKED, DISK_FULL, STORAGE.
     """
     _refuse(request)
     now = time.time_ns() if now_ns is None else now_ns
@@ -110,6 +110,9 @@ def _refuse(request: ExpireRequest) -> None:
             why="Snapshots are forgotten by age, by number, or by both.",
             fix=["--older-than 90d", "--keep-last 100"],
         )
+    if request.keep_last is not None and request.keep_last < 1:
+        why = "The newest snapshot always stays: it is what the lake holds now."
+        raise LakeError("USAGE", f"{request.keep_last} cannot be kept", why=why, fix=["--keep-last 1"])
     if request.older_than_s is not None and request.older_than_s < GRACE_S and not request.force:
         raise LakeError("GRACE", f"{request.older_than_s:g} s is under an hour", fix=["--older-than 1h", "--force"])
 

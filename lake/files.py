@@ -70,13 +70,23 @@ class Known:
 class FileWriter:
     """Writes the rows of one partition, in stored order, as one Parquet file."""
 
-    def __init__(self, staging: Staging, address: Address, partition: Partition, schema: Schema, run_id: str) -> None:
-        """Prepare; the file is made by the first `write`."""
+    def __init__(
+        self,
+        staging: Staging,
+        address: Address,
+        partition: Partition,
+        schema: Schema,
+        run_id: str,
+        base: int | None = None,
+    ) -> None:
+        """Prepare; the file is made by the first `write`, and says it was staged on the snapshot `base` if given."""
         self._staging = staging
         self._address, self._partition, self._schema = address, partition, schema
         self._identity = identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
         self._metadata |= {"dl.schema": f"{schema.name}/{schema.version}", **staging.stand()}
+        if base is not None:
+            self._metadata["dl.base"] = str(base)
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = 0

@@ -130,6 +130,14 @@ class Scan:
 
     def _pieces(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield the file's rows within the range, a row group at a time."""
+        try:
+            yield from self._stored(file, columns)
+        except LakeError as error:
+            if error.code in {"E_FILE_DAMAGED", "E_FILE_MISSING"} and file.to_snapshot is not None:
+                raise _of_the_past(error) from error
+            raise
+
+    def _stored(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
         path = str(self._config.data / file.path) if file.tier == HOT else f"{file.tier}:{file.path}"
         covers = self._covers(file)
         schema = (
@@ -152,6 +160,13 @@ class Scan:
         low = 0 if self.start_ns is None else int(np.searchsorted(ts, -(-self.start_ns // scale)))
         high = len(ts) if self.end_ns is None else int(np.searchsorted(ts, -(-self.end_ns // scale)))
         return table.slice(low, max(0, high - low))
+
+
+def _of_the_past(error: LakeError) -> LakeError:
+    """Return what is to be said of a bad file that was replaced since: also what else ends that."""
+    why = f"{error.why} It was replaced since: the present is read without it."
+    fix = [*error.fix, "or give up the snapshots that need it: dl expire, then dl vacuum"]
+    return LakeError(error.code.removeprefix("E_"), error.message, where=error.where, why=why, fix=fix)
 
 
 def resolve(

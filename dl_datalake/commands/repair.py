@@ -8,13 +8,12 @@ import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.output import Step, clear, plural, size
-from lake.errors import Exit, LakeError
+from lake.errors import Exit
 
 if TYPE_CHECKING:
     from lake.repair import Progress, RepairReport, Way
 
 _SHOWN = 20
-_WAYS = ("log", "manifest", "cold", "source")
 _DONE = {
     "rebuilt": "rebuilt",
     "restored": "restored",
@@ -50,15 +49,13 @@ def repair(
     """Make again what is lost or damaged.
 
     Only from what proves itself: every snapshot of the log by its hash, every file by its own, every ingest by the
-    content that was stored. Nothing is removed: what is damaged is kept aside. Exit 4 when something stays broken.
+    content that was stored. Nothing is removed: what is damaged is kept aside. Exit 4 when something stays broken, with
+    --plan when that is known before.
     """
     from lake.repair import RepairRequest
     from lake.repair import repair as engine
 
-    if way not in _WAYS:
-        why = "A repair is from the log, the manifest, another place (cold), or from what was ingested (source)."
-        fix = [f"--from {each}" for each in _WAYS]
-        raise LakeError("USAGE", f"--from {way} is none of {', '.join(_WAYS)}", why=why, fix=fix)
+    request = RepairRequest(cast("Way", way), tuple(selection or ()), plan)
     config = session.config(must_exist=way != "log")
     session.safe = "Nothing is lost by it. Run it again to go on."
     reporter = session.out.reporter()
@@ -68,7 +65,7 @@ def repair(
             reporter(Step(at.done, at.total, f"{at.doing}: {at.done:,}" + (f" of {at.total:,}" if at.total else "")))
 
     try:
-        report = engine(config, RepairRequest(cast("Way", way), tuple(selection or ()), plan), tell)
+        report = engine(config, request, tell)
     finally:
         clear(reporter)
     session.out.done("repair", _data(report), _lines(report))
@@ -95,7 +92,7 @@ def _data(report: RepairReport) -> dict[str, Any]:
 def _lines(report: RepairReport) -> list[str]:
     words = _PLANNED if report.status == "plan" else _DONE
     told = [
-        f"{words[step.action]:<10}{step.what}" + (f": {step.detail}" if step.detail else "") for step in report.steps
+        f"{words[step.action]:<9} {step.what}" + (f": {step.detail}" if step.detail else "") for step in report.steps
     ]
     lines = told[:_SHOWN]
     if len(told) > _SHOWN:
@@ -113,7 +110,9 @@ def _summary(report: RepairReport) -> str:
     what = " · ".join(counts)
     left = f" · {len(report.broken):,} broken still" if report.broken else ""
     if report.status == "plan":
-        return f"would repair {what or 'nothing'}{left}; nothing was changed: --plan"
+        would = "would try to make again" if report.way == "source" and report.files else "would repair"
+        return f"{would} {what or 'nothing'}{left}; nothing was changed: --plan"
     if report.status == "unchanged":
         return f"nothing repaired{left}" if report.broken else "nothing to repair"
-    return f"repaired {what}{left} · snapshot {report.snapshot}"
+    aside = f"{plural(sum(step.action == 'set_aside' for step in report.steps), 'copy', 'copies')} set aside"
+    return f"repaired {what or aside}{left} · snapshot {report.snapshot}"

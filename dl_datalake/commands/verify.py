@@ -14,6 +14,7 @@ from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
     from lake.check import VerifyReport
+    from lake.config import Config
 
 
 def register(app: typer.Typer) -> None:
@@ -60,9 +61,10 @@ def verify(
         report = check(config, tier=None if tier == "all" else tier, part=part, budget=budget, progress=tell)
     finally:
         clear(reporter)
-    session.out.answer("verify", report_data(report), _lines(report))
+    old = _superseded(config, report)
+    session.out.answer("verify", report_data(report, old), _lines(report, old))
     if not report.ok:
-        session.out.note(_advice(report))
+        session.out.note(_advice(report, old))
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -92,7 +94,17 @@ def parse_subset(text: str) -> tuple[tuple[int, int] | None, int | None]:
         raise LakeError("USAGE", f"--subset {text} is no part", why=why, fix=fix) from None
 
 
-def report_data(report: VerifyReport) -> dict[str, Any]:
+def _superseded(config: Config, report: VerifyReport) -> dict[str, list[tuple[int, int]]]:
+    """Return those of the bad files that were replaced since, with the snapshots that need them."""
+    bad = [*report.missing, *(damage.path for damage in report.damaged)]
+    if not bad or report.chain:
+        return {}
+    from lake.repair.needed import superseded
+
+    return superseded(config, bad)
+
+
+def report_data(report: VerifyReport, old: dict[str, list[tuple[int, int]]]) -> dict[str, Any]:
     """Return what verify found, as scripts read it."""
     from lake.manifest.decode import text_of
 
@@ -109,13 +121,15 @@ def report_data(report: VerifyReport) -> dict[str, Any]:
         "unavailable": report.unavailable,
         "missing": report.missing,
         "damaged": [{"path": d.path, "expected": d.expected, "found": d.found} for d in report.damaged],
+        "superseded": [{"path": path, "needed_by": [list(span) for span in spans]} for path, spans in old.items()],
         "chain": report.chain,
         "orphans": report.orphans,
         "interrupted": report.interrupted,
     }
 
 
-def _lines(report: VerifyReport) -> list[str]:
+def _lines(report: VerifyReport, old: dict[str, list[tuple[int, int]]]) -> list[str]:
+    costs = _costs(old)
     lines = [f"{plural(report.files_ok, 'file')} as stored, {size(report.bytes)}, snapshot {report.snapshot}"]
     if len(report.tiers) > 1:
         lines += [f"  {name}: {plural(t.files, 'file')}, {size(t.bytes)}" for name, t in sorted(report.tiers.items())]
@@ -126,17 +140,35 @@ def _lines(report: VerifyReport) -> list[str]:
     if report.files_left:
         lines.append(f"{plural(report.files_left, 'file')} left for another time, {_oldest(report)}")
     lines += [f"not there  tier {name}: {plural(n, 'file')} not looked at" for name, n in report.unavailable.items()]
-    lines += [f"missing   {path}" for path in report.missing]
-    lines += [f"damaged   {d.path}: stored {_short(d.expected)}, found {_short(d.found)}" for d in report.damaged]
+    lines += [f"missing   {path}" + (f": {costs[path]}" if path in costs else "") for path in report.missing]
+    lines += [
+        f"damaged   {d.path}: {costs[d.path] + '; ' if d.path in costs else ''}"
+        f"stored {_short(d.expected)}, found {_short(d.found)}"
+        for d in report.damaged
+    ]
     lines += [f"manifest  {finding}" for finding in report.chain]
     lines += [f"harmless  {path}: the manifest does not know it" for path in report.orphans]
     lines += [f"harmless  {text}" for text in report.interrupted]
     return lines
 
 
-def _advice(report: VerifyReport) -> list[str]:
+def _costs(old: dict[str, list[tuple[int, int]]]) -> dict[str, str]:
+    """Return what each bad file that was replaced is needed for, in words."""
+    if not old:
+        return {}
+    from lake.repair.needed import told
+
+    return {path: told(spans) for path, spans in old.items()}
+
+
+def _advice(report: VerifyReport, old: dict[str, list[tuple[int, int]]]) -> list[str]:
     lines = []
-    if report.missing or report.damaged:
+    if old and len(old) == len(report.missing) + len(report.damaged):
+        lines.append(
+            "the present is whole: dl repair --from cold, or --from source, or, to give up what needs the named files:"
+            " dl expire, then dl vacuum"
+        )
+    elif report.missing or report.damaged:
         lines.append(
             "dl repair --from cold, or --from source: ingesting their sources again does not replace the named files"
         )

@@ -72,11 +72,14 @@ class Source:
     options: dict[str, Any]
     fetched_at_ns: int | None
     vendor_symbol: str
+    snapshot: int
+    """The one it was ingested with."""
 
 
 def sources_of(manifest: Manifest, series_id: int, start_ns: int, end_ns: int) -> list[Source]:
     """Return the sources that put rows into partitions of [start, end) or found theirs there, oldest ingest first."""
-    sql = f"""SELECT path, sha256, dialect, options, fetched_at_ns, {SPELLING} FROM sources
+    sql = f"""SELECT path, sha256, dialect, options, fetched_at_ns, {SPELLING}, ingests.snapshot
+        FROM sources
         JOIN ingests ON sources.id = source_id JOIN series ON series.id = :series
         WHERE ingests.id IN (SELECT ingest_id FROM ingest_partitions WHERE series_id = :series
             AND partition >= substr(:first, 1, length(partition)) AND partition <= :last)
@@ -86,6 +89,6 @@ def sources_of(manifest: Manifest, series_id: int, start_ns: int, end_ns: int) -
     given = {"series": series_id, "first": first, "last": last}
     rows = manifest.read(lambda connection: connection.execute(sql, given).fetchall())
     return [
-        Source(path, sha256, dialect, parsed(options), fetched, symbol)
-        for path, sha256, dialect, options, fetched, symbol in rows
+        Source(path, sha256, dialect, parsed(options), fetched, symbol, snapshot)
+        for path, sha256, dialect, options, fetched, symbol, snapshot in rows
     ]

@@ -2,7 +2,7 @@
 
 `log` makes the manifest anew, from the commit log or, with that gone too, from the files themselves; `manifest` makes
 the log anew; `cold` puts good copies of files in the place of bad ones; `source` ingests again what a vendor's file
-still tells.
+still tells, and puts that in the place of bad ones.
 """
 
 from lake.repair.model import Broken, Progress, RepairReport, RepairRequest, Step, Way

@@ -9,13 +9,15 @@ from lake import files, layout
 from lake import write as writing
 from lake.config import HOT
 from lake.manifest import Manifest, Writer
-from lake.repair.finding import Bad, Places, away, bad_files
+from lake.repair.finding import Bad, Places, away, bad_files, not_looked_at
 from lake.repair.model import Broken, Progress, Step
+from lake.repair.needed import lose
 from lake.repair.places import copy_whole, keep_copy, put_in_place, set_aside
 from lake.staging import Staging, tiers_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lake.config import Config
     from lake.repair.model import RepairReport, RepairRequest
@@ -38,11 +40,11 @@ def from_cold(config: Config, request: RepairRequest, report: RepairReport, tell
         for bad in bad_files(manifest, places, request.selection, tell):
             name = bad.file.tier if bad.leftover else places.whole_copy(bad.file)
             if name is None:
-                report.broken.append(Broken(bad.shown, f"{bad.found}; {_NO_COPY}"))
+                lose(report, manifest, bad, _NO_COPY)
             else:
                 todo.append((bad, name))
         for name, count in away(manifest, places).items():
-            report.broken.append(Broken(f"tier {name}", f"{places.away[name]}: {count:,} files were not looked at"))
+            report.broken.append(not_looked_at(places, name, count))
         if not todo or request.plan:
             for bad, name in todo:
                 _tell_done(report, bad, name)
@@ -99,6 +101,17 @@ def _restore(config: Config, manifest: Manifest, places: Places, staging: Stagin
     with places.open(name, file) as stream:
         if not copy_whole(stream, temporary, file.sha256):
             return False
+    put_back(config, manifest, places, bad, temporary)
+    return True
+
+
+def put_back(config: Config, manifest: Manifest, places: Places, bad: Bad, temporary: Path) -> None:
+    """Put a staged file that is proven whole where a bad one lies, which is kept aside.
+
+    Raises:
+        LakeError: DISK_FULL, STORAGE, TIER_UNAVAILABLE.
+    """
+    file, data = bad.file, config.data
     if file.tier != HOT:
         tier = places.tiers[file.tier]
         if bad.found != "missing":
@@ -106,7 +119,7 @@ def _restore(config: Config, manifest: Manifest, places: Places, staging: Stagin
                 keep_copy(data, stream, f"{file.tier}/{file.path}")
         tier.put(temporary, file.path)
         tier.settle([file.path])
-        return True
+        return
     damaged = places.hot(file)
     if damaged is not None:
         set_aside(data, damaged, file.path)
@@ -115,4 +128,3 @@ def _restore(config: Config, manifest: Manifest, places: Places, staging: Stagin
     now = manifest.current(file.series_id, [file.partition]).get(file.partition)
     if not old and (now is None or now.id != file.id):
         files.retire(data, [file.path])  # another file took its place meanwhile
-    return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lake import files, tiers
 from lake.config import HOT
 from lake.errors import LakeError
-from lake.repair.model import Progress
+from lake.repair.model import Broken, Progress
 from lake.selection import select
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def _differs(opened: Callable[[], BinaryIO], file: FileRow) -> str | None:
     return None if digest == file.sha256 else f"sha256:{digest}"
 
 
-def bad_files(
-    manifest: Manifest, places: Places, selection: Sequence[str], tell: Tell, *, live_only: bool = False
-) -> Iterator[Bad]:
+def bad_files(manifest: Manifest, places: Places, selection: Sequence[str], tell: Tell) -> Iterator[Bad]:
     """Yield the files of a selection that are not as they were stored; those of tiers that are away are passed over.
 
     Raises:
@@ -121,7 +119,7 @@ def bad_files(
     """
     chosen = {series.id for series in select(manifest, selection)} if selection else None
     total = manifest.count_files()
-    for done, file in enumerate(manifest.all_files(live_only=live_only), 1):
+    for done, file in enumerate(manifest.all_files(), 1):
         tell(Progress("looking at files", done, max(total, done)))
         if (chosen is not None and file.series_id not in chosen) or file.tier in places.away:
             continue
@@ -140,3 +138,10 @@ def away(manifest: Manifest, places: Places) -> dict[str, int]:
             if file.tier in counts:
                 counts[file.tier] += 1
     return {name: count for name, count in counts.items() if count}
+
+
+def not_looked_at(places: Places, name: str, count: int) -> Broken:
+    """Return what is to be said of the files of a tier that is away."""
+    what = f"tier {name}"
+    which = "1 file was" if count == 1 else f"{count:,} files were"
+    return Broken(what, f"{places.away[name].removeprefix(f'{what}: ')}: {which} not looked at")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
+
+from lake.errors import LakeError
 
 Way = Literal["log", "manifest", "cold", "source"]
+_WAYS: tuple[Way, ...] = get_args(Way)
 Action = Literal["rebuilt", "restored", "made_again", "set_aside", "kept", "left_out"]
 
 
@@ -17,6 +20,13 @@ class RepairRequest:
     selection: tuple[str, ...] = ()
     plan: bool = False
     """Say what would be done; change nothing."""
+
+    def __post_init__(self) -> None:
+        """Raise LakeError USAGE for another way, which type checkers alone would see."""
+        if self.way not in _WAYS:
+            why = "A repair is from the log, the manifest, another place (cold), or from what was ingested (source)."
+            fix = [f"--from {way}" for way in _WAYS]
+            raise LakeError("USAGE", f"--from {self.way} is none of {', '.join(_WAYS)}", why=why, fix=fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,12 @@ class RepairReport:
     snapshots: int = 0
     """Snapshots that were made again."""
     files: int = 0
-    """Files that were put back, or found again."""
+    """Files that were put back, or found again; in a plan, those that would be tried."""
     bytes: int = 0
     steps: list[Step] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What was lost for good and does not keep the lake from being read."""
+    """What was lost for good, and what else there is to know."""
 
     @property
     def ok(self) -> bool:

@@ -24,7 +24,7 @@ def repair(config: Config, request: RepairRequest, progress: Callable[[Progress]
     the hash it had. With the log gone too, the files that are marked as committed give the present. `manifest` makes
     the log anew, when that is what is missing or damaged. `cold` looks at every file, and puts a good copy from another
     place where one is bad. `source` ingests again, aside, what bad files were made of, and takes the result only if it
-    has the content that was stored.
+    has the content that was stored: as the same file where it has the same bytes, else as a new one for a live file.
 
     Stopped at any moment, the same repair goes on where it was.
 

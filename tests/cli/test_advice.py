@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from dl_datalake.demo import samples
+from lake.errors import CODES
 from tests.rotten import flip, overwrite
 from tests.runs import BAD_LINE, BARS, BTCUSDT, REPO, Dl, only_file
 
@@ -62,6 +64,20 @@ def test_source_of_a_damaged_file_is_no_cure_and_not_called_one(dl: Dl, lake: Pa
         4,
         "dl repair --from cold, or --from source: ingesting their sources again does not replace the named files\n",
     )
+
+
+def test_a_repair_that_is_advised_says_from_what() -> None:
+    sources = [path for package in ("dl_datalake", "lake") for path in (REPO / package).rglob("*.py")]
+    texts = [text for entry in CODES.values() for text in entry.fix]
+    texts += [
+        node.value
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not node.value[0:1].isspace()
+    ]
+    texts += [path.read_text(encoding="utf-8") for path in (*(REPO / "docs").glob("*.md"), *REPO.glob("*.md"))]
+    advised = [found for text in texts for found in re.findall(r"dl repair (--\S+)", text)]
+    assert set(advised) == {"--from"}
 
 
 def test_damage_is_told_on_one_line(dl: Dl, lake: Path) -> None:

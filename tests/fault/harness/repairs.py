@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from lake.check import verify
+from lake.encoding import encoding
 from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest
 from lake.offload import OffloadRequest, offload
@@ -111,6 +113,12 @@ def repair_sources(config: Config, _folder: Path) -> RepairReport:
     report = repair(config, RepairRequest("source"))
     assert report.ok, report.broken
     return report
+
+
+def repair_sources_anew(config: Config, _folder: Path) -> RepairReport:
+    """Repair as a program does that writes other bytes than the one that wrote the files."""
+    with patch("lake.files.encoding", lambda *given: encoding(*given) | {"compression": "gzip"}):
+        return repair(config, RepairRequest("source"))
 
 
 def told_of_repair(report: Any, finished: bool) -> None:  # noqa: ANN401, FBT001 -- as Verb says

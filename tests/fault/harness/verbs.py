@@ -145,7 +145,15 @@ VERBS: dict[str, Verb] = {
     "repair sources": Verb(
         repairs.spoilt_files,
         (repairs.repair_sources,),
-        ("lake.repair.sources",),
+        ("lake.repair.sources", "lake.repair.remaking"),
+        changes=False,
+        read=False,
+        settled=repairs.all_whole,
+    ),
+    "repair sources anew": Verb(
+        repairs.spoilt_files,
+        (repairs.repair_sources_anew,),
+        ("lake.repair.remaking",),
         changes=False,
         read=False,
         settled=repairs.present_whole,
