@@ -33,7 +33,7 @@ class CareClient(AssetClient):
 
         Args:
             progress: Called with files done, files in all, and bytes done.
-            tier: Only files of this tier.
+            tier: Only copies in this tier.
             part: Only the k-th of n parts of the files, as `(k, n)`.
             max_bytes: Stop after so many bytes; the files verified longest ago come first.
             max_seconds: Stop after this time, in the same order.

@@ -51,7 +51,7 @@ def from_source(config: Config, request: RepairRequest, report: RepairReport, te
         bad = list(bad_files(manifest, places, request.selection, tell, live_only=True))
         todo: list[_Case] = []
         for each in bad:
-            if each.leftover or places.whole_copy(each.file) is not None:
+            if each.spare is not None or places.whole_copy(each.file) is not None:
                 report.broken.append(Broken(each.shown, f"{each.found}; another place has it whole: --from cold"))
                 continue
             case = _case(manifest, addresses[each.file.series_id], each)
