@@ -17,6 +17,7 @@ from lake.errors import LakeError
 from lake.expire import ExpireRequest, expire
 from lake.manifest import Manifest
 from lake.places import Places
+from lake.repair import RepairRequest, repair
 from lake.vacuum import VacuumRequest, vacuum
 from tests.manifests import make_lake
 from tests.rotten import flip
@@ -241,12 +242,52 @@ def test_a_lost_manifest_comes_back_and_files_that_are_there_are_used(lake: Conf
     (lake.root / "dl.toml").write_text(f'[tiers.cold]\npath = "{lake.root.parent}/cold"\n')
     lake.manifest.unlink()
     flip(lake.data / next(iter(hot_files(lake))))
-    report = restore_backup(locate(lake.root, must_exist=False), copy)
+    report = restore_backup(locate(lake.root, must_exist=False), copy, force=True)
     assert (report.ok, report.tiers) == (True, {"cold": str(lake.root.parent / "cold")})
     assert report.files.copied_files <= 1
     assert [path.rpartition("/")[2][:21] for path in report.set_aside] == ["commits.jsonl.before-"]
     assert verify(lake).ok
     assert content(lake).equals(before)
+
+
+def everything(config: Config) -> dict[str, bytes]:
+    """Return every file in a lake's folder."""
+    return {str(path): path.read_bytes() for path in config.root.rglob("*") if path.is_file()}
+
+
+def test_a_log_that_goes_on_past_the_backup_is_not_set_aside_unasked(tmp_path: Path, copy: Path) -> None:
+    lake = old_lake(tmp_path / "lake")
+    backup(lake, copy)
+    take_in(lake, range(6, 7), 100.0)
+    before = content(lake)
+    lake.manifest.unlink()
+    there = everything(lake)
+    with pytest.raises(LakeError) as caught:
+        restore_backup(locate(lake.root, must_exist=False), copy)
+    assert (caught.value.code, caught.value.where) == ("E_BACKUP", str(lake.log))
+    assert "goes on to snapshot 2, and the backup ends at 1" in caught.value.message
+    assert everything(lake) == there
+    assert repair(lake, RepairRequest("log")).ok  # as the error says
+    assert content(lake).equals(before)
+    lake.manifest.unlink()
+    report = restore_backup(locate(lake.root, must_exist=False), copy, force=True)
+    assert (report.ok, report.snapshot) == (True, 1)
+
+
+def test_a_log_that_cannot_be_replayed_or_is_of_another_lake_is_set_aside(tmp_path: Path, copy: Path) -> None:
+    lake = old_lake(tmp_path / "lake")
+    backup(lake, copy)
+    take_in(lake, range(6, 7), 100.0)
+    lake.manifest.unlink()
+    log = lake.log.read_bytes()
+    lake.log.write_bytes(log.replace(b'"snapshot":1', b'"snapshot":7', 1))
+    report = restore_backup(locate(lake.root, must_exist=False), copy)
+    assert (report.ok, report.snapshot, len(report.set_aside)) == (True, 1, 1)
+    other = old_lake(tmp_path / "other")
+    take_in(other, range(6, 7), 100.0)
+    lake.manifest.unlink()
+    lake.log.write_bytes(other.log.read_bytes())
+    assert restore_backup(locate(lake.root, must_exist=False), copy).snapshot == 1
 
 
 def test_an_unfinished_backup_is_none(lake: Config, copy: Path, tmp_path: Path) -> None:
