@@ -67,8 +67,8 @@ def restore_backup(
     """Make a lake of a backup.
 
     In a new or empty folder, or in the place of a lake that lost its manifest: files that are there and whole are
-    used. A log that goes on past the backup is not overwritten unasked. Nothing is removed; exit 4 when something is
-    not as it was backed up.
+    used, and tiers where they are. A log that goes on past the backup is not overwritten unasked. Nothing is removed;
+    exit 4 when something is not as it was backed up.
     """
     from lake.backup import restore_backup as engine
 

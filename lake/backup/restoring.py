@@ -12,7 +12,7 @@ from lake import layout, leases, space
 from lake.backup import model
 from lake.backup.model import RestoreReport, refused
 from lake.backup.run import LOG
-from lake.backup.settings import absolute, stored_tiers
+from lake.backup.settings import absolute, stored_tiers, with_tiers
 from lake.backup.shelves import Shelves, Shelving, needed
 from lake.check import VerifyReport, verify_manifest
 from lake.config import FILE_NAME, MANIFEST_NAME
@@ -206,7 +206,7 @@ class _Restore:
             shelving.bring(manifest.all_files(), need)
             report.files = shelving.copied
             ours.sweep()
-        self._settings()
+        self._settings(ours.tiers)
         self._put_in_place(log, head.log_end)
         found = VerifyReport()
         with Manifest.open(config) as manifest:
@@ -251,23 +251,45 @@ class _Restore:
         return None
 
     def _tiers(self, held: Mapping[str, Path], recorded: Mapping[str, str]) -> dict[str, Path]:
-        """Return where the files of the backup's tiers shall lie: where dl.toml says, else in the lake's folder.
+        """Return where the files of the backup's tiers shall lie.
+
+        That is where dl.toml says, else where a tier lies that is this lake's, else in the lake's folder.
 
         Raises:
             LakeError: BACKUP when there is a dl.toml that does not say where one is.
         """
         found: dict[str, Path] = {}
+        in_place = self._is_in_place()
         for name in held:
+            inside = self._config.root / "tiers" / name
+            old = Path(recorded[name]) if name in recorded else inside
             if name in self._config.tiers:
                 found[name] = self._config.tiers[name].path
+            elif self._is_tier(name, inside):
+                found[name] = inside
+            elif (in_place or old.is_relative_to(self._config.root)) and self._is_tier(name, old):
+                found[name] = old
             elif (self._config.root / FILE_NAME).exists():
                 fix = f'[tiers.{name}] path = "{recorded.get(name, f"tiers/{name}")}"'
                 raise refused(f"dl.toml does not say where tier {name} is", self._config.root / FILE_NAME, fix)
             else:
-                found[name] = self._config.root / "tiers" / name
+                found[name] = inside
         return found
 
-    def _settings(self) -> None:
+    def _is_in_place(self) -> bool:
+        """Whether the lake comes back where it was: beside another one, it must not take the tiers of that."""
+        if _lake_at(self._config) == self.report.lake:
+            return True
+        return survey(self._config.log).lake == self.report.lake
+
+    def _is_tier(self, name: str, folder: Path) -> bool:
+        """Whether a folder is marked as this tier of this lake."""
+        with suppress(LakeError):
+            DirectoryTier(name, folder, self.report.lake).check()
+            return True
+        return False
+
+    def _settings(self, tiers: Mapping[str, Path]) -> None:
         """Bring the settings, and the modules they name, unless there are some."""
         if (self._config.root / FILE_NAME).exists():
             return
@@ -275,7 +297,8 @@ class _Restore:
             source, target = self._source / name, self._config.root / name
             if source.is_file() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                model.write_whole(target, source.read_text(encoding="utf-8"))
+                text = source.read_text(encoding="utf-8")
+                model.write_whole(target, with_tiers(text, self._config.root, tiers) if name == FILE_NAME else text)
 
     def _put_in_place(self, log: Path | None, end: int) -> None:
         """Let log and manifest take their places, the manifest last; what was there before is set aside."""
