@@ -33,7 +33,7 @@ class CareClient(AssetClient):
 
         Args:
             progress: Called with files done, files in all, and bytes done.
-            tier: Only files of this tier.
+            tier: Only copies in this tier.
             part: Only the k-th of n parts of the files, as `(k, n)`.
             max_bytes: Stop after so many bytes; the files verified longest ago come first.
             max_seconds: Stop after this time, in the same order.
@@ -84,11 +84,12 @@ class CareClient(AssetClient):
             folder: The backup.
             root: A new or empty folder, or a lake's that lost its manifest.
             verify: Whether files that are there already are hashed; those that are copied always are.
-            force: Set the manifest that is there aside.
+            force: Set the manifest that is there aside, and a log that goes on past the backup.
             progress: Called as files are copied.
 
         Raises:
-            LakeError: BACKUP for what is no whole backup, or a place that holds other things; DISK_FULL, LOCKED.
+            LakeError: BACKUP for what is no whole backup, or a place that holds other things or a log that goes on
+                past it; DISK_FULL, LOCKED.
         """
         from lake.backup import restore_backup
         from lake.config import locate

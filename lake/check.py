@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int, int], None]
     """Takes files done, files in all, and bytes done."""
+    _Seen = list[tuple[str, "Damage | None"]]
+    """What is wrong with each copy of a file that was looked at, with its tier."""
 
 _THREADS = 2
 _BATCH = 256
@@ -62,9 +64,26 @@ _GIVEN_BACK = Damage("", "", "given back")
 """A file whose bytes a vacuum gave back while it was about to be looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is to be looked at of one file."""
+
+    file: FileRow
+    own: bool
+    """Whether the copy in the tier that the file is read from is."""
+    spare: tuple[str, ...]
+    """The other places with a copy to look at: a hot one in its grace, one that a restore left in a tier. Reads use
+    whichever is there."""
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that are to be hashed."""
+        return self.file.bytes * (self.own + len(self.spare))
+
+
 @dataclass(slots=True)
 class Tally:
-    """Files of one tier that are as they were stored."""
+    """Copies in one tier that are as they were stored."""
 
     files: int = 0
     bytes: int = 0
@@ -76,11 +95,13 @@ class VerifyReport:
 
     snapshot: int = 0
     files_ok: int = 0
+    """Files of which every copy that was looked at is as it was stored."""
     bytes: int = 0
+    """Their bytes, those of several copies once."""
     tiers: dict[str, Tally] = field(default_factory=dict)
-    """The same by tier."""
+    """Copies that are as they were stored, by tier; a file with copies in two counts in both."""
     files_elsewhere: int = 0
-    """Files of tiers that were not asked for."""
+    """Files of which the tier that was asked for has no copy."""
     files_skipped: int = 0
     """Files of other parts than the one that was asked for."""
     files_left: int = 0
@@ -115,15 +136,16 @@ def verify(
 ) -> VerifyReport:
     """Check every file the manifest names, live and superseded, and the manifest itself; repair nothing.
 
-    Files found good are marked as verified now, unless the lake cannot be written to or its manifest is damaged. The
-    manifest and its log are always checked whole.
+    Every copy of a file is hashed that a read may use, those besides the one the manifest names too. Files found good
+    are marked as verified now, unless the lake cannot be written to or its manifest is damaged. The manifest and its
+    log are always checked whole.
 
     Args:
         config: The lake.
-        tier: Only files of this tier; of all unless given.
+        tier: Only copies in this tier; in all unless given.
         part: Only the k-th of n parts of about the same number of files, given as `(k, n)`, k from 1 to n.
         budget: Stop when it is spent. Files that were never verified come first, then those verified longest ago;
-            among equals the live ones.
+            among equals the live ones. Of a tier alone, copies of files that are read from another one come last.
         progress: Told of every file.
 
     Raises:
@@ -181,8 +203,10 @@ class _Files:
             with suppress(LakeError):
                 tier.check()
                 self._tiers[name] = tier
-        self._hot_paths = set(layout.data_files(self._data)) if only in {None, HOT} else set()
-        self._tier_paths = {n: set(t.paths()) for n, t in self._tiers.items() if only in {None, n}}
+        self._paths = {HOT: set(layout.data_files(self._data))} if only in {None, HOT} else {}
+        self._paths |= {n: set(t.paths()) for n, t in self._tiers.items() if only in {None, n}}
+        """What lies in each place and was not met in the manifest yet."""
+        self._spare: dict[int, tuple[str, ...]] = {}
         self._good: list[int] = []
         self._marked = time.monotonic()
 
@@ -190,14 +214,14 @@ class _Files:
         """Look at each file that is to be looked at, as far as the budget goes; fill the report."""
         total = self._manifest.count_files()
         done = 0
-        under_way: deque[tuple[list[FileRow], Future[list[Damage | None]]]] = deque()
+        under_way: deque[tuple[list[_Look], Future[list[_Seen]]]] = deque()
 
         def settle(most: int) -> None:
             nonlocal done
             while len(under_way) > most:
                 group, future = under_way.popleft()
-                for file, outcome in zip(group, future.result(), strict=True):
-                    self._note(file, outcome)
+                for look, seen in zip(group, future.result(), strict=True):
+                    self._note(look, seen)
                     done += 1
                     if progress is not None:
                         progress(done, max(total, done), self._report.bytes)
@@ -213,25 +237,37 @@ class _Files:
         finally:
             self._mark()
 
-    def _groups(self, budget: Budget | None, begun: float) -> Iterator[list[FileRow]]:
+    def _groups(self, budget: Budget | None, begun: float) -> Iterator[list[_Look]]:
         """Yield the files that are to be looked at, about as many bytes at a time."""
-        group: list[FileRow] = []
+        group: list[_Look] = []
         held = spent = 0
         over = False
-        for file in self._candidates(ordered=budget is not None):
-            if not self._is_wanted(file):
-                continue
+        for look in self._looks(ordered=budget is not None):
             over = over or (budget is not None and _is_spent(budget, spent, time.monotonic() - begun))
             if over:
                 self._report.files_left += 1
                 continue
-            group.append(file)
-            held += file.bytes
-            spent += file.bytes
+            group.append(look)
+            held += look.bytes
+            spent += look.bytes
             if held >= _GROUP_BYTES or len(group) >= _BATCH:
                 yield group
                 group, held = [], 0
         yield group
+
+    def _looks(self, *, ordered: bool) -> Iterator[_Look]:
+        """Yield what is to be looked at, as `_candidates` come; in order, spare copies alone come last.
+
+        Those are not marked as verified by it, and would be the first ones every time.
+        """
+        later: list[_Look] = []
+        for file in self._candidates(ordered=ordered):
+            look = self._look(file)
+            if look is not None and ordered and not look.own:
+                later.append(look)
+            elif look is not None:
+                yield look
+        yield from later
 
     def _candidates(self, *, ordered: bool) -> Iterator[FileRow]:
         """Yield all files, as they come or by when they were last verified; note which paths are known."""
@@ -247,10 +283,16 @@ class _Files:
 
     def _know(self, rows: Iterable[FileRow]) -> None:
         for file in rows:
-            self._hot_paths.discard(file.path)
-            self._hot_paths.discard(f"{layout.REPLACED}/{file.path}")
-            for paths in self._tier_paths.values():
+            places = []
+            for place, paths in self._paths.items():
+                count = len(paths)
                 paths.discard(file.path)
+                if place == HOT:
+                    paths.discard(f"{layout.REPLACED}/{file.path}")
+                if len(paths) < count and place != file.tier:
+                    places.append(place)
+            if places:
+                self._spare[file.id] = tuple(places)
 
     def _mark(self) -> None:
         """Record what was found good; a lake that cannot be written to can be verified all the same."""
@@ -259,62 +301,86 @@ class _Files:
             with suppress(LakeError):
                 verified.mark(self._manifest.config, good, time.time_ns())
 
-    def _is_wanted(self, file: FileRow) -> bool:
-        if self._only is not None and file.tier != self._only:
+    def _look(self, file: FileRow) -> _Look | None:
+        """Return what is to be looked at of a file; count it where nothing is."""
+        spare = self._spare.pop(file.id, ())
+        own = self._only in {None, file.tier}
+        if not own and not spare:
             self._report.files_elsewhere += 1
-            return False
+            return None
         if self._part is not None and file.id % self._part[1] != self._part[0] % self._part[1]:
             self._report.files_skipped += 1
-            return False
-        if file.tier != HOT and file.tier not in self._tiers:
+            return None
+        if own and file.tier != HOT and file.tier not in self._tiers:
             self._report.unavailable[file.tier] = self._report.unavailable.get(file.tier, 0) + 1
-            return False
-        return True
+            own = False
+        return _Look(file, own, spare) if own or spare else None
 
-    def _note(self, file: FileRow, outcome: Damage | None) -> None:
-        report = self._report
-        if outcome is _GIVEN_BACK:
+    def _note(self, look: _Look, seen: _Seen) -> None:
+        report, file = self._report, look.file
+        for place, outcome in seen:
+            if outcome is _GIVEN_BACK:
+                continue
+            if outcome is None:
+                tally = report.tiers.setdefault(place, Tally())
+                tally.files += 1
+                tally.bytes += file.bytes
+            elif outcome.found == "":
+                report.missing.append(outcome.path)
+            else:
+                report.damaged.append(outcome)
+        if not seen or any(outcome is not None for _, outcome in seen):
             return
-        if outcome is None:
+        if look.own:
             self._good.append(file.id)
+        if look.own or self._only is not None:  # else the tier that it is read from is not there
             report.files_ok += 1
             report.bytes += file.bytes
-            tally = report.tiers.setdefault(file.tier, Tally())
-            tally.files += 1
-            tally.bytes += file.bytes
-        elif outcome.found == "":
-            report.missing.append(outcome.path)
-        else:
-            report.damaged.append(outcome)
 
     def orphans(self) -> list[str]:
         """Return the files that no row of the manifest names."""
-        elsewhere = [f"{name}:{path}" for name, paths in self._tier_paths.items() for path in sorted(paths)]
-        return sorted(self._hot_paths) + elsewhere
+        return [_shown(path, place) for place, paths in self._paths.items() for path in sorted(paths)]
 
-    def _examine_all(self, group: list[FileRow]) -> list[Damage | None]:
-        return [self._examine(file) for file in group]
+    def _examine_all(self, group: list[_Look]) -> list[_Seen]:
+        return [self._examine_copies(look) for look in group]
+
+    def _examine_copies(self, look: _Look) -> _Seen:
+        """Return what is wrong with each copy; one that went since the places were listed is left out."""
+        seen = [(look.file.tier, self._examine(look.file))] if look.own else []
+        for place in look.spare:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                seen.append((place, self._hashed(look.file, place)))
+        return seen
 
     def _examine(self, file: FileRow) -> Damage | None:
         """Return what is wrong with one file; `found` is empty when it is not there."""
-        shown = file.path if file.tier == HOT else f"{file.tier}:{file.path}"
         try:
-            with self._open(file) as stream:
-                wrong = _wrong(stream, file, shown)
-                if wrong is None and file.tier == HOT:
-                    _protect(stream)
-                return wrong
+            return self._hashed(file, file.tier)
         except (FileNotFoundError, NotADirectoryError):
             if not forgetting.has_bytes(self._manifest, file.id):  # a vacuum ran meanwhile
                 return _GIVEN_BACK
             moved = self._moved(file)
-            return Damage(shown, f"sha256:{file.sha256}", "") if moved is None else self._examine(moved)
+            if moved is not None:
+                return self._examine(moved)
+            return Damage(_shown(file.path, file.tier), f"sha256:{file.sha256}", "")
+
+    def _hashed(self, file: FileRow, place: str) -> Damage | None:
+        """Return what is wrong with the copy of a file in a place; FileNotFoundError when there is none."""
+        shown = _shown(file.path, place)
+        try:
+            with self._open(file, place) as stream:
+                wrong = _wrong(stream, file, shown)
+                if wrong is None and place == HOT:
+                    _protect(stream)
+                return wrong
+        except (FileNotFoundError, NotADirectoryError):
+            raise
         except OSError as error:
             return Damage(shown, f"sha256:{file.sha256}", f"cannot be read: {error.strerror}")
 
-    def _open(self, file: FileRow) -> BinaryIO:
-        if file.tier != HOT:
-            stream = self._tiers[file.tier].open(file.path)
+    def _open(self, file: FileRow, place: str) -> BinaryIO:
+        if place != HOT:
+            stream = self._tiers[place].open(file.path)
             # What was just copied there shall be read from the disk, not from memory.
             with suppress(OSError, AttributeError):
                 os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -331,6 +397,10 @@ class _Files:
         if now is None or now.id != file.id or now.tier == file.tier:
             return None
         return replace(file, tier=now.tier) if now.tier == HOT or now.tier in self._tiers else None
+
+
+def _shown(path: str, place: str) -> str:
+    return path if place == HOT else f"{place}:{path}"
 
 
 def _wrong(stream: BinaryIO, file: FileRow, shown: str) -> Damage | None:

@@ -72,6 +72,9 @@ def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
 class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
     """A Parquet file of the lake, opened to read; its footer is as it was written."""
 
+    place = ""
+    """Where it lies, for what is said of it."""
+
     def __init__(self, source: pa.NativeFile, **options: object) -> None:
         """Open it over a source that is closed with it.
 

@@ -251,22 +251,15 @@ def retire(data: Path, paths: Iterable[str]) -> None:
                 source.rename(target)
 
 
-def open_stored(data: Path, path: str, schema: Schema) -> checksums.StoredFile:
-    """Open a file that lies in the data root, replaced or not; else like `open_parquet`.
-
-    `lake.places` opens files of every tier.
-    """
-    try:
-        return open_parquet(data / path, schema)
-    except LakeError as error:
-        other = retired(data, path)
-        if error.code != "E_FILE_MISSING" or not other.exists():
-            raise
-        return open_parquet(other, schema)
-
-
-def open_parquet(path: Path, schema: Schema) -> checksums.StoredFile:
+def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.StoredFile:
     """Open a Parquet file of ours for reading; what is read of it is compared with its checksums.
+
+    `lake.places` opens files of the manifest, wherever they lie.
+
+    Args:
+        path: The file.
+        schema: Its schema.
+        place: What to call where it lies, if not by its path.
 
     Raises:
         LakeError: FILE_MISSING, FILE_DAMAGED.
@@ -274,15 +267,18 @@ def open_parquet(path: Path, schema: Schema) -> checksums.StoredFile:
     try:
         name = os.fspath(path)
         mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
-        return checksums.StoredFile(
+        parquet = checksums.StoredFile(
             pa.memory_map(name) if mapped else pa.OSFile(name),
             pre_buffer=False,
             read_dictionary=[c.name for c in schema.columns if c.type == "category"],
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
-        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=str(path)) from error
+        message = f"a file of the lake cannot be opened: {error}"
+        raise LakeError("FILE_DAMAGED", message, where=place or str(path)) from error
+    parquet.place = place or name
+    return parquet
 
 
 def missing(path: Path) -> LakeError:
@@ -290,9 +286,9 @@ def missing(path: Path) -> LakeError:
     return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
 
 
-def read_group(parquet: checksums.StoredFile, group: int, columns: list[str], path: Path | str) -> pa.Table:
+def read_group(parquet: checksums.StoredFile, group: int, columns: list[str]) -> pa.Table:
     """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
-    with _explained(path):
+    with _explained(parquet):
         parquet.check(group, columns)
         return parquet.read_row_group(group, columns=columns, use_threads=False)
 
@@ -317,25 +313,24 @@ def groups_between(
 
 
 def read_pieces(
-    parquet: checksums.StoredFile, columns: list[str], path: Path | str, groups: list[int] | None = None
+    parquet: checksums.StoredFile, columns: list[str], groups: list[int] | None = None
 ) -> Iterator[pa.Table]:
     """Yield the rows of an open file in order, a few thousand at a time, so that many files can be read side by side.
 
     Args:
         parquet: The file.
         columns: Which columns.
-        path: Where it lies, for what is said of it.
         groups: Only these row groups.
 
     Raises:
         LakeError: FILE_DAMAGED.
     """
     for group in range(parquet.num_row_groups) if groups is None else groups:
-        with _explained(path):
+        with _explained(parquet):
             parquet.check(group, columns)
             batches = parquet.iter_batches(PIECE_ROWS, row_groups=[group], columns=columns, use_threads=False)
         while True:
-            with _explained(path):
+            with _explained(parquet):
                 batch = next(batches, None)
             if batch is None:
                 break
@@ -343,12 +338,12 @@ def read_pieces(
 
 
 @contextmanager
-def _explained(path: Path | str) -> Iterator[None]:
+def _explained(parquet: checksums.StoredFile) -> Iterator[None]:
     """Say of what goes wrong in the block that a file is not what was written."""
     try:
         yield
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
-        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=str(path)) from error
+        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be read: {error}", where=parquet.place) from error
 
 
 def publish(data: Path, staged: Sequence[StagedFile]) -> None:

@@ -15,6 +15,7 @@ from lake.manifest.tiers import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from lake.checksums import StoredFile
     from lake.config import Config
@@ -41,24 +42,30 @@ class Places:
         self._tiers: dict[str, Tier] | None = None
 
     def parquet(self, file: FileRow, schema: Schema) -> StoredFile:
-        """Open a file of the manifest as `files.open_parquet` does.
+        """Open a file of the manifest as `files.open_parquet` does; of several copies the first whose footer is whole.
 
         Raises:
-            LakeError: FILE_MISSING, FILE_DAMAGED; TIER_UNAVAILABLE or TIER_FOREIGN when it can only be in a tier that
-                is not there.
+            LakeError: FILE_DAMAGED, naming the copy that was tried first; FILE_MISSING; TIER_UNAVAILABLE or
+                TIER_FOREIGN when it can only be in a tier that is not there.
         """
-        try:
-            return files.open_stored(self._config.data, file.path, schema)
-        except LakeError as error:
-            if error.code != "E_FILE_MISSING":
-                raise
-            missing = error
+        damaged: LakeError | None = None
+        for path, place in self._named(file):
+            try:
+                return files.open_parquet(path, schema, place)
+            except LakeError as error:
+                if error.code == "E_FILE_DAMAGED":
+                    damaged = damaged or error
+                elif error.code != "E_FILE_MISSING":
+                    raise
+        raise damaged or self._lost(file) or files.missing(self._config.data / file.path)
+
+    def _named(self, file: FileRow) -> Iterator[tuple[Path, str]]:
+        """Yield every path that a file may lie at, and what to call the place; tiers are looked up last of all."""
+        yield self._config.data / file.path, ""
+        yield files.retired(self._config.data, file.path), ""
         for tier in self._candidates(file):
-            local = tier.local(file.path)
-            with suppress(FileNotFoundError):
-                if local is not None and local.exists():
-                    return files.open_parquet(local, schema)
-        raise self._lost(file) or missing
+            if (local := tier.local(file.path)) is not None:
+                yield local, f"{tier.name}:{file.path}"
 
     def stream(self, file: FileRow) -> BinaryIO:
         """Open a file of the manifest to read its bytes; raises as `parquet` does."""

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake import files, layout, merge, rows
-from lake.config import HOT
 from lake.errors import LakeError
 from lake.leases import Lease
 from lake.lookup import near_series, schema_of
@@ -138,7 +137,6 @@ class Scan:
             raise
 
     def _stored(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
-        path = str(self._config.data / file.path) if file.tier == HOT else f"{file.tier}:{file.path}"
         covers = self._covers(file)
         schema = (
             self.schema
@@ -149,7 +147,7 @@ class Scan:
         with self._places.parquet(file, self.declaration) as parquet:
             start, end = (None, None) if covers else (self.start_ns, self.end_ns)
             for group in files.groups_between(parquet, self.declaration, start, end):
-                table = files.read_group(parquet, group, needed, path)
+                table = files.read_group(parquet, group, needed)
                 if not covers:
                     table = self._trim(table)
                 yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)

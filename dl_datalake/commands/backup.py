@@ -62,12 +62,13 @@ def restore_backup(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Hash files that are there already; what is copied always is.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Set the manifest of the lake that is there aside.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Set the manifest or the log that is there aside.")] = False,
 ) -> None:
     """Make a lake of a backup.
 
     In a new or empty folder, or in the place of a lake that lost its manifest: files that are there and whole are
-    used. Nothing is removed; exit 4 when something is not as it was backed up.
+    used, and tiers where they are. A log that goes on past the backup is not overwritten unasked. Nothing is removed;
+    exit 4 when something is not as it was backed up.
     """
     from lake.backup import restore_backup as engine
 

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     session: Session,
-    tier: Annotated[str, typer.Option(metavar="NAME", help="Only files of this tier: hot, cold, …")] = "all",
+    tier: Annotated[str, typer.Option(metavar="NAME", help="Only copies in this tier: hot, cold, …")] = "all",
     subset: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +41,8 @@ def verify(
 ) -> None:
     """Check every stored byte, in every tier.
 
-    Each file against its hash, and the manifest against its log; exit 4 when something is not as it was stored.
+    Each copy of a file against its hash, and the manifest against its log; exit 4 when something is not as it was
+    stored.
     """
     from lake.check import Budget
     from lake.check import verify as check

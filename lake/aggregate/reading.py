@@ -84,7 +84,7 @@ class Range:
     def _read(self, file: FileRow, groups: list[int] | None) -> pa.Table:
         with self._places.parquet(file, self._schema) as parquet:
             chosen = range(parquet.num_row_groups) if groups is None else groups
-            table = pa.concat_tables([files.read_group(parquet, g, self._columns, file.path) for g in chosen])
+            table = pa.concat_tables([files.read_group(parquet, g, self._columns) for g in chosen])
         if self._start_ns <= file.first_ns and file.last_ns < self._end_ns:
             return table
         ts = rows.times(table)

@@ -12,13 +12,14 @@ from lake import layout, leases, space
 from lake.backup import model
 from lake.backup.model import RestoreReport, refused
 from lake.backup.run import LOG
-from lake.backup.settings import absolute, stored_tiers
+from lake.backup.settings import absolute, stored_tiers, with_tiers
 from lake.backup.shelves import Shelves, Shelving, needed
 from lake.check import VerifyReport, verify_manifest
 from lake.config import FILE_NAME, MANIFEST_NAME
 from lake.errors import LakeError
 from lake.manifest import Manifest, copying
 from lake.manifest.log import make_folder
+from lake.manifest.replay import survey
 from lake.manifest.tiers import lake_id, tier_locations
 from lake.staging import storage_error
 from lake.tiers import DirectoryTier, sync
@@ -46,22 +47,25 @@ def restore_backup(
     """Make a lake of a backup, in a new or empty folder or in the place of one whose manifest is lost.
 
     Data files that are there are used when they are what was stored. What lies in the way is set aside, not removed.
-    Stopped at any moment there is no manifest yet, and running it again goes on.
+    Stopped at any moment there is no manifest yet, and running it again goes on. A restore that is refused leaves
+    nothing behind.
 
     Args:
         config: Where the lake shall be; its dl.toml, if there is one, says where tiers lie.
         folder: The backup.
         verify: Whether files that are there already are hashed, too; those that are copied always are.
-        force: Set a manifest that is there aside.
+        force: Set a manifest that is there aside, and a log that goes on past the backup.
         tell: Told how far it is.
 
     Raises:
-        LakeError: BACKUP for a folder that is no whole backup, and for a place that holds other things; LOCKED while
-            somebody reads or writes the lake that would be set aside; DISK_FULL, STORAGE.
+        LakeError: BACKUP for a folder that is no whole backup, for a place that holds other things, and where the log
+            there tells of snapshots that the backup does not have; LOCKED while somebody reads or writes the lake that
+            would be set aside; DISK_FULL, STORAGE.
     """
     source = absolute(folder)
     card = _card(source)
     _refuse_place(config, source, card, force=force)
+    ground = _Ground(config)
     try:
         space.require(config, (source / MANIFEST_NAME).stat().st_size, "the lake")
         make_folder(config.root)
@@ -71,7 +75,33 @@ def restore_backup(
     except OSError as error:
         raise storage_error(error, config.root) from error
     work = _Restore(config, source, card, RestoreReport(str(config.root), card["lake"], verified=verify))
-    return work.run(tell)
+    try:
+        return work.run(tell, force=force)
+    except LakeError:
+        if not work.begun:
+            ground.clear(work.new)
+        raise
+
+
+class _Ground:
+    """The place of a lake as it was before anything was done, to leave it so after a refusal."""
+
+    def __init__(self, config: Config) -> None:
+        self._root = config.root
+        self._goes_on = (config.root / RESTORING).exists()
+        folders = {config.data, config.manifest.parent, config.root}
+        around = {folder for each in folders for folder in (each, *each.parents) if not folder.exists()}
+        self._made = sorted(around, key=lambda folder: len(folder.parts), reverse=True)
+
+    def clear(self, manifest: Path) -> None:
+        """Remove what a restore left that was refused before its first file."""
+        with suppress(OSError):
+            for path in (manifest, _journal(manifest)):
+                path.unlink(missing_ok=True)
+            if not self._goes_on:
+                (self._root / RESTORING).unlink(missing_ok=True)
+            for folder in self._made:
+                folder.rmdir()
 
 
 def _card(source: Path) -> dict[str, Any]:
@@ -132,32 +162,41 @@ def _is_lost_lake(config: Config) -> bool:
     return False
 
 
+def _journal(manifest: Path) -> Path:
+    return manifest.with_name(f"{manifest.name}-journal")
+
+
 class _Restore:
     """One restore under way."""
 
     def __init__(self, config: Config, source: Path, card: dict[str, Any], report: RestoreReport) -> None:
         self._config, self._source, self._card, self.report = config, source, card, report
-        self._new = config.manifest.with_name(f"{config.manifest.name}.new")
+        self.new = config.manifest.with_name(f"{config.manifest.name}.new")
+        self.begun = False
+        """Whether anything was done that running it again goes on from."""
         self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
-    def run(self, tell: Tell | None) -> RestoreReport:
+    def run(self, tell: Tell | None, *, force: bool) -> RestoreReport:
         """Copy everything, put the manifest in place, and look at it."""
         report, config = self.report, self._config
         self._copy_manifest()
-        with Manifest.open(replace(config, manifest=self._new)) as manifest:
+        with Manifest.open(replace(config, manifest=self.new)) as manifest:
             if lake_id(manifest) != self._card["lake"]:
                 raise refused("backup.json and manifest.db are of two lakes", self._source, "another backup")
             head = copying.head(manifest)
             report.snapshot, report.at_ns = head.snapshot, head.at_ns
+            if not force:
+                self._refuse_older(head.snapshot)
             self._card = model.card_of(self._source, head.snapshot) or self._card
             log = self._log(head.log_end)
             held = stored_tiers(self._source, self._card["tiers"])
             recorded = tier_locations(manifest)
             theirs = Shelves(self._source / "data", held)
             ours = Shelves(config.data, self._tiers(held, recorded))
-            ours.sweep()
             need = needed(ours, manifest.all_files())
             space.require(config, need.room + head.log_end, "the lake")
+            self.begun = True
+            ours.sweep()
             for name in set(need.tiers) & set(ours.tiers):
                 DirectoryTier(name, ours.tiers[name], report.lake).claim()
                 report.tiers[name] = str(ours.tiers[name])
@@ -167,7 +206,7 @@ class _Restore:
             shelving.bring(manifest.all_files(), need)
             report.files = shelving.copied
             ours.sweep()
-        self._settings()
+        self._settings(ours.tiers)
         self._put_in_place(log, head.log_end)
         found = VerifyReport()
         with Manifest.open(config) as manifest:
@@ -178,16 +217,28 @@ class _Restore:
     def _copy_manifest(self) -> None:
         """Copy the backup's manifest, so that an older one is brought up to date here and not there."""
         try:
-            for path in (self._new, self._journal(self._new)):
+            for path in (self.new, _journal(self.new)):
                 path.unlink(missing_ok=True)
-            with (self._source / MANIFEST_NAME).open("rb") as stream, self._new.open("xb") as copy:
+            with (self._source / MANIFEST_NAME).open("rb") as stream, self.new.open("xb") as copy:
                 _copy_part(stream, copy)
-            sync(self._new)
+            sync(self.new)
         except OSError as error:
-            raise storage_error(error, self._new) from error
+            raise storage_error(error, self.new) from error
 
-    def _journal(self, manifest: Path) -> Path:
-        return manifest.with_name(f"{manifest.name}-journal")
+    def _refuse_older(self, snapshot: int) -> None:
+        """Refuse to put a backup in the place of a log that proves later snapshots of the same lake."""
+        found = survey(self._config.log)
+        last = found.commits[-1].snapshot if found.commits else 0
+        # One that cannot be replayed to its end gives no manifest: then the backup is what there is.
+        if found.broken or found.lake != self.report.lake or last <= snapshot:
+            return
+        raise refused(
+            f"the commit log here goes on to snapshot {last}, and the backup ends at {snapshot}",
+            self._config.log,
+            "dl repair --from log",
+            f"dl restore-backup {self._source} --force sets the log aside",
+            why="The manifest can be made from the log: what was committed since the backup would be lost.",
+        )
 
     def _log(self, end: int) -> Path | None:
         """Return the backup's log that goes as far as its manifest: a backup may have been stopped between the two."""
@@ -200,23 +251,45 @@ class _Restore:
         return None
 
     def _tiers(self, held: Mapping[str, Path], recorded: Mapping[str, str]) -> dict[str, Path]:
-        """Return where the files of the backup's tiers shall lie: where dl.toml says, else in the lake's folder.
+        """Return where the files of the backup's tiers shall lie.
+
+        That is where dl.toml says, else where a tier lies that is this lake's, else in the lake's folder.
 
         Raises:
             LakeError: BACKUP when there is a dl.toml that does not say where one is.
         """
         found: dict[str, Path] = {}
+        in_place = self._is_in_place()
         for name in held:
+            inside = self._config.root / "tiers" / name
+            old = Path(recorded[name]) if name in recorded else inside
             if name in self._config.tiers:
                 found[name] = self._config.tiers[name].path
+            elif self._is_tier(name, inside):
+                found[name] = inside
+            elif (in_place or old.is_relative_to(self._config.root)) and self._is_tier(name, old):
+                found[name] = old
             elif (self._config.root / FILE_NAME).exists():
                 fix = f'[tiers.{name}] path = "{recorded.get(name, f"tiers/{name}")}"'
                 raise refused(f"dl.toml does not say where tier {name} is", self._config.root / FILE_NAME, fix)
             else:
-                found[name] = self._config.root / "tiers" / name
+                found[name] = inside
         return found
 
-    def _settings(self) -> None:
+    def _is_in_place(self) -> bool:
+        """Whether the lake comes back where it was: beside another one, it must not take the tiers of that."""
+        if _lake_at(self._config) == self.report.lake:
+            return True
+        return survey(self._config.log).lake == self.report.lake
+
+    def _is_tier(self, name: str, folder: Path) -> bool:
+        """Whether a folder is marked as this tier of this lake."""
+        with suppress(LakeError):
+            DirectoryTier(name, folder, self.report.lake).check()
+            return True
+        return False
+
+    def _settings(self, tiers: Mapping[str, Path]) -> None:
         """Bring the settings, and the modules they name, unless there are some."""
         if (self._config.root / FILE_NAME).exists():
             return
@@ -224,18 +297,19 @@ class _Restore:
             source, target = self._source / name, self._config.root / name
             if source.is_file() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                model.write_whole(target, source.read_text(encoding="utf-8"))
+                text = source.read_text(encoding="utf-8")
+                model.write_whole(target, with_tiers(text, self._config.root, tiers) if name == FILE_NAME else text)
 
     def _put_in_place(self, log: Path | None, end: int) -> None:
         """Let log and manifest take their places, the manifest last; what was there before is set aside."""
         config = self._config
         try:
-            journal = self._journal(config.manifest)
+            journal = _journal(config.manifest)
             if journal.exists() and not journal.stat().st_size:
                 journal.unlink()
             # The journal of a killed writer stays beside its manifest, under the name that SQLite looks for.
             aside = self._aside(config.manifest)
-            self._set_aside(journal, self._journal(aside))
+            self._set_aside(journal, _journal(aside))
             self._set_aside(config.manifest, aside)
             config.log.parent.mkdir(parents=True, exist_ok=True)
             if log is not None:
@@ -248,12 +322,12 @@ class _Restore:
                 part.rename(config.log)
             for folder in (config.log.parent, config.data, config.data.parent):
                 sync(folder)
-            self._journal(self._new).unlink(missing_ok=True)
-            sync(self._new)
+            _journal(self.new).unlink(missing_ok=True)
+            sync(self.new)
             # From here on it is a lake that lost its manifest, until that is there.
             (config.root / RESTORING).unlink(missing_ok=True)
             sync(config.root)
-            self._new.rename(config.manifest)
+            self.new.rename(config.manifest)
             sync(config.manifest.parent)
         except OSError as error:
             raise storage_error(error, config.root) from error

@@ -47,6 +47,19 @@ def carry_over(config: Config, folder: Path, tiers: Mapping[str, str]) -> list[s
     return written
 
 
+def with_tiers(text: str, root: Path, tiers: Mapping[str, Path]) -> str:
+    """Return a copy's settings with each tier where it lies now; as they are when they say so already."""
+    document = tomllib.loads(text)
+    named = document.get("tiers", {})
+    moved = {name: place for name, place in tiers.items() if name in named and root / named[name]["path"] != place}
+    if not moved:
+        return text
+    for name, place in moved.items():
+        named[name]["path"] = str(place)
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    return "\n".join([*comments, *_lines(document)]) + "\n"
+
+
 def _document(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 

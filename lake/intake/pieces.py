@@ -53,28 +53,28 @@ def stored_rows(path: Path, schema: Schema) -> Iterator[pa.Table]:
     Raises:
         LakeError: FILE_MISSING, FILE_DAMAGED.
     """
-    yield from rows_of(files.open_parquet(path, schema), schema, path)
+    yield from rows_of(files.open_parquet(path, schema), schema)
 
 
-def rows_of(parquet: StoredFile, schema: Schema, path: Path | str) -> Iterator[pa.Table]:
+def rows_of(parquet: StoredFile, schema: Schema) -> Iterator[pa.Table]:
     """Yield the rows of an open lake file as `stored_rows` does, and close it."""
     wanted = arrow_schema(schema, identity=False)
     with parquet:
-        for table in files.read_pieces(parquet, wanted.names, path):
+        for table in files.read_pieces(parquet, wanted.names):
             yield table.cast(wanted)
 
 
 def part_rows(parquet: StoredFile, schema: Schema, part: FileRow) -> Iterator[pa.Table]:
     """Yield the rows of one partition as `rows_of` does; the open file may hold others too, where it is sealed."""
     if parquet.metadata.num_rows == part.rows:
-        yield from rows_of(parquet, schema, part.path)
+        yield from rows_of(parquet, schema)
         return
     wanted = arrow_schema(schema, identity=False)
     scale = layout.NS_PER[rows.unit(schema)]
     ends = [part.start_ns // scale, part.end_ns // scale]
     with parquet:
         groups = files.groups_between(parquet, schema, part.start_ns, part.end_ns)
-        for table in files.read_pieces(parquet, wanted.names, part.path, groups):
+        for table in files.read_pieces(parquet, wanted.names, groups):
             low, high = np.searchsorted(rows.times(table), ends).tolist()
             if high > low:
                 yield table.slice(low, high - low).cast(wanted)
@@ -101,7 +101,7 @@ def copied(
     try:
         with parquet:
             groups = files.groups_between(parquet, schema, parts[0].start_ns, parts[-1].end_ns)
-            for table in files.read_pieces(parquet, wanted.names, parts[0].path, groups):
+            for table in files.read_pieces(parquet, wanted.names, groups):
                 ts = rows.times(table)
                 while len(staged) < len(parts):
                     part = parts[len(staged)]

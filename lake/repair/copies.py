@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
+    from lake.manifest import FileRow
     from lake.repair.model import RepairReport, RepairRequest
 
     Tell = Callable[[Progress], None]
@@ -38,7 +39,7 @@ def from_cold(config: Config, request: RepairRequest, report: RepairReport, tell
         places = Places(config, manifest)
         todo: list[tuple[Bad, str]] = []
         for bad in bad_files(manifest, places, request.selection, tell):
-            name = bad.file.tier if bad.leftover else places.whole_copy(bad.file)
+            name = bad.file.tier if bad.spare is not None else places.whole_copy(bad.file)
             if name is None:
                 lose(report, manifest, bad, _NO_COPY)
             else:
@@ -81,7 +82,7 @@ def _restore_all(
 
 
 def _tell_done(report: RepairReport, bad: Bad, name: str) -> None:
-    if bad.leftover:
+    if bad.spare is not None:
         report.steps.append(Step("set_aside", bad.shown, f"{bad.found}; {name} has it whole"))
         return
     report.steps.append(Step("restored", bad.shown, f"from {name}; it was {bad.found}"))
@@ -89,13 +90,22 @@ def _tell_done(report: RepairReport, bad: Bad, name: str) -> None:
     report.bytes += bad.file.bytes
 
 
+def _put_away(config: Config, places: Places, file: FileRow, name: str) -> None:
+    """Set a bad copy aside that nothing needs; an offload or a restore makes a new one."""
+    if name != HOT:
+        tier = places.tiers[name]
+        with tier.open(file.path) as stream:
+            keep_copy(config.data, stream, f"{name}/{file.path}")
+        tier.remove(file.path)
+    elif (hot := places.hot(file)) is not None:
+        set_aside(config.data, hot, file.path)
+
+
 def _restore(config: Config, manifest: Manifest, places: Places, staging: Staging, bad: Bad, name: str) -> bool:
     """Put one file right; False when the copy is not whole any more, and nothing was changed."""
-    file, data = bad.file, config.data
-    if bad.leftover:
-        hot = places.hot(file)
-        if hot is not None:
-            set_aside(data, hot, file.path)
+    file = bad.file
+    if bad.spare is not None:
+        _put_away(config, places, file, bad.spare)
         return True
     temporary = staging.path()
     with places.open(name, file) as stream:
@@ -111,7 +121,7 @@ def put_back(config: Config, manifest: Manifest, places: Places, bad: Bad, tempo
     Raises:
         LakeError: DISK_FULL, STORAGE, TIER_UNAVAILABLE.
     """
-    file, data = bad.file, config.data
+    file = bad.file
     if file.tier != HOT:
         tier = places.tiers[file.tier]
         if bad.found != "missing":

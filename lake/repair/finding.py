@@ -31,13 +31,14 @@ class Bad:
     file: FileRow
     found: str
     """What was found there, `missing` or in words."""
-    leftover: bool = False
-    """Whether it is the hot copy of a file that is read from a tier, and that tier's copy is whole."""
+    spare: str | None = None
+    """The tier this copy lies in, if it is one besides the copy that the manifest names, which is whole."""
 
     @property
     def shown(self) -> str:
         """Its path, behind the tier's name where it lies in one."""
-        return self.file.path if self.leftover or self.file.tier == HOT else f"{self.file.tier}:{self.file.path}"
+        tier = self.file.tier if self.spare is None else self.spare
+        return self.file.path if tier == HOT else f"{tier}:{self.file.path}"
 
 
 class Places:
@@ -74,10 +75,16 @@ class Places:
             return "missing"
         return _differs(lambda: tier.open(file.path), file)
 
-    def wrong_hot(self, file: FileRow) -> str | None:
-        """Say what is wrong with the hot copy of a file of a tier, where it has one; it is what is read."""
-        path = self.hot(file)
-        return None if path is None else _differs(lambda: path.open("rb"), file)
+    def wrong_spares(self, file: FileRow) -> Iterator[tuple[str, str]]:
+        """Yield the tiers with a bad copy besides the one the manifest names, and what is wrong; reads may use it."""
+        path = self.hot(file) if file.tier != HOT else None
+        if path is not None and (wrong := _differs(lambda: path.open("rb"), file)) is not None:
+            yield HOT, wrong
+        for name, tier in self.tiers.items():
+            if name != file.tier and tier.size(file.path) is not None:
+                wrong = _differs(lambda tier=tier: tier.open(file.path), file)  # type: ignore[misc]  # bound to this tier
+                if wrong is not None:
+                    yield name, wrong
 
     def whole_copy(self, file: FileRow) -> str | None:
         """Return the name of another place that has the file whole; None where there is none."""
@@ -126,8 +133,9 @@ def bad_files(manifest: Manifest, places: Places, selection: Sequence[str], tell
         wrong = places.wrong(file)
         if wrong is not None:
             yield Bad(file, wrong)
-        elif file.tier != HOT and (hot := places.wrong_hot(file)) is not None:
-            yield Bad(file, hot, leftover=True)
+            continue
+        for name, found in places.wrong_spares(file):
+            yield Bad(file, found, spare=name)
 
 
 def away(manifest: Manifest, places: Places) -> dict[str, int]:

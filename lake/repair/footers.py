@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import secrets
 import shutil
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lake import files, layout, tiers
+from lake import files, layout
 from lake.errors import LakeError
 from lake.lookup import schema_of
 from lake.manifest import Change, Manifest, NewFile, NewMove, NewTier, Writer, new_run, packed, rebuilding
 from lake.manifest.log import make_folder
 from lake.repair.model import Broken, Progress, Step
+from lake.repair.nearby import lake_told, tiers_near
 from lake.repair.places import set_aside
 from lake.seal.month import parts_of
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
     from lake.config import Config
     from lake.repair.model import Action, RepairReport, RepairRequest
+    from lake.tiers import DirectoryTier
 
     Tell = Callable[[Progress], None]
 
@@ -89,7 +89,8 @@ def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: 
     """
     candidates, doubts = _look(config.data, tell)
     lake = _lake_of(config, candidates)
-    cold = [each for tier in _tiers(config, lake, report) for each in _look_at_tier(tier, tell)]
+    near = tiers_near(config, lake, report)
+    cold = [each for tier in near for each in _look_at_tier(tier, tell)]
     hot = {candidate.path for candidate in candidates}
     chosen, superseded = _youngest([*candidates, *(each for each in cold if each.path not in hot)])
     if not chosen:
@@ -112,7 +113,8 @@ def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: 
             set_aside(config.data, config.data / doubt.path, doubt.path)
     if (config.data / layout.REPLACED).exists():
         set_aside(config.data, config.data / layout.REPLACED, layout.REPLACED)
-    kept = _begin_anew(config, lake or secrets.token_hex(32), found, report)
+    places = {tier.name: tier.location for tier in near}
+    kept = _begin_anew(config, lake or secrets.token_hex(32), found, places, report)
     report.steps += [Step("kept", name, "the old one") for name in kept]
     report.status = "repaired"
 
@@ -133,27 +135,12 @@ def _tell_found(config: Config, report: RepairReport, found: list[tuple[NewFile,
 
 
 def _lake_of(config: Config, candidates: Iterable[_Candidate]) -> str:
-    """Return the lake's id as most files tell it, or a tier does, so that the tiers are this lake's again."""
+    """Return the lake's id as most files tell it, or tiers do, so that the tiers are this lake's again."""
     told = Counter(candidate.lake for candidate in candidates if candidate.lake)
-    for settings in config.tiers.values():
-        with suppress(OSError, ValueError, AttributeError):
-            told[json.loads((settings.path / tiers.MARKER).read_text("utf-8")).get("lake") or ""] += 0
-    return next((lake for lake, _ in told.most_common() if lake), "")
+    return next((lake for lake, _ in told.most_common(1)), "") or lake_told(config)
 
 
-def _tiers(config: Config, lake: str, report: RepairReport) -> Iterator[tiers.DirectoryTier]:
-    """Yield the tiers that dl.toml names and that are there; without the manifest no others are known."""
-    for name, settings in config.tiers.items():
-        tier = tiers.DirectoryTier(name, settings.path, lake)
-        try:
-            tier.check()
-        except LakeError as error:
-            report.broken.append(Broken(f"tier {name}", error.message))
-        else:
-            yield tier
-
-
-def _look_at_tier(tier: tiers.DirectoryTier, tell: Tell) -> list[_Candidate]:
+def _look_at_tier(tier: DirectoryTier, tell: Tell) -> list[_Candidate]:
     """Return the files of a tier; only what is committed is ever put there."""
     found = []
     for path in tier.paths():
@@ -289,7 +276,9 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
     )
 
 
-def _begin_anew(config: Config, lake: str, found: list[tuple[NewFile, str]], report: RepairReport) -> list[str]:
+def _begin_anew(
+    config: Config, lake: str, found: list[tuple[NewFile, str]], places: Mapping[str, str], report: RepairReport
+) -> list[str]:
     """Put a manifest and its log in place, the log first: from it the manifest can be made again."""
     scratch = config.data / layout.STAGING / "repair"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -300,14 +289,16 @@ def _begin_anew(config: Config, lake: str, found: list[tuple[NewFile, str]], rep
     change = Change(run.id, "repair", message="from the files alone", files=[file for file, _ in found], run=run)
     with Writer(inside) as writer:
         report.snapshot = writer.commit(change)
-        _move(config, inside, writer, {file.path: tier for file, tier in found if tier}, report)
+        _move(places, inside, writer, {file.path: tier for file, tier in found if tier}, report)
     report.snapshots = report.snapshot
     made = rebuilding.Rebuilt(inside.manifest, report.snapshot, 0)
     make_folder(config.log.parent)
     return rebuilding.install(config, made, log=inside.log)
 
 
-def _move(config: Config, inside: Config, writer: Writer, moved: dict[str, str], report: RepairReport) -> None:
+def _move(
+    places: Mapping[str, str], inside: Config, writer: Writer, moved: dict[str, str], report: RepairReport
+) -> None:
     """Say of files that they lie in a tier, and there only."""
     if not moved:
         return
@@ -315,7 +306,7 @@ def _move(config: Config, inside: Config, writer: Writer, moved: dict[str, str],
         ids = {file.id: moved[file.path] for file in manifest.all_files() if file.path in moved}
     run = new_run("repair", "repair --from log")
     change = Change(run.id, "repair", message=f"{len(ids):,} files in tiers", keeps_content=True, run=run)
-    change.tiers = [NewTier(name, "directory", str(config.tiers[name].path)) for name in sorted(set(ids.values()))]
+    change.tiers = [NewTier(name, "directory", places[name]) for name in sorted(set(ids.values()))]
     change.moves = [NewMove(number, name) for number, name in ids.items()]
     report.snapshot = writer.commit(change)
     writer.mark_hot_gone(ids)

@@ -49,7 +49,7 @@ def _cases(manifest: Manifest, places: Places, found: Sequence[Bad], report: Rep
     todo: list[Case] = []
     looked: dict[tuple[str, str], str | None] = {}
     for bad in found:
-        if bad.leftover or places.whole_copy(bad.file) is not None:
+        if bad.spare is not None or places.whole_copy(bad.file) is not None:
             lose(report, manifest, bad, "another place has it whole: --from cold")
             continue
         case = _case(manifest, addresses[bad.file.series_id], bad, looked)

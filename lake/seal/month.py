@@ -116,7 +116,7 @@ def stage(config: Config, staging: Staging, run_id: str, days: Days) -> StagedFi
     try:
         for day in days.files:
             _refuse_damaged(places, day)
-            for table in rows_of(places.parquet(day, schema), schema, day.path):
+            for table in rows_of(places.parquet(day, schema), schema):
                 writer.write(table)
         staged = writer.finish()
     except BaseException:
@@ -166,7 +166,7 @@ def _culprit(places: Places, days: Days, schema: Schema) -> LakeError:
     for day in days.files:
         content = rows.ContentHash(schema)
         count = 0
-        for table in rows_of(places.parquet(day, schema), schema, day.path):
+        for table in rows_of(places.parquet(day, schema), schema):
             content.update(table)
             count += table.num_rows
         if (content.hexdigest(), count) != (day.content_hash, day.rows):

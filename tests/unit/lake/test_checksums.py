@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 def read(path: Path, columns: list[str]) -> pa.Table:
     with files.open_parquet(path, BARS) as parquet:
-        return files.read_group(parquet, 0, columns, path)
+        return files.read_group(parquet, 0, columns)
 
 
 def change(path: Path, at: int) -> None:
@@ -121,4 +121,4 @@ def test_every_row_group_of_a_file_made_on_disk_is_covered(tmp_path: Path, monke
     path.chmod(0o644)
     change(path, metadata.row_group(2).column(0).data_page_offset)
     with files.open_parquet(path, BARS) as parquet, pytest.raises(LakeError, match="row group 2"):
-        list(files.read_pieces(parquet, ["ts"], path))
+        list(files.read_pieces(parquet, ["ts"]))

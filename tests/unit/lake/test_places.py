@@ -17,6 +17,7 @@ from tests.sealing import natural, seal_all
 from tests.tiers import BTC, FIRST_DAY, MINUTES, content, live, move, move_away, old_lake, take_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lake.config import Config
@@ -157,6 +158,56 @@ def test_a_damaged_file_of_a_tier_is_not_read(config: Config, cold: Path) -> Non
     with pytest.raises(LakeError) as caught:
         content(config)
     assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", f"cold:{victim.path}")
+
+
+def spoil_footer(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    overwrite(path, data)
+
+
+def spoil_page(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[8] ^= 0xFF
+    overwrite(path, data)
+
+
+def test_what_is_damaged_is_named_where_it_lies_in_the_data_root_too(config: Config, cold: Path) -> None:
+    move(config, cold)
+    victim = live(config)["2022-01-03"]
+    assert victim.tier == "cold"
+    spoil_page(config.data / victim.path)
+    with pytest.raises(LakeError) as caught:
+        content(config)
+    assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", str(config.data / victim.path))
+
+
+@pytest.mark.parametrize("spoil", [spoil_footer, spoil_page])
+def test_what_is_damaged_is_named_where_it_lies_in_a_tier_that_the_file_was_restored_from(
+    config: Config, cold: Path, spoil: Callable[[Path], None]
+) -> None:
+    move(config, cold)
+    restore(config, RestoreRequest((str(BTC),)))
+    victim = live(config)["2022-01-03"]
+    assert victim.tier == "hot"
+    spoil(cold / victim.path)
+    (config.data / victim.path).unlink()
+    with pytest.raises(LakeError) as caught:
+        content(config)
+    assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", f"cold:{victim.path}")
+
+
+def test_a_copy_whose_footer_is_damaged_gives_way_to_one_that_is_whole(config: Config, cold: Path) -> None:
+    before = content(config)
+    move(config, cold)
+    first, second = (live(config)[label] for label in ("2022-01-02", "2022-01-03"))
+    spoil_footer(config.data / first.path)
+    overwrite(config.data / second.path, b"")
+    assert content(config).equals(before)
+    spoil_footer(cold / first.path)
+    with pytest.raises(LakeError) as caught:
+        content(config)
+    assert (caught.value.code, caught.value.where) == ("E_FILE_DAMAGED", str(config.data / first.path))
 
 
 def test_all_rows_read_across_tiers_are_those_of_before(config: Config, cold: Path) -> None:

@@ -44,7 +44,7 @@ def refuse_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(*_: object) -> None:
         pytest.fail("a file was opened")
 
-    monkeypatch.setattr(files, "open_stored", opened)
+    monkeypatch.setattr(files, "open_parquet", opened)
 
 
 def test_rows_are_added_removed_and_changed_by_column(lake: Config) -> None:

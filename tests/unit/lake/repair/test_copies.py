@@ -10,6 +10,7 @@ import pytest
 from lake.check import verify
 from lake.errors import LakeError
 from lake.manifest import Manifest
+from lake.offload import RestoreRequest, restore
 from lake.repair import RepairRequest, repair
 from tests.manifests import make_lake
 from tests.repairing import source, take
@@ -68,6 +69,26 @@ def test_a_damaged_hot_copy_of_a_file_in_a_tier_is_set_aside(lake: Config) -> No
     assert content(lake).equals(before)
 
 
+def test_a_damaged_copy_that_a_restore_left_in_its_tier_is_set_aside(lake: Config) -> None:
+    restore(lake, RestoreRequest(("*/*/*/*/*",)))
+    before = content(lake)
+    path = in_tier(lake, "2022-01-02")
+    spoil(path)
+    spoilt = path.read_bytes()
+    plan = repair(lake, RepairRequest("cold", plan=True))
+    shown = f"cold:{live(lake)['2022-01-02'].path}"
+    assert [(step.action, step.what) for step in plan.steps] == [("set_aside", shown)]
+    assert path.read_bytes() == spoilt
+    report = repair(lake, COLD)
+    assert (report.status, report.ok, report.steps) == ("repaired", True, plan.steps)
+    assert not path.exists()
+    assert (lake.data / "_quarantine" / "cold" / live(lake)["2022-01-02"].path).read_bytes() == spoilt
+    assert verify(lake).ok
+    assert content(lake).equals(before)
+    move(lake, older_than_ns=0)
+    assert verify(lake, tier="cold").files_ok == 4
+
+
 def test_a_plan_changes_nothing(lake: Config) -> None:
     path = in_tier(lake, "2022-01-02")
     spoil(path)
@@ -95,8 +116,6 @@ def test_a_file_in_the_data_root_comes_from_a_tier_that_has_it_too(tmp_path: Pat
     move_away(config, tmp_path / "cold", older_than_ns=0)
     before = content(config)
     copies = {path: path.read_bytes() for path in (tmp_path / "cold").rglob("*.parquet")}
-    from lake.offload import RestoreRequest, restore
-
     restore(config, RestoreRequest(("*/*/*/*/*",)))
     for path, data in copies.items():
         path.parent.mkdir(parents=True, exist_ok=True)

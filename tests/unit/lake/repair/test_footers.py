@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from lake.check import verify
+from lake.config import TierSettings
 from lake.delete import DeleteRequest, delete
 from lake.errors import LakeError
 from lake.manifest import Manifest
@@ -161,6 +163,81 @@ def test_a_tier_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     lose_all_records(three_days)
     report = repair(three_days, LOG)
     assert (report.status, report.files, [each.what for each in report.broken]) == ("repaired", 3, ["tier cold"])
+
+
+def noted(report: RepairReport) -> str:
+    [note] = [note for note in report.notes if note.startswith("tiers looked at: ")]
+    return note.removeprefix("tiers looked at: ")
+
+
+def away_in(config: Config, folder: Path, **asked: Any) -> dict[str, object]:  # noqa: ANN401 -- any field of the request
+    """Offload everything to a folder that no dl.toml names, lose manifest and log, and return what there was."""
+    offload(config, OffloadRequest((str(BTC),), to=str(folder), older_than_ns=0, grace_s=0, force=True, **asked))
+    take(config, source(config.root / "eth.csv", range(1), 1.0), ETH.symbol)
+    before = present(config)
+    lose_all_records(config)
+    return before
+
+
+@pytest.mark.parametrize("place", ["lake/cold", "lake/tiers/cold", "cold"])
+def test_a_tier_that_only_the_manifest_knew_is_found_by_its_marker_near_the_lake(
+    three_days: Config, tmp_path: Path, place: str
+) -> None:
+    before = away_in(three_days, tmp_path / place)
+    plan = repair(three_days, RepairRequest("log", plan=True))
+    report = repair(three_days, LOG)
+    assert (report.ok, report.files) == (True, 4)
+    assert noted(plan) == noted(report) == f"cold ({tmp_path / place}, by its marker)"
+    assert present(three_days) == before
+    with Manifest.open(three_days) as manifest:
+        assert sorted(file.tier for file in manifest.all_files(live_only=True)) == ["cold"] * 3 + ["hot"]
+    assert verify(three_days).ok
+
+
+def test_all_of_a_lake_may_lie_in_a_tier_in_its_folder(three_days: Config) -> None:
+    offload(three_days, OffloadRequest(to=str(three_days.root / "cold"), older_than_ns=0, grace_s=0, force=True))
+    before = present(three_days)
+    lose_all_records(three_days)
+    assert repair(three_days, LOG).files == 3
+    assert present(three_days) == before
+
+
+def test_only_tiers_of_this_lake_that_are_no_links_are_used(three_days: Config, tmp_path: Path) -> None:
+    far = tmp_path / "mnt" / "disk" / "cold"
+    away_in(three_days, far)
+    (three_days.root / "cold").symlink_to(far)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / ".dl-tier.json").write_text('{"lake": "' + "0" * 64 + '", "tier": "foreign"}')
+    report = repair(three_days, LOG)
+    assert (report.files, noted(report).partition(":")[0]) == (1, "none")
+    assert any("stays out" in note and "dl.toml" in note for note in report.notes)
+
+
+def test_what_lies_in_a_tier_far_away_comes_back_once_it_is_named_as_the_note_says(
+    three_days: Config, tmp_path: Path
+) -> None:
+    far = tmp_path / "mnt" / "disk" / "cold"
+    before = away_in(three_days, far)
+    report = repair(three_days, LOG)
+    take(three_days, source(tmp_path / "late.csv", range(1, 2), 3.0), ETH.symbol)
+    assert any(f"move manifest.db and {three_days.log.parent} away" in note for note in report.notes)
+    lose_all_records(three_days)
+    named = replace(three_days, tiers={"cold": TierSettings(far)})
+    report = repair(named, LOG)
+    assert (report.ok, report.files, noted(report)) == (True, 5, f"cold ({far}, by dl.toml)")
+    assert present(named)[str(BTC)] == before[str(BTC)]
+    assert verify(named).ok
+
+
+def test_of_two_tiers_with_one_name_none_is_guessed_at(three_days: Config, tmp_path: Path) -> None:
+    before = away_in(three_days, tmp_path / "cold")
+    shutil.copytree(tmp_path / "cold", tmp_path / "cold copy")
+    report = repair(three_days, RepairRequest("log", plan=True))
+    assert (report.ok, report.files, [each.what for each in report.broken]) == (False, 1, ["tier cold"])
+    named = replace(three_days, tiers={"cold": TierSettings(tmp_path / "cold")})
+    assert repair(named, LOG).ok
+    assert present(named) == before
 
 
 def test_a_damaged_file_is_set_aside_and_told_of(three_days: Config) -> None:
