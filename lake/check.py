@@ -9,13 +9,14 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from lake import layout, tiers
 from lake.config import HOT
 from lake.errors import LakeError
+from lake.findings import GIVEN_BACK, Budget, Damage, Tally, VerifyReport
 from lake.layout import READ_ONLY
 from lake.manifest import Manifest, forgetting, verified
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     _Seen = list[tuple[str, "Damage | None"]]
     """What is wrong with each copy of a file that was looked at, with its tier."""
 
+__all__ = ["Budget", "Damage", "Tally", "VerifyReport", "verify", "verify_manifest"]
+
 _THREADS = 2
 _BATCH = 256
 _GROUP_BYTES = 8_000_000
@@ -41,27 +44,6 @@ _AHEAD = 2
 """Groups that wait for a thread, beside those that are being hashed."""
 _MARK_EVERY_S = 30.0
 """How often what was found good is written down, so that a long run that is stopped goes on next time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much of the lake to look at, those files first that were looked at longest ago."""
-
-    bytes: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A file that is not what was stored: what was expected of it and what was found, as `sha256:…` or in words."""
-
-    path: str
-    expected: str
-    found: str
-
-
-_GIVEN_BACK = Damage("", "", "given back")
-"""A file whose bytes a vacuum gave back while it was about to be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,51 +61,6 @@ class _Look:
     def bytes(self) -> int:
         """The bytes that are to be hashed."""
         return self.file.bytes * (self.own + len(self.spare))
-
-
-@dataclass(slots=True)
-class Tally:
-    """Copies in one tier that are as they were stored."""
-
-    files: int = 0
-    bytes: int = 0
-
-
-@dataclass(slots=True)
-class VerifyReport:
-    """What a verification found; paths are relative to the data root, or follow the name of a tier and a colon."""
-
-    snapshot: int = 0
-    files_ok: int = 0
-    """Files of which every copy that was looked at is as it was stored."""
-    bytes: int = 0
-    """Their bytes, those of several copies once."""
-    tiers: dict[str, Tally] = field(default_factory=dict)
-    """Copies that are as they were stored, by tier; a file with copies in two counts in both."""
-    files_elsewhere: int = 0
-    """Files of which the tier that was asked for has no copy."""
-    files_skipped: int = 0
-    """Files of other parts than the one that was asked for."""
-    files_left: int = 0
-    """Files that the budget did not reach."""
-    oldest_ns: int | None = None
-    """When the file that was verified longest ago was: of those this run was to look at, now that it is over. None
-    where one never was, or there is none."""
-    unavailable: dict[str, int] = field(default_factory=dict)
-    """Files that could not be looked at because their tier is not there, by tier."""
-    missing: list[str] = field(default_factory=list)
-    damaged: list[Damage] = field(default_factory=list)
-    chain: list[str] = field(default_factory=list)
-    """What is wrong with the manifest itself."""
-    orphans: list[str] = field(default_factory=list)
-    """Files the manifest does not name, leftover temporary ones among them: no damage."""
-    interrupted: list[str] = field(default_factory=list)
-    """Commits that began and were never acknowledged: no damage."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything that was to be looked at is there, as it was stored."""
-        return not (self.missing or self.damaged or self.chain or self.unavailable)
 
 
 def verify(
@@ -319,7 +256,7 @@ class _Files:
     def _note(self, look: _Look, seen: _Seen) -> None:
         report, file = self._report, look.file
         for place, outcome in seen:
-            if outcome is _GIVEN_BACK:
+            if outcome is GIVEN_BACK:
                 continue
             if outcome is None:
                 tally = report.tiers.setdefault(place, Tally())
@@ -358,7 +295,7 @@ class _Files:
             return self._hashed(file, file.tier)
         except (FileNotFoundError, NotADirectoryError):
             if not forgetting.has_bytes(self._manifest, file.id):  # a vacuum ran meanwhile
-                return _GIVEN_BACK
+                return GIVEN_BACK
             moved = self._moved(file)
             if moved is not None:
                 return self._examine(moved)

@@ -287,10 +287,10 @@ def test_nothing_goes_by_a_manifest_that_was_changed(config: Config, harm: str) 
 def test_files_of_a_commit_that_may_have_happened_stay(config: Config) -> None:
     forget(config)
     old = config.manifest.read_bytes()
-    known = on_disk(config)
+    settled = on_disk(config)
     take_in(config, range(6, 8), 100.0)
     config.manifest.write_bytes(old)
-    for path in on_disk(config) - known:
+    for path in on_disk(config) - settled:
         (config.data / path).chmod(0o644)  # as before its outcome was known
     report = vacuum(config, NOW)
     assert (report.busy.files, report.orphans.files, report.reclaimed.files) == (2, 0, 2)
