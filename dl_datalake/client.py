@@ -175,7 +175,7 @@ class Lake(CareClient, TravelClient, StudyClient):
 
     def read(
         self,
-        address: str | Address,
+        address: str | Address | None = None,
         *,
         start: DateLike | None = None,
         end: DateLike | None = None,
@@ -186,11 +186,19 @@ class Lake(CareClient, TravelClient, StudyClient):
         """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`.
 
         With `lock`, the file of a study's lock, it is exactly the rows that the study read: their range and snapshot
-        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more.
+        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more. The address may be left out
+        then when the lock pins only one series; AMBIGUOUS names them when it pins several.
         """
-        text = str(address)
         if lock is not None:
-            return self._locked(text, lock, columns, given=(start, end, as_of))
+            return self._locked(address, lock, columns, given=(start, end, as_of))
+        if address is None:
+            raise LakeError(
+                "USAGE",
+                "no series was named",
+                why="Only a lock says itself which series is meant.",
+                fix=["name one: dl read ADDRESS", "or give the lock of a study: dl read --lock FILE", "dl list"],
+            )
+        text = str(address)
         found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
         return self._result([found], start, end, columns, as_of)
 
