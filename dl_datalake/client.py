@@ -121,8 +121,8 @@ class Lake(CareClient, TravelClient, StudyClient):
                 text too: the start of a year is `2016-01-01`.
 
         Raises:
-            LakeError: UNKNOWN_SERIES with what there is of the symbol, AMBIGUOUS with the candidates, BAD_DATE,
-                UNKNOWN_SNAPSHOT.
+            LakeError: UNKNOWN_SERIES with what there is of the symbol, or with the snapshots that have the series when
+                this one has no row of it; AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
         """
         found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
         return self._result(found, start, end, columns, as_of)
@@ -289,8 +289,8 @@ class Lake(CareClient, TravelClient, StudyClient):
         return self._manifest.listing(**words, snapshot=self._at(as_of))
 
     def history(self, address: str | Address | None = None, limit: int | None = None) -> builtins.list[HistoryRow]:
-        """Return the snapshots, newest first; with an address only those that changed it."""
-        found = None if address is None else find_one(self._manifest, str(address)).address
+        """Return the snapshots, newest first; with an address those that changed it, empty now or not."""
+        found = None if address is None else find_one(self._manifest, str(address), ever=True).address
         return self._manifest.history(found, limit)
 
     def _at(self, as_of: int | DateLike | None) -> int:
@@ -337,4 +337,9 @@ class Lake(CareClient, TravelClient, StudyClient):
             if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
+        # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
+        for address in addresses if len(addresses) > 1 or not scan.plan else ():
+            series = self._manifest.find(address)
+            if series is not None and not self._manifest.plan(series.id, None, None, scan.snapshot):
+                raise unknown(self._manifest, str(address), scan.snapshot)
         return Result(scan)

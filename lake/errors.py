@@ -161,7 +161,9 @@ CODES: dict[str, Code] = {
         "Who reads the lake now may have planned on files that would go.",
         ("a longer grace", "or --force, when nobody reads"),
     ),
-    "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
+    "UNKNOWN_SERIES": Code(
+        Exit.NOT_FOUND, "The lake holds no such series, or no row of it at that snapshot.", ("dl list",)
+    ),
     "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
     "UNKNOWN_PARTITION": Code(

@@ -96,10 +96,10 @@ def history(
 ) -> None:
     """List the snapshots, newest first.
 
-    What made each of them, and what it changed.
+    What made each of them, and what it changed; also of a series that holds no rows any more.
     """
     with session.manifest() as manifest:
-        series = find_one(manifest, address).address if address else None
+        series = find_one(manifest, address, ever=True).address if address else None
         rows = manifest.history(series, limit)
     session.out.answer("history", [history_data(row) for row in rows], _history_lines(rows))
 
