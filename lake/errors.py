@@ -21,6 +21,7 @@ class Exit(IntEnum):
     USAGE = 2
     PARTIAL = 3
     FINDINGS = 4
+    DECLINED = 5
     NOT_INITIALISED = 10
     LOCKED = 11
     REFUSED = 12
@@ -194,6 +195,11 @@ CODES: dict[str, Code] = {
         Exit.USAGE,
         "What removes rows or snapshots asks first, and there is no terminal to ask on.",
         ("--yes", "--dry-run shows what would be done"),
+    ),
+    "DECLINED": Code(
+        Exit.DECLINED,
+        "What was asked for was answered with no, and nothing was changed.",
+        ("answer y to have it done", "--dry-run shows what would be done", "--yes does not ask"),
     ),
     "BACKUP": Code(
         Exit.REFUSED,
