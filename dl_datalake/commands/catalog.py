@@ -56,13 +56,21 @@ def list_(
     words = {place: given[place] or old for place, old in filters.words().items()}
     with session.manifest() as manifest:
         at = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
+        newest = manifest.snapshot()
         rows = manifest.listing(**words, snapshot=at)
     session.out.answer("list", [list_data(row) for row in rows], _list_lines(rows))
     if not rows:
-        fitting = any(words.values())
-        session.out.note(
-            ["no series fits" if fitting else "the lake is empty: dl ingest --source FILE --exchange X --symbol S"]
-        )
+        session.out.note([_nothing(at, newest, fitting=any(words.values()))])
+
+
+def _nothing(at: int, newest: int, *, fitting: bool) -> str:
+    """Return what to say when nothing is listed: that does not have to mean that the lake never held a thing."""
+    if not newest:
+        return "the lake is empty: dl ingest --source FILE --exchange X --symbol S"
+    where = "now" if at == newest else f"at snapshot {at}"
+    if fitting:
+        return "no series fits" if at == newest else f"no series fits {where}"
+    return f"nothing is in the lake {'yet ' if not at else ''}{where}; the newest snapshot is {newest}: dl history"
 
 
 def show(

@@ -85,6 +85,26 @@ def test_nothing_is_advised_that_was_forgotten(dl: Dl, deleted: Path) -> None:
     assert [row["snapshot"] for row in dl("history", BTCUSDT, "--root", deleted, "--json").data] == [2, 1]
 
 
+def test_an_empty_list_says_of_which_snapshot(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    for words, said in (
+        (("--as-of", "0"), "nothing is in the lake yet at snapshot 0; the newest snapshot is 1: dl history"),
+        (("--as-of", "0", BTCUSDT), "no series fits at snapshot 0"),
+        ((LATER,), "no series fits"),
+    ):
+        assert dl("list", *words, "--root", lake).err == f"{said}\n"
+    assert dl("delete", BTCUSDT, "--yes", "--root", lake).status == 0
+    assert dl("list", "--root", lake).err == "nothing is in the lake now; the newest snapshot is 2: dl history\n"
+    assert dl("init", "--root", tmp_path / "new").status == 0
+    assert dl("list", "--root", tmp_path / "new").err.startswith("the lake is empty: dl ingest")
+
+
+def test_snapshot_0_is_compared_with_and_gone_back_to(dl: Dl, lake: Path) -> None:
+    compared = dl("diff", f"{BTCUSDT}@0", BTCUSDT, "--root", lake, "--json").data
+    assert compared["rows"] == {"added": ROWS, "removed": 0, "changed": 0, "identical": 0}
+    back = dl("rollback", BTCUSDT, "--to", "0", "--yes", "--root", lake, "--json").data
+    assert (back["status"], back["to"], back["snapshot"]) == ("committed", 0, 2)
+
+
 def test_other_words_for_what_took_a_series_away(dl: Dl, lake: Path) -> None:
     assert dl("rollback", BTCUSDT, "--to", "0", "--yes", "--root", lake).status == 0
     assert refusal(dl, lake, "read", BTCUSDT)["why"].startswith("A rollback took it away at snapshot 2;")
