@@ -146,7 +146,8 @@ class _Vacuum:
             report.before = report.snapshot = manifest.snapshot()
             self._find_tiers(manifest)
             found = self._listed()
-            with quiet(config.data, clean=not self._request.dry_run) as is_quiet:
+            dry = self._request.dry_run
+            with quiet(config.data, clean=not dry, looking=dry) as is_quiet:
                 pass
             planned = Weight()
             for file in self._reclaimable(manifest, report):
