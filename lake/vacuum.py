@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lake import files, layout, leases, tiers
 from lake import write as writing
+from lake.amounts import plural
 from lake.errors import LakeError
 from lake.manifest import Change, Manifest, Writer, forgetting
 from lake.manifest.moments import last_at
@@ -255,7 +256,7 @@ class _Vacuum:
     # ---- going
 
     def _reclaim(self, writer: Writer, run: str, batch: list[FileRow], total: int) -> None:
-        change = Change(run, "vacuum", message=f"{len(batch):,} files given back")
+        change = Change(run, "vacuum", message=f"{plural(len(batch), 'file')} given back")
         change.reclaimed = forgetting.spans_of(file.id for file in batch)
         try:
             self.report.snapshot = writer.commit(change)

@@ -106,10 +106,15 @@ def history(
 
     What made each of them, and what it changed; also of a series that holds no rows any more.
     """
+    from lake.manifest.deeds import deeds
+
     with session.manifest() as manifest:
         series = find_one(manifest, address, ever=True).address if address else None
         rows = manifest.history(series, limit)
-    session.out.answer("history", [history_data(row) for row in rows], _history_lines(rows))
+        did = deeds(manifest, rows)
+    session.out.answer(
+        "history", [history_data(row, did.get(row.snapshot, "")) for row in rows], _history_lines(rows, did)
+    )
 
 
 def list_data(row: ListRow) -> dict[str, object]:
@@ -128,12 +133,13 @@ def list_data(row: ListRow) -> dict[str, object]:
     }
 
 
-def history_data(row: HistoryRow) -> dict[str, object]:
-    """Return one snapshot as scripts read it."""
+def history_data(row: HistoryRow, did: str) -> dict[str, object]:
+    """Return one snapshot as scripts read it; `did` says what the counts do not."""
     return {
         "snapshot": row.snapshot,
         "at": format_ns(row.at_ns),
         "operation": row.operation,
+        "did": did,
         "run": row.run_id,
         "message": row.message,
         "source": row.source,
@@ -252,7 +258,7 @@ def _human(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
+def _history_lines(rows: Sequence[HistoryRow], did: dict[int, str]) -> list[str]:
     if not rows:
         return []
     head = ("snapshot", "at", "operation", "series", "new", "corrected", "source", "message")
@@ -261,12 +267,18 @@ def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
             row.snapshot,
             format_short(row.at_ns)[:19],
             row.operation,
-            str(row.address) if row.address else row.series,
+            str(row.address) if row.address else plural(row.series, "series") if row.series else "-",
             f"{row.rows_new:,}",
             f"{row.rows_corrected:,}",
             row.source or "-",
-            ("(forgotten) " if row.expired else "") + ("" if row.message == row.source else row.message),
+            ("(forgotten) " if row.expired else "") + _told(row, did.get(row.snapshot, "")),
         )
         for row in rows
     ]
     return table(head, cells, right=("snapshot", "new", "corrected"))
+
+
+def _told(row: HistoryRow, did: str) -> str:
+    """Return what a snapshot did, with the user's words for it where there are some."""
+    own = row.message == row.source or did.startswith(row.message)
+    return ": ".join(filter(None, (did, "" if own else row.message)))
