@@ -121,8 +121,8 @@ class Lake(CareClient, TravelClient, StudyClient):
                 text too: the start of a year is `2016-01-01`.
 
         Raises:
-            LakeError: UNKNOWN_SERIES with what there is of the symbol, AMBIGUOUS with the candidates, BAD_DATE,
-                UNKNOWN_SNAPSHOT.
+            LakeError: UNKNOWN_SERIES with what there is of the symbol, or with the snapshots that have the series when
+                this one has no row of it; AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
         """
         found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
         return self._result(found, start, end, columns, as_of)
@@ -175,7 +175,7 @@ class Lake(CareClient, TravelClient, StudyClient):
 
     def read(
         self,
-        address: str | Address,
+        address: str | Address | None = None,
         *,
         start: DateLike | None = None,
         end: DateLike | None = None,
@@ -186,11 +186,19 @@ class Lake(CareClient, TravelClient, StudyClient):
         """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`.
 
         With `lock`, the file of a study's lock, it is exactly the rows that the study read: their range and snapshot
-        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more.
+        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more. The address may be left out
+        then when the lock pins only one series; AMBIGUOUS names them when it pins several.
         """
-        text = str(address)
         if lock is not None:
-            return self._locked(text, lock, columns, given=(start, end, as_of))
+            return self._locked(address, lock, columns, given=(start, end, as_of))
+        if address is None:
+            raise LakeError(
+                "USAGE",
+                "no series was named",
+                why="Only a lock says itself which series is meant.",
+                fix=["name one: dl read ADDRESS", "or give the lock of a study: dl read --lock FILE", "dl list"],
+            )
+        text = str(address)
         found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
         return self._result([found], start, end, columns, as_of)
 
@@ -281,8 +289,8 @@ class Lake(CareClient, TravelClient, StudyClient):
         return self._manifest.listing(**words, snapshot=self._at(as_of))
 
     def history(self, address: str | Address | None = None, limit: int | None = None) -> builtins.list[HistoryRow]:
-        """Return the snapshots, newest first; with an address only those that changed it."""
-        found = None if address is None else find_one(self._manifest, str(address)).address
+        """Return the snapshots, newest first; with an address those that changed it, empty now or not."""
+        found = None if address is None else find_one(self._manifest, str(address), ever=True).address
         return self._manifest.history(found, limit)
 
     def _at(self, as_of: int | DateLike | None) -> int:
@@ -329,4 +337,9 @@ class Lake(CareClient, TravelClient, StudyClient):
             if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
+        # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
+        for address in addresses if len(addresses) > 1 or not scan.plan else ():
+            series = self._manifest.find(address)
+            if series is not None and not self._manifest.plan(series.id, None, None, scan.snapshot):
+                raise unknown(self._manifest, str(address), scan.snapshot)
         return Result(scan)

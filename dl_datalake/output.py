@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from lake.amounts import plural as plural  # noqa: PLC0414 - what prints takes it from here
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
@@ -218,11 +220,6 @@ def size(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
-
-
-def plural(count: int, noun: str, many: str = "") -> str:
-    """Return `1 row`, `2 rows`, `1 series`, `2 series`; `many` where a plural is not made with an s."""
-    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {many or f'{noun}s'}"
 
 
 def to_json(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.lookup import no_address, parse_pattern
+from lake.manifest.presence import presences
 from lake.selection import unknown
 from schemas.keys import Address
 
@@ -42,14 +43,17 @@ def is_pattern(text: str) -> bool:
     return any(mark in text for mark in "*?[")
 
 
-def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> SeriesRow:
-    """Return the one series `text` names at a snapshot.
+def find_one(manifest: Manifest, text: str, snapshot: int | None = None, *, ever: bool = False) -> SeriesRow:
+    """Return the one series `text` names at a snapshot, the newest unless given; with `ever` at any, if not there.
 
     Raises:
         LakeError: USAGE when it is no address, AMBIGUOUS when a pattern fits several series, UNKNOWN_SERIES when
-            there is none; what there is of the symbol is named.
+            there is none; what there is of the symbol is named, and what other snapshots have of the series.
     """
-    found = manifest.series(**Filters.parse(text).words(), snapshot=snapshot)
+    words = Filters.parse(text).words()
+    found = manifest.series(**words, snapshot=snapshot)
+    if ever and not found:
+        found = [known.series for known in presences(manifest, manifest.snapshot(), **words)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -60,7 +64,7 @@ def find_one(manifest: Manifest, text: str, snapshot: int | None = None) -> Seri
             where=", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else ""),
             fix=["name one of them"],
         )
-    raise unknown(manifest, text)
+    raise unknown(manifest, text, snapshot)
 
 
 def parse_address(text: str) -> Address:

@@ -143,9 +143,14 @@ class StudyClient:
         return check(self.config, self._manifest, load(Path(path)), progress)
 
     def _locked(
-        self, address: str, path: str | Path, columns: Sequence[str] | None, *, given: tuple[object, ...]
+        self,
+        address: str | Address | None,
+        path: str | Path,
+        columns: Sequence[str] | None,
+        *,
+        given: tuple[object, ...],
     ) -> Result:
-        """Return one of the series of a lock; `given` is what a lock says itself."""
+        """Return one of the series of a lock, the only one when none is named; `given` is what a lock says itself."""
         from lake.study import load
 
         if any(word is not None for word in given):
@@ -155,7 +160,8 @@ class StudyClient:
                 why="It says itself which rows of which snapshot the study read.",
                 fix=["leave them out", "or leave the lock out"],
             )
-        return self._pinned(load(Path(path)), parse_address(address), columns)
+        lock = load(Path(path))
+        return self._pinned(lock, lock.only().address if address is None else parse_address(str(address)), columns)
 
     def _pinned(self, lock: Lock, address: Address, columns: Sequence[str] | None) -> Result:
         from dl_datalake.result import Result

@@ -22,6 +22,11 @@ def byte_count(text: str) -> int:
     return _parse(text, _BYTES, "a size", "512MB")
 
 
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return `1 row`, `2 rows`, `1 series`, `2 series`; `many` where a plural is not made with an s."""
+    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {many or f'{noun}s'}"
+
+
 def _parse(text: str, units: dict[str, int], what: str, example: str) -> int:
     match = _AMOUNT.fullmatch(text.strip())
     unit = units.get(match["unit"].lower()) if match else None

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake import write as writing
+from lake.amounts import plural
 from lake.errors import LakeError
 from lake.intake import Intake
 from lake.lookup import schema_of
@@ -255,7 +256,7 @@ def _commit(
 
                 def complete() -> None:
                     _complete(plan.told, delivery, change, start, end)
-                    change.message = request.message or f"{plan.told.rows:,} rows"
+                    change.message = request.message or f"{plural(plan.told.rows, 'row')} deleted"
 
                 delivery.before_commit = complete
                 plan.told.snapshot = writing.commit(config, writer, change, delivery)

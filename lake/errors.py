@@ -21,6 +21,7 @@ class Exit(IntEnum):
     USAGE = 2
     PARTIAL = 3
     FINDINGS = 4
+    DECLINED = 5
     NOT_INITIALISED = 10
     LOCKED = 11
     REFUSED = 12
@@ -161,7 +162,9 @@ CODES: dict[str, Code] = {
         "Who reads the lake now may have planned on files that would go.",
         ("a longer grace", "or --force, when nobody reads"),
     ),
-    "UNKNOWN_SERIES": Code(Exit.NOT_FOUND, "The lake holds no such series.", ("dl list",)),
+    "UNKNOWN_SERIES": Code(
+        Exit.NOT_FOUND, "The lake holds no such series, or no row of it at that snapshot.", ("dl list",)
+    ),
     "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
     "UNKNOWN_PARTITION": Code(
@@ -192,6 +195,11 @@ CODES: dict[str, Code] = {
         Exit.USAGE,
         "What removes rows or snapshots asks first, and there is no terminal to ask on.",
         ("--yes", "--dry-run shows what would be done"),
+    ),
+    "DECLINED": Code(
+        Exit.DECLINED,
+        "What was asked for was answered with no, and nothing was changed.",
+        ("answer y to have it done", "--dry-run shows what would be done", "--yes does not ask"),
     ),
     "BACKUP": Code(
         Exit.REFUSED,

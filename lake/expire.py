@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lake import write as writing
+from lake.amounts import plural
 from lake.errors import LakeError
 from lake.manifest import Change, Manifest, Writer, forgetting
 from lake.manifest.naming import names
@@ -86,7 +87,7 @@ def expire(config: Config, request: ExpireRequest, *, now_ns: int | None = None)
     with Writer(config) as writer, writing.run(writer, "expire", _command(request)) as run_id:
         while True:
             change = Change(run_id, "expire", ends_run=True)
-            change.message = request.message or f"{report.expired:,} snapshots forgotten"
+            change.message = request.message or f"{plural(report.expired, 'snapshot')} forgotten"
             change.expired = report.spans
             try:
                 report.snapshot = writer.commit(change)

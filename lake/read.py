@@ -16,6 +16,7 @@ from lake.errors import LakeError
 from lake.leases import Lease
 from lake.lookup import near_series, schema_of
 from lake.places import Places
+from lake.selection import absent
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, normalise
 
@@ -189,7 +190,7 @@ def resolve(
             raise LakeError("USAGE", str(error), why=_NO_NAME) from error
         if manifest.find(address) is not None:
             return address
-        raise _unknown(manifest, symbol, address.key, exchange, market)
+        raise _unknown(manifest, symbol, address.key, exchange, market, snapshot)
     try:
         name = normalise(symbol)
     except ValueError as error:
@@ -206,12 +207,19 @@ def resolve(
         raise LakeError(
             "AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"]
         )
-    raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market)
+    raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market, snapshot)
 
 
-def _unknown(manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None) -> LakeError:
+def _unknown(
+    manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None, snapshot: int | None
+) -> LakeError:
+    type_, _, period = key.partition("/")
+    words = {"exchange": exchange, "market": market, "symbol": symbol, "type": type_, "period": period}
+    elsewhen = absent(manifest, words, snapshot)
+    if elsewhen is not None:
+        return elsewhen
     place = "/".join(name for name in (exchange, market) if name)
-    near = near_series([row.address for row in manifest.series()], symbol, key, place)
+    near = near_series([row.address for row in manifest.series(snapshot=snapshot)], symbol, key, place)
     return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=place, why=near)
 
 

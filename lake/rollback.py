@@ -54,7 +54,7 @@ class RolledBackSeries:
     removed: int = 0
     """Partitions that held nothing then."""
     kept: int = 0
-    """Partitions that hold the same as then."""
+    """Partitions that hold the same as then, whether or not a file of theirs is stored once more."""
     rows: int = 0
     """Rows of those that are restored."""
 
@@ -182,21 +182,22 @@ def _plan(manifest: Manifest, places: Places, series: SeriesRow, target: int) ->
     doubts = manifest.unproven(series.id, target)
     plan = _Plan(series, [], [], [], RolledBackSeries(series.address))
     for old, new in _groups(then, now):
-        if _same(places, series, old, new):
-            plan.told.kept += len(new)
+        differing = _differing(places, series, old, new)
+        plan.told.kept += sum(part.partition not in differing for part in new)
+        if not differing:
             continue
         plan.copies += [_alone(part, doubts) for part in old]
         plan.gone += list({part.file.id: part.file for part in new}.values())
         labels = {part.partition for part in old}
         plan.changed += sorted(labels | {part.partition for part in new})
-        plan.told.restored += len(old)
-        plan.told.removed += len({part.partition for part in new} - labels)
-        plan.told.rows += sum(part.rows for part in old)
+        plan.told.restored += len(labels & differing)
+        plan.told.removed += len(differing - labels)
+        plan.told.rows += sum(part.rows for part in old if part.partition in differing)
     return plan
 
 
 def _groups(then: Sequence[PartRow], now: Sequence[PartRow]) -> Iterator[tuple[list[PartRow], list[PartRow]]]:
-    """Cut what was and what is where no file of either reaches over: a sealed month goes whole or not at all."""
+    """Cut what was and what is where no file of either reaches over: a sealed month's files go whole or not at all."""
     every = [(part, True) for part in then] + [(part, False) for part in now]
     every.sort(key=lambda each: each[0].file.start_ns)
     group: tuple[list[PartRow], list[PartRow]] = ([], [])
@@ -211,16 +212,18 @@ def _groups(then: Sequence[PartRow], now: Sequence[PartRow]) -> Iterator[tuple[l
         yield group
 
 
-def _same(places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]) -> bool:
-    """Whether partitions hold the same rows, in the same order too where times alone do not settle that."""
+def _differing(places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]) -> set[str]:
+    """Return the partitions that do not hold the same rows; when there is none, those that have them in another order.
+
+    Where times alone settle the order, nothing is read.
+    """
     if {part.file.id for part in old} == {part.file.id for part in new}:
-        return True
-    facts = [sorted((part.partition, part.rows, part.content_hash) for part in parts) for parts in (old, new)]
-    if facts[0] != facts[1]:
-        return False
+        return set()
+    facts = [{(part.partition, part.rows, part.content_hash) for part in parts} for parts in (old, new)]
+    other = {label for label, _, _ in facts[0] ^ facts[1]}
     schema = schema_of(series.address.key)
-    if schema.key == ("ts",):
-        return True
+    if other or schema.key == ("ts",):
+        return other
 
     def sequences(parts: Sequence[PartRow]) -> dict[str, str]:
         alone = [_alone(part, ()) for part in parts]
@@ -228,7 +231,8 @@ def _same(places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequen
             part.partition: rows.sequence_hash(part_rows(places.parquet(part, schema), schema, part)) for part in alone
         }
 
-    return sequences(old) == sequences(new)
+    orders = sequences(old), sequences(new)
+    return {label for label in orders[0] if orders[0][label] != orders[1][label]}
 
 
 def _alone(part: PartRow, doubts: Sequence[int]) -> FileRow:

@@ -32,9 +32,15 @@ def create(config: Config, name: str, as_of: int | str | dt.datetime | None = No
     if not is_name(name):
         raise LakeError("SNAPSHOT_NAME", f"{name!r} cannot be a snapshot's name")
     with Manifest.open(config) as manifest:
-        target = manifest.snapshot(as_of)
+        target, newest = manifest.snapshot(as_of), manifest.snapshot()
     if target == 0:
-        raise LakeError("UNKNOWN_SNAPSHOT", "the lake is empty: it has no snapshot to name")
+        what = f"nothing was in the lake yet at snapshot 0; the newest is {newest}" if newest else "the lake is empty"
+        raise LakeError(
+            "UNKNOWN_SNAPSHOT",
+            f"snapshot 0 takes no name: {what}",
+            why="A name is given to a snapshot that a commit made, and the first of these is snapshot 1.",
+            fix=["dl history"] if newest else ["dl ingest --source FILE"],
+        )
     with Writer(config) as writer, writing.run(writer, "snapshot", f"snapshot create {name}") as run_id:
         change = Change(run_id, "snapshot", message=message or f"{name} is {target}", ends_run=True)
         change.names = [NewName(name, target)]

@@ -12,9 +12,11 @@ import itertools
 import os
 import shutil
 import struct
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake import layout
@@ -22,9 +24,9 @@ from lake.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
 _POLL_S = 0.02
+_MAY_NOT = {errno.EACCES, errno.EPERM, errno.EROFS}
 STAND: ContextVar[Callable[[], tuple[str, int]] | None] = ContextVar("stand", default=None)
 """Tells the lake's id and its newest snapshot, for the files that a run stages from here on."""
 
@@ -32,9 +34,14 @@ STAND: ContextVar[Callable[[], tuple[str, int]] | None] = ContextVar("stand", de
 class Staging:
     """One run's staging folder, locked for as long as the run lives."""
 
-    def __init__(self, data: Path, run_id: str) -> None:
-        """Create the folder and take its lock; first sweep what dead runs left behind."""
+    def __init__(self, data: Path, run_id: str, *, dry: bool = False) -> None:
+        """Create the folder and take its lock; first sweep what dead runs left behind.
+
+        A dry run of who may not write to the lake has its folder among the system's temporary files: nobody else has
+        to know of it, for nothing that it stages is to become the lake's.
+        """
         base = data / layout.STAGING
+        self._lock: int | None = None
         try:
             base.mkdir(parents=True, exist_ok=True)
             with _gate(base):
@@ -44,7 +51,9 @@ class Staging:
                 self._lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
         except OSError as error:
-            raise storage_error(error, base) from error
+            if not (dry and error.errno in _MAY_NOT):
+                raise storage_error(error, base) from error
+            self.folder = Path(tempfile.mkdtemp(prefix="dl-dry-run-"))
         self._numbers = itertools.count()
         self._stand = STAND.get()
 
@@ -65,19 +74,37 @@ class Staging:
     def close(self) -> None:
         """Remove the folder with whatever is left in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):
-            os.close(self._lock)
+        if self._lock is not None:
+            with suppress(OSError):
+                os.close(self._lock)
 
 
 @contextmanager
-def _gate(base: Path) -> Iterator[None]:
-    """Let one run at a time sweep and make its folder, so that a folder without a lock is known to be dead."""
-    gate = os.open(base / ".gate", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+def _gate(base: Path, *, looking: bool = False) -> Iterator[None]:
+    """Let one run at a time sweep and make its folder, so that a folder without a lock is known to be dead.
+
+    Who only looks, and may not write, takes it as it can be had: without it a run that begins may be overlooked.
+    """
+    gate = _opened(base / ".gate", looking=looking)
     try:
-        fcntl.flock(gate, fcntl.LOCK_EX)
+        if gate is not None:
+            fcntl.flock(gate, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(gate)
+        if gate is not None:
+            os.close(gate)
+
+
+def _opened(path: Path, *, looking: bool) -> int | None:
+    """Open the gate; to read only, where it may not be written and one only looks, and None where not even so."""
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if not (looking and error.errno in _MAY_NOT):
+            raise
+    with suppress(OSError):
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return None
 
 
 def sweep(base: Path) -> None:
@@ -98,9 +125,12 @@ def dead(base: Path) -> list[Path]:
 def _is_alive(folder: Path) -> bool:
     """Whether a run holds the lock of its staging folder; asked behind the gate, where no folder is without one."""
     try:
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+        # A lock is taken of what is open to read as well, which is all that somebody else may do.
+        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -168,16 +198,20 @@ def tiers_turn(data: Path, wait_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def quiet(data: Path, *, clean: bool) -> Iterator[bool]:
+def quiet(data: Path, *, clean: bool, looking: bool = False) -> Iterator[bool]:
     """Keep runs from beginning to stage files; yield whether none is staging now.
 
     Args:
         data: The data root.
         clean: Whether to sweep what dead runs left.
+        looking: Whether nothing hangs on it but an answer, which one who may not write is to have too.
     """
     base = data / layout.STAGING
+    if looking and not base.is_dir():
+        yield True
+        return
     base.mkdir(parents=True, exist_ok=True)
-    with _gate(base):
+    with _gate(base, looking=looking):
         if clean:
             sweep(base)
         yield not any(_is_alive(folder) for folder in base.iterdir() if folder.is_dir())

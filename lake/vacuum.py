@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lake import files, layout, leases, tiers
 from lake import write as writing
+from lake.amounts import plural
 from lake.errors import LakeError
 from lake.manifest import Change, Manifest, Writer, forgetting
 from lake.manifest.moments import last_at
@@ -146,7 +147,8 @@ class _Vacuum:
             report.before = report.snapshot = manifest.snapshot()
             self._find_tiers(manifest)
             found = self._listed()
-            with quiet(config.data, clean=not self._request.dry_run) as is_quiet:
+            dry = self._request.dry_run
+            with quiet(config.data, clean=not dry, looking=dry) as is_quiet:
                 pass
             planned = Weight()
             for file in self._reclaimable(manifest, report):
@@ -254,7 +256,7 @@ class _Vacuum:
     # ---- going
 
     def _reclaim(self, writer: Writer, run: str, batch: list[FileRow], total: int) -> None:
-        change = Change(run, "vacuum", message=f"{len(batch):,} files given back")
+        change = Change(run, "vacuum", message=f"{plural(len(batch), 'file')} given back")
         change.reclaimed = forgetting.spans_of(file.id for file in batch)
         try:
             self.report.snapshot = writer.commit(change)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lake import validate
 from lake import write as writing
+from lake.amounts import plural
 from lake.manifest import Manifest, Writer, graph
 from lake.manifest.rows import Change, CheckRecord
 from lake.outcome import outcome
@@ -144,7 +145,7 @@ def _broken(batch: pa.RecordBatch, spec: AssetSpec, *, waive: bool) -> str:
     _, rejected = validate.split(batch, spec.schema, grid_us=spec.grid_us, waive=waive)
     if not rejected:
         return ""
-    return f"{len(rejected):,} rows: {rejected[0].reason}: {rejected[0].detail}"
+    return f"{plural(len(rejected), 'row')}: {rejected[0].reason}: {rejected[0].detail}"
 
 
 def names(spec: AssetSpec) -> Sequence[str]:

@@ -19,11 +19,11 @@ def confirm(session: Session, what: str, *, yes: bool) -> None:
     """Go on when the user agrees to `what`, which says what would become of the lake.
 
     Raises:
-        LakeError: CONFIRM when there is nobody to ask, INTERRUPTED when the answer is no.
+        LakeError: CONFIRM when there is nobody to ask, DECLINED when the answer is no.
     """
     if yes:
         return
     if session.out.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise LakeError("CONFIRM", what)
     if not typer.confirm(f"{what}: go on?", err=True):
-        raise LakeError("INTERRUPTED", "not done: the answer was no", why=session.safe)
+        raise LakeError("DECLINED", "not done: the answer was no")

@@ -56,13 +56,21 @@ def list_(
     words = {place: given[place] or old for place, old in filters.words().items()}
     with session.manifest() as manifest:
         at = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
+        newest = manifest.snapshot()
         rows = manifest.listing(**words, snapshot=at)
     session.out.answer("list", [list_data(row) for row in rows], _list_lines(rows))
     if not rows:
-        fitting = any(words.values())
-        session.out.note(
-            ["no series fits" if fitting else "the lake is empty: dl ingest --source FILE --exchange X --symbol S"]
-        )
+        session.out.note([_nothing(at, newest, fitting=any(words.values()))])
+
+
+def _nothing(at: int, newest: int, *, fitting: bool) -> str:
+    """Return what to say when nothing is listed: that does not have to mean that the lake never held a thing."""
+    if not newest:
+        return "the lake is empty: dl ingest --source FILE --exchange X --symbol S"
+    where = "now" if at == newest else f"at snapshot {at}"
+    if fitting:
+        return "no series fits" if at == newest else f"no series fits {where}"
+    return f"nothing is in the lake {'yet ' if not at else ''}{where}; the newest snapshot is {newest}: dl history"
 
 
 def show(
@@ -96,12 +104,17 @@ def history(
 ) -> None:
     """List the snapshots, newest first.
 
-    What made each of them, and what it changed.
+    What made each of them, and what it changed; also of a series that holds no rows any more.
     """
+    from lake.manifest.deeds import deeds
+
     with session.manifest() as manifest:
-        series = find_one(manifest, address).address if address else None
+        series = find_one(manifest, address, ever=True).address if address else None
         rows = manifest.history(series, limit)
-    session.out.answer("history", [history_data(row) for row in rows], _history_lines(rows))
+        did = deeds(manifest, rows)
+    session.out.answer(
+        "history", [history_data(row, did.get(row.snapshot, "")) for row in rows], _history_lines(rows, did)
+    )
 
 
 def list_data(row: ListRow) -> dict[str, object]:
@@ -120,12 +133,13 @@ def list_data(row: ListRow) -> dict[str, object]:
     }
 
 
-def history_data(row: HistoryRow) -> dict[str, object]:
-    """Return one snapshot as scripts read it."""
+def history_data(row: HistoryRow, did: str) -> dict[str, object]:
+    """Return one snapshot as scripts read it; `did` says what the counts do not."""
     return {
         "snapshot": row.snapshot,
         "at": format_ns(row.at_ns),
         "operation": row.operation,
+        "did": did,
         "run": row.run_id,
         "message": row.message,
         "source": row.source,
@@ -244,7 +258,7 @@ def _human(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
+def _history_lines(rows: Sequence[HistoryRow], did: dict[int, str]) -> list[str]:
     if not rows:
         return []
     head = ("snapshot", "at", "operation", "series", "new", "corrected", "source", "message")
@@ -253,12 +267,18 @@ def _history_lines(rows: Sequence[HistoryRow]) -> list[str]:
             row.snapshot,
             format_short(row.at_ns)[:19],
             row.operation,
-            str(row.address) if row.address else row.series,
+            str(row.address) if row.address else plural(row.series, "series") if row.series else "-",
             f"{row.rows_new:,}",
             f"{row.rows_corrected:,}",
             row.source or "-",
-            ("(forgotten) " if row.expired else "") + ("" if row.message == row.source else row.message),
+            ("(forgotten) " if row.expired else "") + _told(row, did.get(row.snapshot, "")),
         )
         for row in rows
     ]
     return table(head, cells, right=("snapshot", "new", "corrected"))
+
+
+def _told(row: HistoryRow, did: str) -> str:
+    """Return what a snapshot did, with the user's words for it where there are some."""
+    own = row.message == row.source or did.startswith(row.message)
+    return ": ".join(filter(None, (did, "" if own else row.message)))

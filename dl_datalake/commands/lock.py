@@ -39,8 +39,9 @@ def lock(
     check: Annotated[bool, typer.Option("--check", help="Read what the lock pins again, and compare.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a lock that is there.")] = False,
 ) -> None:
-    """Write down what a study reads, with hashes; `dl read ADDRESS --lock FILE` reads it again.
+    """Write down what a study reads, with hashes; `dl read --lock FILE` reads it again.
 
+    Where it pins several series, `dl read ADDRESS --lock FILE` says which.
     --check exits with 4 when the lake has the rows no more, and names the first partition that differs.
     """
     from dl_datalake.client import open as open_lake

@@ -30,8 +30,13 @@ def register(app: typer.Typer) -> None:
 def read(
     session: Session,
     address: Annotated[
-        str, typer.Argument(metavar="ADDRESS", help="One series, such as BINANCE/SPOT/BTCUSDT/bars/1m.")
-    ],
+        Text,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="One series, such as BINANCE/SPOT/BTCUSDT/bars/1m; a --lock of one series says itself which.",
+            show_default=False,
+        ),
+    ] = None,
     start: Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
     columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,close.")] = None,

@@ -11,6 +11,7 @@ from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.dates import format_ns, format_short, parse_range
 from dl_datalake.output import Step, clear, plural, size, table
+from lake.amounts import duration_ns
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ def offload(
     A file moves when its copy, read back, is what was stored; its hot copy goes with the first offload after the
     grace, once the copy was checked again.
     """
-    from lake.amounts import duration_ns
     from lake.offload import OffloadRequest
     from lake.offload import offload as move
 
@@ -76,7 +76,7 @@ def offload(
         report = carried_out(via, "offload", config, request, lambda: move(config, request, watch), progress=watch)
     finally:
         clear(reporter)
-    _answer(session, "offload", report)
+    _answer(session, "offload", report, grace)
 
 
 def restore(
@@ -190,8 +190,8 @@ class _Watch:
             self._reporter(Step(at.bytes_done, at.bytes_total, text, "bytes"))
 
 
-def _answer(session: Session, verb: str, report: MoveReport) -> None:
-    session.out.done(verb, _data(verb, report), _lines(verb, report))
+def _answer(session: Session, verb: str, report: MoveReport, grace: str = "") -> None:
+    session.out.done(verb, _data(verb, report), _lines(verb, report, grace))
     session.out.note(_found(each) for each in report.findings)
     if report.findings:
         raise typer.Exit(Exit.FINDINGS)
@@ -240,7 +240,7 @@ def _data(verb: str, report: MoveReport) -> dict[str, Any]:
     return data
 
 
-def _lines(verb: str, report: MoveReport) -> list[str]:
+def _lines(verb: str, report: MoveReport, grace: str) -> list[str]:
     lines = []
     if report.series:
         shown = report.series[:_SERIES_SHOWN]
@@ -256,9 +256,8 @@ def _lines(verb: str, report: MoveReport) -> list[str]:
     ]
     lines += [f"left {plural(count, 'file')} that {_REASONS[why]}" for why, count in sorted(report.left.items())]
     if report.removed_files:
-        lines.append(
-            f"removed {plural(report.removed_files, 'hot file')}, {size(report.removed_bytes)}, after their grace"
-        )
+        when = f"after their grace of {grace}" if duration_ns(grace) else "with no grace"
+        lines.append(f"removed {plural(report.removed_files, 'hot file')}, {size(report.removed_bytes)}, {when}")
     if report.waiting_files and report.due_ns is not None:
         when = "now" if report.due_ns <= time.time_ns() else f"after {format_short(report.due_ns)[:16]} UTC"
         lines.append(

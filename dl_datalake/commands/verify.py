@@ -29,7 +29,8 @@ def verify(
         str | None,
         typer.Option(
             metavar="K/N|X%|SIZE",
-            help="Only a part: 2/7; 10%, another one every day; 10GB, of those verified longest ago.",
+            help="Only a part: 2/7; 10%, another one every day; 10GB, of those verified longest ago: one file at "
+            "least, and the one that reaches the size is read to its end.",
         ),
     ] = None,
     max_duration: Annotated[

@@ -172,7 +172,7 @@ class _File:
     ) -> FileReport:
         self._refuse_other_case(series)
         self._refuse_other_ids()
-        staging = Staging(self._config.data, run_id)
+        staging = Staging(self._config.data, run_id, dry=writer is None)
         quarantine = Quarantine(staging.folder)
         intake = Intake(
             staging=staging,

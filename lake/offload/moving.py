@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lake import files, tiers
 from lake import write as writing
+from lake.amounts import plural
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest, Writer
@@ -246,7 +247,7 @@ class _Offload:
     def _commit(self, manifest: Manifest, good: Chosen, copied: set[str]) -> None:
         deadline = time.monotonic() + self._config.wait_s
         while live := self._still_live(manifest, good, copied):
-            change = Change(self._run_id, "offload", message=f"{len(live):,} files to {self._tier.name}")
+            change = Change(self._run_id, "offload", message=f"{plural(len(live), 'file')} to {self._tier.name}")
             change.keeps_content = True
             change.moves = [NewMove(file.id, self._tier.name) for _, file in live]
             if self.record_tier:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lake import files
+from lake.amounts import plural
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.manifest import Manifest
@@ -142,7 +143,9 @@ class Removal:
         """Make files hot again; those that are live no more lie among the replaced ones, and are found there."""
         while back:
             change = Change(
-                self._run_id, "offload", message=f"{len(back):,} files hot again: their copies were damaged"
+                self._run_id,
+                "offload",
+                message=f"{plural(len(back), 'file')} hot again: damaged in the tier",
             )
             change.keeps_content = True
             change.moves = [NewMove(file.id, HOT) for file in back]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lake import space
 from lake import write as writing
+from lake.amounts import plural
 from lake.config import HOT
 from lake.errors import LakeError
 from lake.files import StagedFile
@@ -175,7 +176,7 @@ class _Restore:
                 staged += [] if outcome is None else [outcome]
             if not good:
                 return
-            change = Change(self._run_id, "restore", message=f"{len(good):,} files", keeps_content=True)
+            change = Change(self._run_id, "restore", message=plural(len(good), "file"), keeps_content=True)
             change.moves = [NewMove(file.id, HOT) for _, file in good]
             try:
                 self._report.snapshot = writing.swap(self._config, self._writer, change, staged, [])

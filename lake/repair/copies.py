@@ -121,7 +121,7 @@ def put_back(config: Config, manifest: Manifest, places: Places, bad: Bad, tempo
     Raises:
         LakeError: DISK_FULL, STORAGE, TIER_UNAVAILABLE.
     """
-    file = bad.file
+    file, data = bad.file, config.data
     if file.tier != HOT:
         tier = places.tiers[file.tier]
         if bad.found != "missing":

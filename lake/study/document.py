@@ -76,6 +76,18 @@ class Lock:
             fix=[f"one of {', '.join(str(each.address) for each in self.series)}", "or lock the study anew"],
         )
 
+    def only(self) -> PinnedSeries:
+        """Return what was read of the one series there is; AMBIGUOUS with their names when there are several."""
+        if len(self.series) == 1:
+            return self.series[0]
+        raise LakeError(
+            "AMBIGUOUS",
+            f"the lock pins {len(self.series)} series",
+            where=", ".join(str(each.address) for each in self.series),
+            why="One read gives the rows of one series.",
+            fix=[f"name the one you mean: {self.series[0].address}"],
+        )
+
 
 def refuse_existing(path: Path, *, replace: bool) -> None:
     """Raise USAGE when the file is there already, unless it is to be replaced."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import layout, rows
+from lake.amounts import plural
 from lake.errors import LakeError
 from lake.manifest import graph
 from lake.manifest.decode import text_of
@@ -248,9 +249,9 @@ def _explained(
 ) -> LakeError:
     part, now = differing
     if now is None:
-        what = f"is gone: it had {part.rows:,} rows"
+        what = f"is gone: it had {plural(part.rows, 'row')}"
     elif now.rows != part.rows:
-        what = f"has {now.rows:,} rows, and had {part.rows:,}"
+        what = f"has {plural(now.rows, 'row')}, and had {part.rows:,}"
     else:
         what = "has other values in its rows"
     told = _cause(manifest, lock, pinned.address, part)

@@ -84,6 +84,6 @@ def _chosen(manifest: Manifest, patterns: Sequence[str], at: int) -> list[Series
     for text in patterns:
         fitting = manifest.series(**parse_pattern(text), snapshot=at)
         if not fitting:
-            raise unknown(manifest, text)
+            raise unknown(manifest, text, at)
         found |= {row.id: row for row in fitting}
     return sorted(found.values(), key=lambda row: row.address)

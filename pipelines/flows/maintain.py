@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
-from lake.amounts import duration_ns
+from lake.amounts import duration_ns, plural
 from lake.errors import LakeError
 from pipelines.flows.records import Account
 from pipelines.flows.steps import call, carry_out
@@ -93,7 +93,7 @@ def _sealed(report: SealReport) -> Account:
             {"series": str(m.address), "month": m.partition, "rows": m.rows, "files": m.files, "bytes": m.bytes_after}
             for m in report.months
         ],
-        text=f"- {report.status}: {len(report.months):,} months sealed",
+        text=f"- {report.status}: {plural(len(report.months), 'month')} sealed",
         errors=list(report.errors),
     )
 
@@ -109,7 +109,7 @@ def _maintained(reports: dict[str, Any]) -> Account:
     account.runs += [removed.run] if removed.run else []
     account.checks = [{"check": "verify", "passed": not wrong, "files": verified.files_ok, "found": "; ".join(wrong)}]
     account.text += f"\n- removed: {removed.removed_files:,} hot copies, {removed.waiting_files:,} wait"
-    account.text += f"\n- verified: {verified.files_ok:,} files are as they were stored, {len(wrong)} are not"
+    account.text += f"\n- verified: {plural(verified.files_ok, 'file')} as stored, {len(wrong)} are not"
     if wrong:
         account.errors.append(LakeError("FILE_DAMAGED", wrong[0], where=f"{len(wrong)} findings in all"))
     return account

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from lake.amounts import duration_ns
+from lake.amounts import duration_ns, plural
 from lake.errors import LakeError
 from pipelines.flows.records import Account
 from pipelines.flows.steps import call, carry_out
@@ -95,7 +95,7 @@ def _account(report: MoveReport) -> Account:
         runs=[report.run] if report.run else [],
         ledger=[{"series": str(s.address), "files": s.files, "bytes": s.bytes} for s in report.series],
         checks=[{"file": f.path, "tier": f.tier, "found": f.found, "done": f.done} for f in report.findings],
-        text=f"- {report.status}: {report.files:,} files, {report.bytes:,} bytes"
+        text=f"- {report.status}: {plural(report.files, 'file')}, {report.bytes:,} bytes"
         + (f" to {report.tier} at {report.location}" if report.tier else ""),
         errors=[
             LakeError("FILE_DAMAGED", f"{finding.path} in {finding.tier}: {finding.found}; {finding.done}")

@@ -263,6 +263,7 @@ ELSEWHERE = {
     "DISK_FULL": "test_full_disk",
     "MISSING_EXTRA": "test_missing_extra_says_what_to_install",
     "INTERRUPTED": "tests/cli/test_signals.py",
+    "DECLINED": "tests/cli/test_asking.py",
     "TIER_UNAVAILABLE": "tests/cli/test_tiers.py",
     "TIER_FOREIGN": "tests/cli/test_tiers.py",
     "GRACE": "tests/cli/test_tiers.py",

@@ -64,6 +64,31 @@ def test_python_reads_by_it_too(dl: Dl, lake: Path, lock: Path) -> None:
             opened.read(BTCUSDT, lock=lock, as_of=1)
 
 
+def test_the_lock_of_one_series_says_itself_which(dl: Dl, lake: Path, lock: Path) -> None:
+    before = closes(dl, lake)
+    corrected(dl, lake)
+    ran = dl("read", "--lock", lock, "--columns", "close", "--format", "csv", "--root", lake)
+    assert (ran.status, ran.out.splitlines()[1:]) == (0, before)
+    with dl_datalake.open(lake) as opened:
+        assert str(opened.read(lock=lock).address) == BTCUSDT
+
+
+def test_of_a_lock_of_several_series_one_is_named(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    hourly = BTCUSDT.replace("1m", "1h")
+    assert dl("aggregate", BTCUSDT, "--to", "1h", "--root", lake).status == 0
+    path = tmp_path / "both.lock"
+    assert dl("lock", path, BTCUSDT, hourly, "--root", lake).status == 0
+    error = dl("read", "--lock", path, "--root", lake, "--json").error
+    assert (error["code"], error["message"]) == ("E_AMBIGUOUS", "the lock pins 2 series")
+    assert sorted(error["where"].split(", ")) == [hourly, BTCUSDT]
+    assert dl("read", hourly, "--lock", path, "--root", lake, "--json").data["address"] == hourly
+
+
+def test_without_a_lock_a_series_is_named(dl: Dl, lake: Path) -> None:
+    ran = dl("read", "--root", lake, "--json")
+    assert (ran.status, ran.error["code"], ran.error["message"]) == (2, "E_USAGE", "no series was named")
+
+
 def test_a_lock_of_a_snapshot_this_lake_has_not_is_read_from_the_present(dl: Dl, lake: Path, lock: Path) -> None:
     """As it is after a restore of a backup that is older than the lock."""
     lock.write_text(lock.read_text().replace("snapshot = 1\n", "snapshot = 77\n"))

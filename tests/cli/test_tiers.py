@@ -64,6 +64,19 @@ def test_what_lies_in_another_tier_is_said_with_the_way_from_there(dl: Dl, lake:
     assert (data["files"], data["tier"], data["elsewhere"]) == (1, "deep", {})
 
 
+def test_a_hot_copy_goes_after_the_grace_that_was_given(dl: Dl, lake: Path, cold: Path) -> None:
+    size = only_file(lake).stat().st_size / 1000
+    assert dl("offload", "--to", cold, "--root", lake).status == 0
+    ran = dl("offload", *NOW, "--root", lake)
+    assert f"removed 1 hot file, {size:.1f} kB, with no grace\n" in ran.out
+    assert dl("restore", BTCUSDT, "--root", lake).status == 0
+    assert dl("offload", "--to", cold, "--root", lake).status == 0
+    short = dl("offload", "--grace", "1s", "--force", "--root", lake)
+    while "wait for their grace" in short.out:
+        short = dl("offload", "--grace", "1s", "--force", "--root", lake)
+    assert f"removed 1 hot file, {size:.1f} kB, after their grace of 1s\n" in short.out
+
+
 def test_tiers_are_listed_with_what_lies_in_them(dl: Dl, lake: Path, cold: Path, tmp_path: Path) -> None:
     (lake / "dl.toml").write_text(f'[tiers.attic]\npath = "{tmp_path}/attic"\n')
     size = only_file(lake).stat().st_size

@@ -38,7 +38,7 @@ _VARYING = {
 }
 """What may differ → what it must look like all the same: wall clock (market data is older), seconds, data files."""
 _SIZE = r"\b\d+\.\d [kMG]B\b"
-_SIZE_OFF = 1.25
+_SIZE_OFF = 1.1
 _TOKEN = re.compile("|".join(f"({pattern})" for pattern in (*_VARYING, _SIZE, rf"\b{_RUN_ID}\b")))
 
 

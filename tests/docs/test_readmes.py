@@ -8,6 +8,7 @@ import shutil
 import sys
 import unicodedata
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,14 @@ def test_development_page_has_every_target_and_every_folder() -> None:
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if MADE.search(read(name))])
 def test_made_parts_are_those_of_the_code(name: str) -> None:
     assert read(name) == renewed(read(name)), "python -m tests.docs.generated writes them anew"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_paragraph_cuts_a_list_in_two(name: str) -> None:
+    """What stands right above a bullet is another one, or the rest of one, which is indented."""
+    lines = re.sub(r"^```.*?^```$", "", read(name), flags=re.MULTILINE | re.DOTALL).splitlines()
+    cut = [below for above, below in pairwise(lines) if below.startswith("- ") and above and above[0] not in "- "]
+    assert cut == []
 
 
 def test_storage_page_has_the_row_group_of_the_code() -> None:

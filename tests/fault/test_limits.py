@@ -151,6 +151,9 @@ def test_a_lake_that_may_only_be_read_is_read_and_verified_and_refuses_the_rest(
         for verb in ("ingest", "aggregate", "delete", "offload"):
             assert refused(dl(config, *words[verb]), "E_STORAGE"), verb
         assert refused(dl(config, "snapshot", "create", "clean"), "E_STORAGE")
+        for verb in ("ingest", "aggregate", "delete", "offload", "seal"):
+            assert not refused(dl(config, *words[verb], "--dry-run")), verb
+        assert not refused(dl(config, "vacuum", "--dry-run"))
     assert verify(config).ok
     assert not refused(dl(config, *words["ingest"]))
 

@@ -99,6 +99,16 @@ def test_a_sealed_month_goes_back_and_one_that_holds_the_same_stays_sealed(confi
     assert verify(config).ok
 
 
+def test_of_a_sealed_month_the_days_that_differ_are_counted(config: Config) -> None:
+    seal_all(config)
+    asked, done = back(config, dry_run=True).series, back(config).series
+    assert asked == done
+    assert [(told.restored, told.removed, told.kept, told.rows) for told in done] == [(2, 1, 4, 2 * MINUTES)]
+    seal_all(config)
+    [told] = back(config, 3).series
+    assert (told.restored, told.removed, told.kept, told.rows) == (3, 0, 4, 3 * MINUTES)
+
+
 def test_rows_that_lie_in_a_tier_or_among_the_replaced_come_back(config: Config, tmp_path: Path) -> None:
     first = content(config, 1)
     move_away(config, tmp_path / "cold", older_than_ns=0)

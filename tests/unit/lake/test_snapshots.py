@@ -76,8 +76,11 @@ def test_what_is_not_there_is_neither_named_nor_dropped(config: Config, tmp_path
         with pytest.raises(LakeError) as caught:
             act()
         assert caught.value.code == "E_UNKNOWN_SNAPSHOT"
-    with pytest.raises(LakeError, match="empty"):
+    with pytest.raises(LakeError, match="the lake is empty"):
         create(make_lake(tmp_path / "empty"), "a")
+    with pytest.raises(LakeError, match="nothing was in the lake yet at snapshot 0; the newest is 3") as caught:
+        create(config, "a", 0)
+    assert caught.value.code == "E_UNKNOWN_SNAPSHOT"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from lake import layout
 from lake.errors import LakeError
-from lake.staging import Staging, alone
+from lake.staging import Staging, alone, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,9 +109,55 @@ def test_a_data_root_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_run_is_not_inherited(staging: Staging) -> None:
     """A program a run starts may outlive it."""
+    assert staging._lock is not None
     assert os.get_inheritable(staging._lock) is False
     with (staging.folder / "lock").open("rb") as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def may_only_read(monkeypatch: pytest.MonkeyPatch, *, anything: bool = True) -> None:
+    """Have the file system refuse whoever opens a file to write, as that of another user does."""
+    opened = os.open
+
+    def refusing(path: Path, flags: int, *given: int) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR) or not anything:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *given)
+
+    monkeypatch.setattr(os, "open", refusing)
+
+
+def test_a_dry_run_without_the_right_to_write_stages_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        may_only_read(patch)
+        with pytest.raises(LakeError, match="Permission denied"):
+            Staging(tmp_path, "run")
+        staging = Staging(tmp_path, "run", dry=True)
+    staging.path().write_text("rows")
+    assert not staging.folder.is_relative_to(tmp_path)
+    staging.close()
+    assert not staging.folder.exists()
+
+
+@pytest.mark.parametrize("anything", [True, False], ids=["may read", "may not even read"])
+def test_who_may_not_write_can_ask_whether_a_run_is_staging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, anything: bool
+) -> None:
+    def answer(*, looking: bool) -> bool:
+        with quiet(tmp_path, clean=False, looking=looking) as is_quiet:
+            return is_quiet
+
+    assert answer(looking=True)
+    assert not (tmp_path / layout.STAGING).exists()
+    staging = Staging(tmp_path, "a")
+    with monkeypatch.context() as patch:
+        may_only_read(patch, anything=anything)
+        assert not answer(looking=True)
+        with pytest.raises(PermissionError):
+            answer(looking=False)
+    staging.close()
+    may_only_read(monkeypatch)
+    assert answer(looking=True)
 
 
 HOLD = """
