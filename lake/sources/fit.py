@@ -102,8 +102,7 @@ def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if not width - dialect.optional <= head.width <= width:
         raise Unfit(f"it has {head.width} columns where {width} are expected")
     if head.header is not None:
-        said = tuple(name.casefold() for name in head.header)
-        if dialect.header == "never" or said not in {tuple(n.casefold() for n in known) for known in dialect.headers}:
+        if dialect.header == "never" or not any(_says(head.header, known) for known in dialect.headers):
             raise Unfit("its header is not the vendor's")
     elif dialect.header == "always":
         raise Unfit("it has no header")
@@ -112,6 +111,14 @@ def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
         if target is not None:
             places[target] = (*places.get(target, ()), place)
     return places
+
+
+def _says(header: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a header is the known one, whatever its case and whatever stands where that has a star."""
+    return len(header) == len(known) and all(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".+"), name, re.IGNORECASE)
+        for name, pattern in zip(header, known, strict=True)
+    )
 
 
 def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
@@ -151,8 +158,17 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
     if target == "side":
         return cell in dialect.sides or not cell
     if target == "ts":
-        return dialect.time == "text" or _is_epoch(cell, dialect)
+        return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None
+
+
+def _is_form(cell: str, form: str) -> bool:
+    if not form:
+        return True
+    try:
+        return str(times.format_of([cell])) == form
+    except ValueError:  # day first or month first
+        return False
 
 
 def _is_epoch(cell: str, dialect: Dialect) -> bool:

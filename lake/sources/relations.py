@@ -57,10 +57,25 @@ def _trades_contracts(row: Row) -> bool | None:
     return any(_near(row[3], row[2] * worth / row[1]) for worth in _CONTRACTS) if row[1] > 0 else None
 
 
+def _candle(opened: int, high: int, low: int, close: int) -> Callable[[Row], bool | None]:
+    """Return the check that these columns are such prices; a row whose prices are all the same cannot tell."""
+
+    def check(row: Row) -> bool | None:
+        inner, top, bottom = (row[opened], row[close]), row[high], row[low]
+        if top == bottom == inner[0] == inner[1]:
+            return None
+        return top >= max(inner) and bottom <= min(inner)
+
+    return check
+
+
 RELATIONS: dict[str, tuple[Callable[[Row], bool | None], str]] = {
     "klines_interval": (_interval, "close times follow open times"),
     "klines_quote_volume": (_quote_volume, "quote volume / volume lies between low and high"),
     "klines_contracts": (_klines_contracts, "contracts * 100 (or 10) / base volume lies between low and high"),
+    "open_high_low_close": (_candle(1, 2, 3, 4), "columns 1 to 4 can be open, high, low, close"),
+    "open_close_high_low": (_candle(1, 3, 4, 2), "columns 1 to 4 can be open, close, high, low"),
+    "low_high_open_close": (_candle(3, 2, 1, 4), "columns 1 to 4 can be low, high, open, close"),
     "no_volume": (_no_volume, "trades are counted but no volume"),
     "agg_trade_ids": (_agg_trade_ids, "first trade ids are not above last ones"),
     "trades_quote_quantity": (_quote_quantity, "quote quantity is price * quantity"),

@@ -35,20 +35,20 @@ DAY_NS = 86_400 * 10**9
 class TextFormat:
     """A way of writing a time: the order of year, month and day, what parts them, the clock, and whether zoned.
 
-    `clock` is `:` for 10:30[:00[.123]], `compact` for 1030[00[123]], or empty for dates alone. `gap` is whether a
-    space or `T` stands between date and clock. `aware` times end in Z, UTC or an offset.
+    `clock` is `:` for 10:30[:00[.123]], `compact` for 1030[00[123]], `half` for 10-AM, or empty for dates alone.
+    `gap` is whether a space or `T` stands between date and clock. `aware` times end in Z, UTC or an offset.
     """
 
     order: Literal["ymd", "dmy", "mdy"]
     sep: str
     gap: bool
-    clock: Literal["", ":", "compact"]
+    clock: Literal["", ":", "compact", "half"]
     aware: bool = False
 
     def __str__(self) -> str:
         """Return it the way people write formats, such as `YYYY-MM-DD HH:MM`."""
         date = self.sep.join({"y": "YYYY", "m": "MM", "d": "DD"}[part] for part in self.order)
-        clock = {"": "", ":": "HH:MM", "compact": "HHMMSS"}[self.clock]
+        clock = {"": "", ":": "HH:MM", "compact": "HHMMSS", "half": "hh-AM"}[self.clock]
         return date + (" " if self.gap else "") + clock + ("±HH:MM" if self.aware else "")
 
     @property
@@ -175,7 +175,8 @@ _DATE = (
 )
 _CLOCK = (
     r"(?:(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
-    r"|(?P<h>\d{2})(?P<n>\d{2})(?:(?P<c>\d{2})(?:\.?(?P<g>\d{1,9}))?)?)"
+    r"|(?P<h>\d{2})(?P<n>\d{2})(?:(?P<c>\d{2})(?:\.?(?P<g>\d{1,9}))?)?"
+    r"|(?P<q>\d{1,2})-(?P<half>[AP]M))"
 )
 _ZONE = r"(?P<zone>Z| ?UTC| ?GMT| ?[+-]\d{2}(?::?\d{2})?)"
 _TEXT = re.compile(rf"{_DATE}(?:(?P<gap>[ T]?){_CLOCK}{_ZONE}?)?", re.ASCII)
@@ -200,7 +201,9 @@ def format_of(samples: Sequence[str]) -> TextFormat | None:
             raise ValueError(f"{samples[0]!r} may be day first or month first")
         order = "dmy" if any(firsts) else "mdy"
     first = found[0]
-    clock: Literal["", ":", "compact"] = ":" if first["H"] else "compact" if first["h"] else ""
+    clock: Literal["", ":", "compact", "half"] = (
+        ":" if first["H"] else "compact" if first["h"] else "half" if first["q"] else ""
+    )
     return TextFormat(order, first["s"] or first["t"] or "", bool(first["gap"]), clock, aware=bool(first["zone"]))
 
 
@@ -209,12 +212,16 @@ def parse_one(text: str, form: TextFormat) -> int | None:
     match = _TEXT.fullmatch(text.strip())
     if match is None or bool(match["zone"]) != form.aware or (match["y"] is None) != (form.order != "ymd"):
         return None
-    if (match["s"] or match["t"] or "") != form.sep or bool(match["H"] or match["h"]) != bool(form.clock):
+    if (match["s"] or match["t"] or "") != form.sep or bool(match["H"] or match["h"] or match["q"]) != bool(form.clock):
         return None
     year, month, day = match["y"] or match["z"], match["m"] or match["b"], match["d"] or match["a"]
     if form.order == "mdy":
         month, day = day, month
     hour, minute, second = (int(match[a] or match[b] or 0) for a, b in (("H", "h"), ("M", "n"), ("S", "c")))
+    if match["q"]:
+        if not 1 <= int(match["q"]) <= 12:
+            return None
+        hour = int(match["q"]) % 12 + 12 * (match["half"] == "PM")
     try:
         local = dt.datetime(int(year), int(month), int(day), hour, minute, second)  # noqa: DTZ001 -- the zone is applied beside it
     except ValueError:
@@ -301,7 +308,7 @@ def _layout(
 def parse_text(texts: Any, form: TextFormat) -> tuple[Int64s, Bools]:  # noqa: ANN401 -- pa.StringArray
     """Read an array of texts without nulls; returns wall-clock (or, when aware, UTC) ns and which rows are times."""
     ns, ok = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.bool_)
-    if not form.aware and len(texts):
+    if not form.aware and form.clock != "half" and len(texts):
         _, offsets, characters = texts.buffers()
         ends = np.frombuffer(offsets, dtype=np.int32, count=len(texts) + 1, offset=texts.offset * 4)
         cells = np.frombuffer(characters or b"", dtype=np.uint8)

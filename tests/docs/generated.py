@@ -43,8 +43,17 @@ EXAMPLES = {
     "lean-tick-quote": "forex/oanda/tick/eurusd/20140502_quote.zip",
     "lean-tick-quote-sizes": "crypto/coinbase/tick/btcusd/20161007_quote.zip",
     "kraken-trades": "BCHEUR.csv",
+    "kraken-ohlcvt": "XBTUSD_60.csv",
     "crypto-chassis-trades": "gemini__eth-usd__2021-07-02__trade.csv",
+    "bitcoincharts-trades": "bitstampUSD.csv",
+    "cryptodatadownload": "Coinbase_BTCUSD_1h.csv",
     "freqtrade-feather": "XRP_ETH-5m.feather",
+    "histdata-m1": "DAT_ASCII_EURUSD_M1_201701.csv",
+    "histdata-ticks": "DAT_ASCII_EURUSD_T_202001.csv",
+    "histdata-mt": "DAT_MT_EURUSD_M1_202008.csv",
+    "ninjatrader-minutes": "ES 12-06.Last.txt",
+    "metatrader4-bars": "EURUSD60.csv",
+    "metatrader4-bars-iso": "EURUSD_M1.csv",
 }
 """A file name as the vendor writes it, for each dialect that looks at names; held against its pattern by a test."""
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, lean
+from lake.sources.dialects import binance, crypto, finam, lean, terminals
 from lake.sources.dialects.declare import Dialect, Place
 
 __all__ = ["DIALECTS", "Dialect", "Place"]
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (*binance.DIALECTS, *lean.DIALECTS, *finam.DIALECTS, *crypto.DIALECTS)
+    dialect.name: dialect
+    for dialect in (
+        *binance.DIALECTS,
+        *lean.DIALECTS,
+        *finam.DIALECTS,
+        *crypto.DIALECTS,
+        *terminals.DIALECTS,
+    )
 }

@@ -45,4 +45,92 @@ FREQTRADE_FEATHER = Dialect(
     time="text",
 )
 
-DIALECTS = (KRAKEN_TRADES, CRYPTO_CHASSIS_TRADES, FREQTRADE_FEATHER)
+KRAKEN_OHLCVT = Dialect(
+    name="kraken-ohlcvt",
+    title="Kraken candles",
+    asset="bars",
+    vendor="support.kraken.com, downloadable OHLCVT data: unix seconds, open, high, low, close, volume, trades; the"
+    " name ends in the minutes of a bar",
+    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    columns=("ts", "open", "high", "low", "close", "volume", "trades"),
+    file=r"(?P<symbol>[A-Z0-9]{5,14})_(?P<period>1|5|15|30|60|240|720|1440)\.csv",
+    needs=("file",),
+    periods={
+        "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h", "720": "12h", "1440": "1d",
+    },
+    market="SPOT",
+    exchange="KRAKEN",
+    relations=("open_high_low_close",),
+    caution="A minute without a trade has no bar.",
+)  # fmt: skip
+
+BITCOINCHARTS_TRADES = Dialect(
+    name="bitcoincharts-trades",
+    title="bitcoincharts trades",
+    asset="ticks/trade",
+    vendor="api.bitcoincharts.com/v1/csv: unixtime, price, amount, without a header; a file a market, bitstampUSD.csv",
+    sample="bitstampUSD.csv",
+    columns=("ts", "price", "size"),
+    file=r"(?P<exchange>[a-z0-9]+)[A-Z]{3}\.csv",
+    needs=("file",),
+    market="SPOT",
+)
+
+BITFINEX_CANDLES = Dialect(
+    name="bitfinex-candles",
+    title="Bitfinex candles",
+    asset="bars",
+    vendor="docs.bitfinex.com, candles: MTS, OPEN, CLOSE, HIGH, LOW, VOLUME",
+    sample="ETHUSD-1m-2016-merged.csv.gz",
+    columns=("ts", "open", "close", "high", "low", "volume"),
+    relations=("open_close_high_low",),
+)
+
+COINBASE_CANDLES = Dialect(
+    name="coinbase-candles",
+    title="Coinbase candles",
+    asset="bars",
+    vendor="docs.cdp.coinbase.com, product candles: time, low, high, open, close, volume",
+    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    columns=("ts", "low", "high", "open", "close", "volume"),
+    headers=(("time", "low", "high", "open", "close", "volume"),),
+    header="maybe",
+    relations=("low_high_open_close",),
+)
+
+CCXT_CANDLES = Dialect(
+    name="ccxt-candles",
+    title="ccxt candles",
+    asset="bars",
+    vendor="docs.ccxt.com, fetchOHLCV: UTC milliseconds, open, high, low, close, volume",
+    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    columns=("ts", "open", "high", "low", "close", "volume"),
+    relations=("open_high_low_close",),
+)
+
+CRYPTO_DATA_DOWNLOAD = Dialect(
+    name="cryptodatadownload",
+    title="CryptoDataDownload candles, files of 2019",
+    asset="bars",
+    vendor='cryptodatadownload.com: "Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USD", 2019-04-22 11-PM, UTC',
+    sample="Coinbase_BTCUSD_1h.csv",
+    columns=("ts", "symbol", "open", "high", "low", "close", "volume", "quote_volume"),
+    headers=(("Date", "Symbol", "Open", "High", "Low", "Close", "Volume *", "Volume *"),),
+    header="always",
+    file=r"(?P<exchange>[A-Za-z]+)_[A-Z0-9]+_(?P<period>1h|d|minute)\.csv",
+    periods={"d": "1d", "minute": "1m"},
+    time="text",
+    market="SPOT",
+)
+
+DIALECTS = (
+    KRAKEN_TRADES,
+    KRAKEN_OHLCVT,
+    CRYPTO_CHASSIS_TRADES,
+    BITCOINCHARTS_TRADES,
+    BITFINEX_CANDLES,
+    COINBASE_CANDLES,
+    CCXT_CANDLES,
+    CRYPTO_DATA_DOWNLOAD,
+    FREQTRADE_FEATHER,
+)

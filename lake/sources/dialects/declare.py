@@ -36,9 +36,10 @@ class Dialect:
 
     `columns` are the target columns in the vendor's order, None for what the lake does not keep; the last `optional`
     of them may be absent. A text target that stands there several times is made of all their cells, as written and
-    parted by commas. Targets are the schema's columns and `ts.date` and `ts.time` (two cells of one time),
-    `symbol` and `period` (cells that say the same in every row). `headers` are the header lines in use; `header`
-    says whether there is one. With `by_name` the columns are found by their header names instead of by position.
+    parted by commas. Targets are the schema's columns and `ts.date` and `ts.time` (two cells of one time), `symbol`
+    and `period` (cells that say the same in every row). `headers` are the header lines in use, in which a `*` stands
+    for anything; `header` says whether there is one. With `by_name` the columns are found by their header names
+    instead of by position.
 
     `file` is a pattern over the data's file name without archive suffixes, `folder` one over the whole path;
     their groups may be symbol, period, date, exchange, market, place. `needs` lists what must match before the
@@ -67,6 +68,8 @@ class Dialect:
     needs: tuple[str, ...] = ()
     time: Literal["epoch", "day", "text"] = "epoch"
     """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date."""
+    form: str = ""
+    """How text times are written, as in `YYYYMMDD HHMMSS`; whatever is understood, when empty."""
     clock: str = "matching engine"
     """Whose clock `ts` is; said to the reader, changes nothing."""
     zone: str | None = "UTC"
