@@ -164,7 +164,7 @@ def test_words_that_do_not_fit_are_refused(dl: Dl, lake: Path, tmp_path: Path) -
 def test_python_is_refused_the_same_words(lake: Path) -> None:
     with dl_datalake.open(lake) as ours:
         with pytest.raises(LakeError, match="--from sources is none of log, manifest, cold, source") as refused:
-            ours.repair(way="sources")  # type: ignore[arg-type]
+            ours.repair(way="sources")  # type: ignore[arg-type]  # the wrong word is the point
         assert refused.value.code == "E_USAGE"
         with pytest.raises(LakeError, match="0 cannot be kept") as refused:
             ours.expire(keep_last=0, force=True, dry_run=True)

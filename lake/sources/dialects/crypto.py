@@ -51,7 +51,7 @@ KRAKEN_OHLCVT = Dialect(
     asset="bars",
     vendor="support.kraken.com, downloadable OHLCVT data: unix seconds, open, high, low, close, volume, trades; the"
     " name ends in the minutes of a bar",
-    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
     columns=("ts", "open", "high", "low", "close", "volume", "trades"),
     file=r"(?P<symbol>[A-Z0-9]{5,14})_(?P<period>1|5|15|30|60|240|720|1440)\.csv",
     needs=("file",),
@@ -91,7 +91,7 @@ COINBASE_CANDLES = Dialect(
     title="Coinbase candles",
     asset="bars",
     vendor="docs.cdp.coinbase.com, product candles: time, low, high, open, close, volume",
-    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
     columns=("ts", "low", "high", "open", "close", "volume"),
     headers=(("time", "low", "high", "open", "close", "volume"),),
     header="maybe",
@@ -103,7 +103,7 @@ CCXT_CANDLES = Dialect(
     title="ccxt candles",
     asset="bars",
     vendor="docs.ccxt.com, fetchOHLCV: UTC milliseconds, open, high, low, close, volume",
-    sample="tests/unit/lake/sources/dialects/test_candles.py",
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
     columns=("ts", "open", "high", "low", "close", "volume"),
     relations=("open_high_low_close",),
 )
