@@ -40,6 +40,7 @@ def rows(count: int, first: int = 0, unit: int = 1) -> str:
 
 
 GOOD = HEADER + rows(30)
+NO_VOLUME = "".join(line.rpartition(",")[0] + "\n" for line in rows(5).splitlines())
 
 
 def zipped(*members: tuple[str, bytes]) -> bytes:
@@ -108,7 +109,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "x.csv", lambda: b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "FORMAT_UNKNOWN"),
     "a JSON error": ("x.csv", lambda: b'{"code":-1121,"msg":"Invalid symbol."}\n', "FORMAT_UNKNOWN"),
     "a JSON array": ("x.csv", lambda: b"[[1704067200000,1,2,0.5,1.5,10]]", "FORMAT_UNKNOWN"),
-    "a missing header": ("x.csv", rows(5).replace("\n", ",7\n").encode, "FORMAT_UNKNOWN"),
+    "a missing header": ("x.csv", NO_VOLUME.encode, "FORMAT_UNKNOWN"),
     "semicolons without a header": ("x.csv", lambda: rows(5).replace(",", ";").encode(), "FORMAT_UNKNOWN"),
     "a header that names nothing": ("x.csv", lambda: b"a,b,c\n1,2,3\n", "FORMAT_UNKNOWN"),
     "one price missing": ("x.csv", lambda: b"time,open,high,low\n1704067200000,1,2,0.5\n", "COLUMN_MISSING"),
