@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lake import merge
@@ -168,10 +169,11 @@ def test_multiplicity_never_grows_by_repetition(kind: str, data: DataObject) -> 
 @QUICK
 @given(data=st.data())
 def test_overlapping_halves_make_the_same_whole_in_either_order(kind: str, data: DataObject) -> None:
-    """Of a source without conflicts in itself; and the whole itself where its rows have keys."""
+    """Of a source without conflicts in itself, and of one order; and the whole itself where its rows have keys."""
     schema, row = ROWS[kind]
     rows = data.draw(st.lists(row, min_size=2, max_size=16, unique_by=functools.partial(_identity, kind)), label="rows")
     rows.sort(key=lambda row: row["ts"])
+    assume(_in_one_order(rows))
     stop = data.draw(st.integers(1, len(rows)), label="end of the first half")
     start = data.draw(st.integers(0, stop - 1), label="start of the second half")
     halves = rows[:stop], rows[start:]
@@ -182,6 +184,12 @@ def test_overlapping_halves_make_the_same_whole_in_either_order(kind: str, data:
     if kind in {"bars", "trades with ids"}:
         assert forth == back == clean(rows)
         assert forth_hash == digest(schema, rows)
+
+
+def _in_one_order(rows: list[Row]) -> bool:
+    """Whether equal rows without a key stand together: else two halves may tell of two orders inside one ts."""
+    runs = [key for key, _ in itertools.groupby(rows, key=lambda row: repr(sorted(row.items())))]
+    return len(runs) == len(set(runs))
 
 
 def _identity(kind: str, row: Row) -> object:
