@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _ENOUGH = 0.9
 _RELATION_ROWS = 200
-_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period", "ts.date", "ts.time"})
+_DATE_LENGTH = 10
+_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period"})
 
 
 @dataclass
@@ -157,6 +158,10 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
         return target == "conditions" or bool(cell)
     if target == "side":
         return cell in dialect.sides or not cell
+    if target == "ts.date":
+        return len(cell) <= _DATE_LENGTH and times.is_time(cell)
+    if target == "ts.time":
+        return times.is_time(f"2000-01-01 {cell}")
     if target == "ts":
         return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None

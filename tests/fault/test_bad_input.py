@@ -110,6 +110,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a JSON error": ("x.csv", lambda: b'{"code":-1121,"msg":"Invalid symbol."}\n', "FORMAT_UNKNOWN"),
     "a JSON array": ("x.csv", lambda: b"[[1704067200000,1,2,0.5,1.5,10]]", "FORMAT_UNKNOWN"),
     "a missing header": ("x.csv", NO_VOLUME.encode, "FORMAT_UNKNOWN"),
+    "a missing header, and a column more": ("x.csv", rows(5).replace("\n", ",7\n").encode, "FORMAT_UNKNOWN"),
     "semicolons without a header": ("x.csv", lambda: rows(5).replace(",", ";").encode(), "FORMAT_UNKNOWN"),
     "a header that names nothing": ("x.csv", lambda: b"a,b,c\n1,2,3\n", "FORMAT_UNKNOWN"),
     "one price missing": ("x.csv", lambda: b"time,open,high,low\n1704067200000,1,2,0.5\n", "COLUMN_MISSING"),
