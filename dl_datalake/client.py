@@ -338,8 +338,11 @@ class Lake(CareClient, TravelClient, StudyClient):
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
         # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
-        for address in addresses if len(addresses) > 1 or not scan.plan else ():
+        planned = {file.series_id for file in scan.plan}
+        for address in addresses:
             series = self._manifest.find(address)
-            if series is not None and not self._manifest.plan(series.id, None, None, scan.snapshot):
+            if series is None or series.id in planned:
+                continue
+            if not self._manifest.plan(series.id, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
         return Result(scan)
