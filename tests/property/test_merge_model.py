@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake import merge
@@ -169,17 +169,17 @@ def test_multiplicity_never_grows_by_repetition(kind: str, data: DataObject) -> 
 @QUICK
 @given(data=st.data())
 def test_overlapping_halves_make_the_same_whole_in_either_order(kind: str, data: DataObject) -> None:
-    """Of a source without conflicts in itself, and of one order; and the whole itself where its rows have keys."""
+    """Of a source without conflicts, in one order if it tells of one; and the whole itself where rows have keys."""
     schema, row = ROWS[kind]
     rows = data.draw(st.lists(row, min_size=2, max_size=16, unique_by=functools.partial(_identity, kind)), label="rows")
     rows.sort(key=lambda row: row["ts"])
-    assume(_in_one_order(rows))
     stop = data.draw(st.integers(1, len(rows)), label="end of the first half")
     start = data.draw(st.integers(0, stop - 1), label="start of the second half")
     halves = rows[:stop], rows[start:]
     forth, _, forth_hash = engine(schema, engine(schema, [], [halves[0]], "newest", 5)[0], [halves[1]], "newest", 5)
     back, _, back_hash = engine(schema, engine(schema, [], [halves[1]], "newest", 5)[0], [halves[0]], "newest", 5)
-    assert forth_hash == back_hash
+    if _in_one_order(rows):
+        assert forth_hash == back_hash
     assert sorted(map(repr, forth)) == sorted(map(repr, back))
     if kind in {"bars", "trades with ids"}:
         assert forth == back == clean(rows)
