@@ -175,8 +175,8 @@ class Demo:
         middle = len(original) // 2
         mode = victim.stat().st_mode
         victim.chmod(0o644)  # a disk that rots asks no permission
-        victim.write_bytes(original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :])
         try:
+            victim.write_bytes(original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :])
             found = [damage.path for damage in verify(self.config).damaged]
         finally:
             victim.write_bytes(original)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lake import layout, leases, space
 from lake.backup import model
 from lake.backup.model import RestoreReport, refused
-from lake.backup.run import LOG
 from lake.backup.settings import absolute, stored_tiers, with_tiers
 from lake.backup.shelves import Shelves, Shelving, needed
 from lake.check import VerifyReport, verify_manifest
-from lake.config import FILE_NAME, MANIFEST_NAME
+from lake.config import FILE_NAME, LOG, MANIFEST_NAME
 from lake.errors import LakeError
 from lake.manifest import Manifest, copying
 from lake.manifest.log import make_folder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from lake.backup.model import Tell
     from lake.config import Config
+    from lake.manifest.replay import Survey
     from lake.manifest.rows import FileRow
 
 RESTORING = "restore.unfinished.json"
@@ -227,7 +228,7 @@ class _Restore:
 
     def _refuse_older(self, snapshot: int) -> None:
         """Refuse to put a backup in the place of a log that proves later snapshots of the same lake."""
-        found = survey(self._config.log)
+        found = self._log_there
         last = found.commits[-1].snapshot if found.commits else 0
         # One that cannot be replayed to its end gives no manifest: then the backup is what there is.
         if found.broken or found.lake != self.report.lake or last <= snapshot:
@@ -280,7 +281,12 @@ class _Restore:
         """Whether the lake comes back where it was: beside another one, it must not take the tiers of that."""
         if _lake_at(self._config) == self.report.lake:
             return True
-        return survey(self._config.log).lake == self.report.lake
+        return self._log_there.lake == self.report.lake
+
+    @cached_property
+    def _log_there(self) -> Survey:
+        """What the log tells that lies where the lake shall be."""
+        return survey(self._config.log)
 
     def _is_tier(self, name: str, folder: Path) -> bool:
         """Whether a folder is marked as this tier of this lake."""

@@ -21,7 +21,7 @@ from lake.backup import model
 from lake.backup.model import BackupReport, refused
 from lake.backup.settings import absolute, carry_over, stored_tiers
 from lake.backup.shelves import Shelves, Shelving, needed
-from lake.config import MANIFEST_NAME, Config
+from lake.config import LOG, MANIFEST_NAME, Config
 from lake.errors import LakeError
 from lake.manifest import Manifest, copying, forgetting
 from lake.manifest.log import entries, make_folder
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 _ATTEMPTS = 5
 _CHUNK = 1 << 20
 _NO_HINDRANCE = {".turns", "lost+found"}
-LOG = f"{layout.LOG}/commits.jsonl"
 
 
 def backup(
