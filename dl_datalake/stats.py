@@ -17,10 +17,16 @@ def stats_data(manifest: Manifest, address: Address, snapshot: int) -> dict[str,
     found = stats(Scan(manifest.config, manifest, [address], as_of=snapshot))
     return {
         "rows": found.rows,
-        "first": None if found.first_ns is None else format_ns(found.first_ns),
-        "last": None if found.last_ns is None else format_ns(found.last_ns),
+        "first": _time(found.first_ns),
+        "last": _time(found.last_ns),
+        "first_recv": _time(found.first_recv_ns),
+        "last_recv": _time(found.last_recv_ns),
         "sum_volume": found.sum_volume,
         "min_low": found.min_low,
         "max_high": found.max_high,
         "exact_duplicate_rows": found.exact_duplicate_rows,
     }
+
+
+def _time(ns: int | None) -> str | None:
+    return None if ns is None else format_ns(ns)

@@ -230,6 +230,9 @@ class Stats:
     rows: int
     first_ns: int | None
     last_ns: int | None
+    first_recv_ns: int | None
+    """Ends of the receive times, whatever the order of rows; None where the source told none."""
+    last_recv_ns: int | None
     sum_volume: str | None
     """None where the asset has no volume, or no row has one."""
     min_low: str | None
@@ -245,6 +248,7 @@ def stats(scan: Scan) -> Stats:
     total = _ExactSum()
     count, first, last, repeats = 0, None, None, 0
     low, high = None, None
+    received: list[int] = []
     carried: pa.Table | None = None
     keyed = bool(schema.key)
     for batch in scan.batches():
@@ -253,6 +257,7 @@ def stats(scan: Scan) -> Stats:
         count += len(ts)
         first = int(ts[0]) if first is None else min(first, int(ts[0]))
         last = int(ts[-1]) if last is None else max(last, int(ts[-1]))
+        received = _ends(table, received)
         if schema.volume:
             total.add(table.column(schema.volume))
         if schema.low:
@@ -272,11 +277,23 @@ def stats(scan: Scan) -> Stats:
         rows=count,
         first_ns=None if first is None else first * scale,
         last_ns=None if last is None else last * scale,
+        first_recv_ns=min(received, default=None),
+        last_recv_ns=max(received, default=None),
         sum_volume=total.text(),
         min_low=None if low is None else _decimal_text(low),
         max_high=None if high is None else _decimal_text(high),
         exact_duplicate_rows=None if keyed else repeats,
     )
+
+
+def _ends(table: pa.Table, known: list[int]) -> list[int]:
+    """Return the first and the last receive time in ns, of a table and of those known; none where there is none."""
+    if "ts_recv" not in table.column_names:
+        return known
+    times = table.column("ts_recv").cast(pa.int64()).drop_null()
+    ends = [pc.min(times).as_py(), pc.max(times).as_py()] if len(times) else []
+    both = [*known, *ends]
+    return [min(both), max(both)] if both else []
 
 
 class _ExactSum:

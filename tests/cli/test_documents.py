@@ -89,6 +89,8 @@ def test_show_computes_its_figures_from_the_files(dl: Dl, lake: Path) -> None:
         "rows": 1419,
         "first": "2016-10-07T00:00:00.000000000Z",
         "last": "2016-10-07T23:59:00.000000000Z",
+        "first_recv": None,
+        "last_recv": None,
         "sum_volume": "5119.98889954",
         "min_low": "609.89",
         "max_high": "618.7",

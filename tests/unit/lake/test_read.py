@@ -353,6 +353,18 @@ def test_repeats_of_trades_with_ids_are_not_counted(lake: Config, manifest: Mani
     assert figures(lake, manifest, TICKS).exact_duplicate_rows == 1
 
 
+@pytest.mark.parametrize("size", [1, 65536])
+def test_receive_times_have_their_own_ends(
+    lake: Config, manifest: Manifest, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lake.read.BATCH_ROWS", size)
+    write(lake, QUOTED, quotes(quote(1, ts_recv=20), quote(2, ts_recv=5), quote(3)))
+    found = figures(lake, manifest, QUOTED)
+    assert (found.first_recv_ns, found.last_recv_ns) == (5, 20)
+    write(lake, TICKS, trades(trade(1, 1.0)))
+    assert figures(lake, manifest, TICKS).first_recv_ns is None
+
+
 def test_figures_of_nothing(lake: Config, manifest: Manifest) -> None:
     write(lake, BTC, bars(bar(0)))
     found = stats(Scan(lake, manifest, [BTC], start_ns=10**18))
