@@ -15,6 +15,7 @@ from lake.sources import times
 from lake.sources.containers import verify_checksum
 from lake.sources.dialects import DIALECTS
 from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
+from lake.sources.flatten import LAYOUTS
 from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.model import Channel, Plan
 from lake.sources.relations import holds
@@ -79,18 +80,19 @@ def _check_options(options: SourceOptions) -> None:
         except ValueError as error:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
-    if options.format is not None and options.format not in {*DIALECTS, "csv", "parquet", "arrow"}:
+    if options.format is not None and options.format not in {*DIALECTS, "csv", "json", "parquet", "arrow"}:
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
             why="--format takes the name of a format that is read, as docs/formats.md lists them.",
-            fix=[f"one of: csv, parquet, arrow, {', '.join(DIALECTS)}"],
+            fix=[f"one of: csv, json, parquet, arrow, {', '.join(DIALECTS)}"],
         )
 
 
 def _draft(head: Head, options: SourceOptions) -> Draft:
     """Choose how a text source is read."""
-    if options.format in {"parquet", "arrow"}:
+    is_json = head.layout != "lines" or bool(head.messages)
+    if options.format in {"parquet", "arrow", "csv" if is_json else "json"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
     if options.format in DIALECTS:
         try:
@@ -108,6 +110,17 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
             )
         if found:
             return _from_fit(head, options, found[0])
+    _refuse_unnamed(head, options)
+    draft = draft_by_names(head.header or (), head.rows, head.width, options)
+    if head.layout != "lines":
+        draft.evidence.append(LAYOUTS[head.layout])
+    return draft
+
+
+def _refuse_unnamed(head: Head, options: SourceOptions) -> None:
+    """Refuse a source in no format whose columns nothing names."""
+    if not head.rows:
+        raise LakeError("FORMAT_UNKNOWN", f"{head.path.name} is in no known format: {head.seen()}")
     if head.header is None and not options.columns:
         near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
@@ -116,7 +129,6 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     if head.header is not None and usual != head.width:
         message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
         raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
-    return draft_by_names(head.header or (), head.rows, head.width, options)
 
 
 def _decimal_commas(head: Head) -> str:
@@ -215,7 +227,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     told = {c.what: c.value for c in recipe.constants}
     clock = recipe.times[0]
     kind = draft.asset.split("/", maxsplit=1)[0]
-    name = dialect.name if dialect else {"text": "csv"}.get(recipe.kind, recipe.kind)
+    name = dialect.name if dialect else _kind(recipe)
     market = draft.groups.get("market") or (dialect.market if dialect else None)
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
@@ -239,6 +251,13 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
         recipe=recipe,
     )
+
+
+def _kind(recipe: Recipe) -> str:
+    """Return the name of a source that is in no declared format."""
+    if recipe.kind != "text":
+        return recipe.kind
+    return "csv" if recipe.layout == "lines" else "json"
 
 
 def _seen_symbol(batch: Batch) -> str | None:

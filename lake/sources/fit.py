@@ -10,6 +10,7 @@ from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import NUMBER
 from lake.sources.dialects import DIALECTS
+from lake.sources.flatten import LAYOUTS
 from lake.sources.relations import RELATIONS, holds
 
 if TYPE_CHECKING:
@@ -60,15 +61,12 @@ def fits(head: Head) -> list[Fit]:
 
 def fit_of(head: Head, dialect: Dialect) -> Fit:
     """Return how the source fits the dialect; Unfit with the first reason why it does not."""
-    if dialect.container == "arrow" or head.kind != "text":
-        raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
-    if dialect.container == "zip" and head.container != "zip":
-        raise Unfit("it is no zip")
-    if head.delimiter not in dialect.delimiters:
-        raise Unfit(f"its columns are parted by {head.delimiter!r}")
+    _check_container(head, dialect)
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
     fit = Fit(dialect, {target: place for target, (place, *others) in places.items() if not others})
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
+    if head.layout != "lines":
+        fit.evidence.append(LAYOUTS[head.layout])
     if head.header is not None:
         fit.score, fit.shape_only = 2, False
         fit.evidence.append("header " + head.delimiter.join(head.header))
@@ -84,6 +82,19 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
             fit.score += 1
             fit.evidence.append(RELATIONS[name][1])
     return fit
+
+
+def _check_container(head: Head, dialect: Dialect) -> None:
+    if dialect.container == "arrow" or head.kind != "text":
+        raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
+    if dialect.container == "zip" and head.container != "zip":
+        raise Unfit("it is no zip")
+    if dialect.container == "json" and head.layout == "lines":
+        raise Unfit("it is no JSON")
+    if not head.rows:
+        raise Unfit("it has JSON messages, no table")
+    if head.delimiter not in dialect.delimiters:
+        raise Unfit(f"its columns are parted by {head.delimiter!r}")
 
 
 def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from lake.sources.flatten import Layout
     from lake.sources.times import TimeColumn
 
 
@@ -55,6 +56,9 @@ class Recipe:
     delimiter: str = ","
     skip_lines: int = 0
     """Lines before the first record: header and preamble."""
+    layout: Layout = "lines"
+    keys: tuple[str, ...] = ()
+    """The names in a JSON source's objects, in the order of the columns; none where it has arrays."""
     sha256: str | None = None
     """What the file's .CHECKSUM states, when that was verified."""
 

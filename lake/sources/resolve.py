@@ -73,6 +73,8 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         skips=tuple(skips),
         encoding=head.encoding,
         delimiter=head.delimiter,
+        layout=head.layout,
+        keys=head.header if head.header is not None and head.layout != "lines" else (),
         skip_lines=head.skip_lines,
     )
 

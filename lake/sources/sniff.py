@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from lake.errors import LakeError
-from lake.sources.careful import NUMBER
+from lake.sources.careful import NUMBER, Bad
 from lake.sources.containers import Container, Member, Source
+from lake.sources.flatten import LAYOUTS, Layout
+from lake.sources.json_head import is_json, json_head
 from lake.sources.times import is_time
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class Head:
     skip_lines: int = 0
     data: bytes = b""
     """The head's whole lines after the skipped ones, in UTF-8."""
+    layout: Layout = "lines"
+    """How records stand in the file; those of JSON are lines here, as they are read."""
+    messages: bytes = b""
+    """The first lines of a file with a JSON object on each, as they stand; there may be no rows then."""
 
     @cached_property
     def width(self) -> int:
@@ -72,6 +78,8 @@ class Head:
 
     def seen(self) -> str:
         """Say in a few words what the file looks like, for a refusal."""
+        if not self.rows:
+            return f"JSON messages, the first {self.messages[:120].decode('utf-8', 'backslashreplace')!r}"
         if self.header is not None:
             names = ", ".join(self.header[:12]) + (", …" if len(self.header) > 12 else "")
             return f"a header with the columns {names}"
@@ -107,6 +115,9 @@ def _unknown(path: Path, what: str, *, fix: str = "") -> LakeError:
 def _text_head(path: Path, size: int, container: Container, member: Member, data: bytes) -> Head:
     whole = len(data) < HEAD_BYTES
     encoding, text = _decode(path, data)
+    if is_json(text[:2000].encode("utf-8", "surrogateescape")):
+        head = Head(path, size, container, member, "text", encoding)
+        return _json(head, text.encode("utf-8", "surrogateescape"), whole=whole)
     if not whole:
         cut = text.rfind("\n") + 1
         if not cut:
@@ -117,8 +128,6 @@ def _text_head(path: Path, size: int, container: Container, member: Member, data
         raise _unknown(path, "nothing but white space")
     if start[0] == "<" and ("html" in start or "<?xml" in start or "<error" in start):
         raise _unknown(path, "an HTML or XML page, not a table")
-    if start[0] in "{[":
-        raise _unknown(path, "JSON, not a table")
     if "\n" not in text and "\r" in text:
         raise _unknown(path, "written with line ends of a lone carriage return", fix="convert its line ends")
     lines = text.split("\n")
@@ -137,6 +146,19 @@ def _text_head(path: Path, size: int, container: Container, member: Member, data
     body = "\n".join(lines[skip:]).encode("utf-8", "surrogateescape")
     names = tuple(cell.strip() for cell in header) if header is not None else None
     return Head(path, size, container, member, "text", encoding, delimiter, names, tuple(rows), skip, body)
+
+
+def _json(head: Head, data: bytes, *, whole: bool) -> Head:
+    try:
+        found = json_head(data, whole=whole, most=HEAD_ROWS)
+    except Bad as bad:
+        fix = f"what is read: {', '.join(LAYOUTS.values())}; values that are neither arrays nor objects"
+        raise _unknown(head.path, bad.detail, fix=fix) from bad
+    if found.layout == "messages":
+        return replace(head, messages=found.lines)
+    lines = data[: data.rfind(b"\n") + 1] or data if found.layout == "ndjson" else b""
+    header = found.keys or None
+    return replace(head, layout=found.layout, header=header, rows=found.rows, data=found.lines, messages=lines)
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:

@@ -16,13 +16,14 @@ from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
 from lake.sources.containers import Source
+from lake.sources.flatten import flattener, whole_lines
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lake.sources.model import Plan
+    from lake.sources.model import Plan, Reject
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 _NEWLINE = 10
 _EXACT = 1 << 53
 """Up to here every whole number is a float64."""
-MAX_LINE = 1 << 20
-"""Bytes of the longest line that is still a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class TextBlock:
     data: bytes
     line: int
     lines: int
+    rejects: tuple[Reject, ...] = ()
+    """Records that are no lines at all: a block of them has nothing else."""
 
     @classmethod
     def of(cls, data: bytes, line: int) -> TextBlock:
@@ -94,6 +95,9 @@ class TextParser:
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
+        if block.rejects:
+            nothing = parse_carefully(self.recipe, self.schema, self.arrow, b"", block.line)
+            return Batch(nothing.portions, len(block.rejects), list(block.rejects), {})
         try:
             return self._parse_fast(block)
         except (_Odd, pa.ArrowInvalid):
@@ -309,6 +313,18 @@ class TextReader:
 
     def blocks(self) -> Iterator[TextBlock]:
         """Yield the source in whole lines, hashing the file on the way."""
+        yield from self._lines() if self._recipe.layout == "lines" else self._flat()
+        self._sha256 = self._source.file.finish()
+        if self._recipe.sha256 not in {None, self._sha256}:
+            message = f"{self._plan.path.name} changed while it was read"
+            raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))
+
+    def _flat(self) -> Iterator[TextBlock]:
+        made = flattener(self._recipe.layout, self._recipe.keys, self._plan.path.name)
+        for piece in made.pieces(self._decoded()):
+            yield TextBlock(piece.data, piece.record, piece.count, piece.rejects)
+
+    def _lines(self) -> Iterator[TextBlock]:
         line, skip = 1, self._recipe.skip_lines
         for whole in whole_lines(self._decoded(), self._plan.path.name):
             data = whole
@@ -319,10 +335,6 @@ class TextReader:
                 block = TextBlock.of(data, line)
                 line += block.lines
                 yield block
-        self._sha256 = self._source.file.finish()
-        if self._recipe.sha256 not in {None, self._sha256}:
-            message = f"{self._plan.path.name} changed while it was read"
-            raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))
 
     def _decoded(self) -> Iterator[bytes]:
         """Yield the unpacked bytes in UTF-8 without a byte order mark."""
@@ -341,19 +353,3 @@ class TextReader:
         except UnicodeError as error:
             message = f"{self._plan.path.name} is not {encoding}: {error}"
             raise LakeError("SOURCE_UNREADABLE", message, where=str(self._plan.path)) from error
-
-
-def whole_lines(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Cut chunks after their last newline; what is left at the end comes last. No line may exceed MAX_LINE."""
-    rest = b""
-    for chunk in chunks:
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            yield rest + chunk[:cut] if rest else chunk[:cut]
-            rest = chunk[cut:]
-        else:
-            rest += chunk
-            if len(rest) > MAX_LINE:
-                raise LakeError("SOURCE_UNREADABLE", f"{name} has a line of more than {MAX_LINE} bytes", where=name)
-    if rest:
-        yield rest

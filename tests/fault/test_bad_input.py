@@ -100,6 +100,8 @@ GZ = gzip.compress(GOOD.encode(), mtime=0)
 PARQUET = parquet(bars_table(), write_page_checksum=True, use_dictionary=False, compression="none")
 WIDE = ",".join(f"c{i}" for i in range(100_000)) + "\n" + ",".join("1" * 100_000) + "\n"
 
+BAR_ARRAYS = "[1704067200000,1,2,0.5,1.5,10],[1704067260000,1,2,0.5,1.5,10]"
+
 REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "an empty file": ("x.csv", lambda: b"", "SOURCE_UNREADABLE"),
     "white space alone": ("x.csv", lambda: b"\n\n  \n", "FORMAT_UNKNOWN"),
@@ -108,7 +110,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "an XML error page": (
         "x.csv", lambda: b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "FORMAT_UNKNOWN"),
     "a JSON error": ("x.csv", lambda: b'{"code":-1121,"msg":"Invalid symbol."}\n', "FORMAT_UNKNOWN"),
-    "a JSON array": ("x.csv", lambda: b"[[1704067200000,1,2,0.5,1.5,10]]", "FORMAT_UNKNOWN"),
+    "a JSON array of numbers": ("x.csv", lambda: b"[1704067200000,1,2,0.5,1.5,10]", "FORMAT_UNKNOWN"),
+    "a JSON array that is cut": (
+        "x.json", lambda: f"[{BAR_ARRAYS},[1704067320000,1,2".encode(), "SOURCE_UNREADABLE"),
+    "JSON after the JSON": ("x.json", lambda: f"[{BAR_ARRAYS}]\n[{BAR_ARRAYS}]".encode(), "SOURCE_UNREADABLE"),
+    "JSON nested deep": ("x.json", lambda: b"[" * 100_000, "FORMAT_UNKNOWN"),
     "a missing header": ("x.csv", NO_VOLUME.encode, "FORMAT_UNKNOWN"),
     "a missing header, and a column more": ("x.csv", rows(5).replace("\n", ",7\n").encode, "FORMAT_UNKNOWN"),
     "semicolons without a header": ("x.csv", lambda: rows(5).replace(",", ";").encode(), "FORMAT_UNKNOWN"),

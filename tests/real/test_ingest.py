@@ -23,8 +23,6 @@ UNREAD = {
     "bitstamp_order_events_xz",
     "bybit_ob500_zip",
     "databento_dbn",
-    "freqtrade_json",
-    "freqtrade_trades_json_gz",
     "investing_ru_csv",
     "nse_1s_csv",
     "raw_ws_gz",

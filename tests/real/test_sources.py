@@ -44,6 +44,9 @@ FILES: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
     "cryptochassis_csv/gemini__eth-usd__2021-07-02__trade.csv": (
         "crypto-chassis-trades", "ticks/trade", None, "eth-usd", "GEMINI"),
     "freqtrade_feather/XRP_ETH-5m.feather": ("freqtrade-feather", "bars/5m", None, "XRP_ETH", None),
+    "freqtrade_json/UNITTEST_BTC-1m.json": ("freqtrade-json", "bars/1m", None, "UNITTEST_BTC", None),
+    "freqtrade_trades_json_gz/XRP_ETH-trades.json.gz": (
+        "freqtrade-trades-json", "ticks/trade", None, "XRP_ETH", None),
     "generic_tsv_ms/AAPL_INTRA_DAY.tsv": ("csv", "bars/1m", None, None, None),
     "fxcm_m1_iso/gbpusd-m1-bid-2012.csv": ("csv", "bars/1m", None, None, None),
     "fxcm_m1_iso/gbpusd-m1-ask-2012.csv": ("csv", "bars/1m", None, None, None),
@@ -75,8 +78,6 @@ NOT_READ_AS_SOMETHING_ELSE = (
     "tardis_csv/binance-futures_book_snapshot_5_BTCUSDT.csv",
     "bybit_ob500_zip/xrpusdt-ob500.data.zip",
     "raw_ws_gz/ethusdt_20240808.gz",
-    "freqtrade_json/UNITTEST_BTC-1m.json",
-    "freqtrade_trades_json_gz/XRP_ETH-trades.json.gz",
     "bitstamp_order_events_xz/orders.csv.xz",
     "databento_dbn/esh4-glbx-mdp3-20231224.mbo.dbn.zst",
 )

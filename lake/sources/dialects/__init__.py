@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, lean, terminals
+from lake.sources.dialects import binance, crypto, finam, freqtrade, lean, terminals
 from lake.sources.dialects.declare import Dialect, Place
 
 __all__ = ["DIALECTS", "Dialect", "Place"]
@@ -14,6 +14,7 @@ DIALECTS: dict[str, Dialect] = {
         *lean.DIALECTS,
         *finam.DIALECTS,
         *crypto.DIALECTS,
+        *freqtrade.DIALECTS,
         *terminals.DIALECTS,
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects.declare import BUYER_IS_MAKER, PERIOD_WORDS, Dialect
+from lake.sources.dialects.declare import BUYER_IS_MAKER, Dialect
 
 KRAKEN_TRADES = Dialect(
     name="kraken-trades",
@@ -28,21 +28,6 @@ CRYPTO_CHASSIS_TRADES = Dialect(
     header="always",
     file=r"(?P<exchange>[a-z0-9-]+)__(?P<symbol>[a-z0-9-]+)__(?P<date>\d{4}-\d{2}-\d{2})__trade\.csv",
     sides=BUYER_IS_MAKER,
-)
-
-FREQTRADE_FEATHER = Dialect(
-    name="freqtrade-feather",
-    title="freqtrade candles in Feather",
-    asset="bars",
-    vendor="github.com/freqtrade/freqtrade, constants.py: candles have date (UTC), open, high, low, close, volume",
-    sample="XRP_ETH-5m.feather",
-    container="arrow",
-    header="always",
-    by_name={"date": "ts", "open": "open", "high": "high", "low": "low", "close": "close", "volume": "volume"},
-    required=("date", "open", "high", "low", "close", "volume"),
-    file=rf"(?P<symbol>[A-Za-z0-9.]+(?:_[A-Za-z0-9.]+)+)-(?P<period>{PERIOD_WORDS})\.feather",
-    needs=("file",),
-    time="text",
 )
 
 KRAKEN_OHLCVT = Dialect(
@@ -132,5 +117,4 @@ DIALECTS = (
     COINBASE_CANDLES,
     CCXT_CANDLES,
     CRYPTO_DATA_DOWNLOAD,
-    FREQTRADE_FEATHER,
 )

@@ -60,8 +60,9 @@ class Dialect:
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     delimiters: str = ","
-    container: Literal["text", "zip", "arrow"] = "text"
-    """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file."""
+    container: Literal["text", "zip", "arrow", "json"] = "text"
+    """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `json`: a JSON array
+    of arrays. `text` may be a JSON array as well as lines."""
     file: str = ""
     folder: str = ""
     member: str = ""
