@@ -129,7 +129,9 @@ class _Watch:
         if last is None or (last.source, last.phase) != (at.source, at.phase):
             self._session.safe = self._sentence(at)
         if self._reporter is not None:
-            self._reporter(Step(at.bytes_done, at.bytes_total, f"{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
+            which = f"{at.file:,} of {at.files:,} files, " if at.files > 1 else ""
+            done, total = (at.all_done, at.all_total) if at.all_total else (at.bytes_done, at.bytes_total)
+            self._reporter(Step(done, total, f"{which}{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
 
     def _sentence(self, at: Progress) -> str:
         if at.phase == "commit":
