@@ -1,4 +1,4 @@
-"""Small good files of many kinds, made here: where property tests and the fuzzer start from before they break things."""
+"""Small good files of many kinds, made here: what property tests and the fuzzer start from, and then break."""
 
 from __future__ import annotations
 
