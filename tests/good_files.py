@@ -104,6 +104,13 @@ def named_trades(count: int = 24) -> bytes:
     )
 
 
+def symbols(count: int = 24) -> bytes:
+    return lines(
+        (f"{'ETH' if i % 3 else 'BTC'},{T0_MS + 40 * i},{100 + i % 5}.5,{i + 1}" for i in range(count)),
+        "symbol,timestamp,price,amount",
+    )
+
+
 def quotes(count: int = 24) -> bytes:
     return lines(
         (f"{T0_MS + 40 * i},{100 + i % 5}.5,{101 + i % 5},{i + 1},2" for i in range(count)),
@@ -193,4 +200,5 @@ GOOD_FILES = (
     GoodFile("texts.parquet", parquet(table([iso(minute) for minute in range(24)])), 24, NAMED),
     GoodFile("bars.arrow", arrow(table()), 24, NAMED),
     GoodFile("stamps.feather", arrow(table(stamps("ns"))), 24, NAMED),
+    GoodFile("symbols.csv", symbols(), 24, {"exchange": "TEST"}),
 )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.ingest import FileReport
-    from lake.sources import Batch, Plan
+    from lake.sources import Batch, Plan, Portion
 
 SOURCE_EXITS = {Exit.REFUSED, Exit.USAGE, Exit.NOT_FOUND}
 """What a refused source may exit with: nothing else is the file's own fault."""
@@ -34,6 +34,10 @@ SOURCE_EXITS = {Exit.REFUSED, Exit.USAGE, Exit.NOT_FOUND}
 
 _LOCKS = {".leases", ".gate"}
 """Files of the lake that are only ever locked, and hold nothing."""
+
+
+ONE_ROW_KINDS = {"text", "parquet", "arrow"}
+"""Kinds of sources of which every record makes one row, or none."""
 
 
 class BrokenError(AssertionError):
@@ -83,42 +87,61 @@ def _read(plan: Plan, options: SourceOptions, block_bytes: int) -> list[tuple[An
 
 def batch_adds_up(batch: Batch, plan: Plan) -> None:
     """Demand of a batch that every record is somewhere, and every row what the schema says."""
-    skipped = sum(batch.skipped.values())
-    accounted = batch.rows.num_rows + len(batch.rejects) + skipped
-    hold(batch.records == accounted, f"{batch.records} records, {accounted} accounted for")
+    gone = len(batch.rejects) + sum(batch.skipped.values())
+    made = sum(portion.rows.num_rows for portion in batch.portions)
+    if plan.recipe.kind in ONE_ROW_KINDS:
+        hold(batch.records == made + gone, f"{batch.records} records, {made} rows and {gone} without one")
+    else:
+        hold(batch.records >= gone, f"{batch.records} records, {gone} of them without rows")
     hold(all(count > 0 for count in batch.skipped.values()), "a reason for none skipped")
-    batch.rows.validate(full=True)
-    for column in plan.schema.columns:
-        if column.name not in batch.rows.schema.names:
-            continue
-        values = batch.rows.column(column.name)
-        hold(column.nullable or not values.null_count, f"{column.name} holds nulls")
-        if pa.types.is_floating(values.type) and len(values):
-            hold(pc.all(pc.is_finite(values)).as_py() is not False, f"{column.name} holds what is no number")
     for reject in batch.rejects:
         hold(reject.reason in REASONS, f"{reject.reason} is no declared reason")
         hold(reject.line >= 1 and reject.detail, "a reject without its place or detail")
         json.dumps([reject.raw, reject.detail]).encode()
+    for portion in batch.portions:
+        _portion_is_sound(portion, plan)
+
+
+def _portion_is_sound(portion: Portion, plan: Plan) -> None:
+    portion.rows.validate(full=True)
+    for column in plan.channels[portion.channel].schema.columns:
+        if column.name not in portion.rows.schema.names:
+            continue
+        values = portion.rows.column(column.name)
+        hold(column.nullable or not values.null_count, f"{column.name} holds nulls")
+        if pa.types.is_floating(values.type) and len(values):
+            hold(pc.all(pc.is_finite(values)).as_py() is not False, f"{column.name} holds what is no number")
+    if portion.symbols is not None:
+        hold(len(portion.symbols) == portion.rows.num_rows, "a symbol for each row")
+        hold(not portion.symbols.null_count, "a row without a symbol")
     last = 0
-    for row in range(batch.rows.num_rows):
-        line, raw = batch.locate(row)
+    for row in range(portion.rows.num_rows):
+        line, raw = portion.locate(row)
         hold(line >= last, "lines go backwards")
         last = line
         json.dumps(raw).encode()
 
 
-def _plain(batch: Batch) -> tuple[list[tuple[Any, ...]], list[tuple[str, int, str]]]:
+def _rows_of(portion: Portion) -> list[tuple[Any, ...]]:
     columns = [
         column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(column.type) else column.to_pylist()
-        for column in batch.rows.columns
+        for column in portion.rows.columns
     ]
-    lines = [batch.locate(row)[0] for row in range(batch.rows.num_rows)]
-    return list(zip(lines, *columns, strict=True)), [(r.reason, r.line, r.raw) for r in batch.rejects]
+    count = portion.rows.num_rows
+    symbols = [None] * count if portion.symbols is None else portion.symbols.to_pylist()
+    places = [(portion.channel, portion.locate(row)[0]) for row in range(count)]
+    return list(zip(places, symbols, *columns, strict=True))
+
+
+def _plain(batch: Batch) -> tuple[list[tuple[Any, ...]], list[tuple[str, int, str]]]:
+    rows = [row for portion in batch.portions for row in _rows_of(portion)]
+    return rows, [(r.reason, r.line, r.raw) for r in batch.rejects]
 
 
 def _together(batches: list[Batch]) -> tuple[list[tuple[Any, ...]], list[tuple[str, int, str]]]:
     parts = [_plain(batch) for batch in batches]
-    return [row for rows, _ in parts for row in rows], [reject for _, rejects in parts for reject in rejects]
+    rows = [row for rows, _ in parts for row in rows]
+    return sorted(rows, key=lambda row: row[0]), [reject for _, rejects in parts for reject in rejects]
 
 
 def _ways_agree(plan: Plan, block: TextBlock, batch: Batch) -> None:

@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
-from lake.sources.model import Batch, Block, Plan, Reader, Reject, SourceOptions
+from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
 from lake.sources.text import TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Batch", "Block", "Plan", "Reader", "Reject", "SourceOptions", "detect", "expand", "id_space", "open_reader"]
+__all__ = [
+    "Batch",
+    "Block",
+    "Channel",
+    "Plan",
+    "Portion",
+    "Reader",
+    "Reject",
+    "SourceOptions",
+    "detect",
+    "expand",
+    "id_space",
+    "open_reader",
+]
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_bad_file_is_refused_with_a_code_and_a_way_out(tmp_path: Path, case: str) -> None:
     name, content, code = REFUSED[case]

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 MOST_BYTES = 1 << 15
 MOST_CPU_S = 2.0
 READ, LAKE = "read", "lake"
-_NO_MORE_WORDS = {"exchange": "TEST", "symbol": "ABC"}
+_PLACE = {"exchange": "TEST", "symbol": "ABC"}
 
-NAMES = (*dict.fromkeys(good.name for good in GOOD_FILES), "BCHEUR.csv", "XRPEUR_5.csv", "bitstampUSD.csv",
-         "gemini__eth-usd__2021-07-02__trade.csv", "XRP_ETH-5m.feather", "EURUSD_M1.csv", "ES 06-11.Last.txt",
-         "BTCUSD_PERP-1m-2024-01-01.csv", "crypto_coinbase_tick_btcusd_20240102_quote.zip", "x.json", "x")  # fmt: skip
-"""Names that dialects know, and some that none does. Only ever added to at the end, or a corpus means other things."""
+NAMES = (
+    "BCHEUR.csv", "XRPEUR_5.csv", "bitstampUSD.csv", "gemini__eth-usd__2021-07-02__trade.csv", "XRP_ETH-5m.feather",
+    "EURUSD_M1.csv", "ES 06-11.Last.txt", "BTCUSD_PERP-1m-2024-01-01.csv",
+    "crypto_coinbase_tick_btcusd_20240102_quote.zip", "x.json", "x", *dict.fromkeys(good.name for good in GOOD_FILES),
+)  # fmt: skip
+"""Names that dialects know, and some that none does. With one put in between, a kept input means another file."""
 
 WORDS: tuple[Mapping[str, Any], ...] = (
     {},
@@ -40,6 +42,7 @@ WORDS: tuple[Mapping[str, Any], ...] = (
     {"columns": {"date": "0", "time": "1", "open": "2", "high": "3", "low": "4", "close": "5"}, "tz": "Europe/Moscow"},
     {"fetched_at_ns": 1_704_068_000 * 10**9},
     {"format": "csv"},
+    {"symbol": None},
     *({"format": name} for name in DIALECTS),
 )
 """What a caller may say of a file; the same rule as for names."""
@@ -107,7 +110,7 @@ def unpacked(data: bytes) -> Case | None:
     name, words = NAMES[data[0] % len(NAMES)], WORDS[data[1] % len(WORDS)]
     wrap = WRAPPINGS[data[2] % len(WRAPPINGS)]
     into = LAKE if data[2] // len(WRAPPINGS) % _LAKE_EVERY == 0 else READ
-    file = Case(name, data[3:], {**_NO_MORE_WORDS, **words}, into)
+    file = Case(name, data[3:], {**_PLACE, **words}, into)
     return replace(file, data=wrap(name, data[3:]))
 
 
@@ -121,7 +124,8 @@ def seeds() -> dict[str, bytes]:
     """Return the inputs to start from: every good file, and those of text in every wrapping."""
     found = {}
     for number, good in enumerate(GOOD_FILES):
-        words = {name: value for name, value in good.words.items() if name not in _NO_MORE_WORDS}
+        words = {name: value for name, value in good.words.items() if name not in _PLACE}
+        words |= {} if "symbol" in good.words or not good.words else {"symbol": None}
         texts = good.name.endswith((".csv", ".txt", ".tsv"))
         for wrapping in range(len(WRAPPINGS) if texts else 1):
             found[f"{number:02}-{wrapping}"] = packed(good.name, good.data, words, wrapping=wrapping, lake=wrapping > 2)
