@@ -44,7 +44,7 @@ def test_chunks_and_spaces_change_nothing(indent: int | None, separators: tuple[
     text = json.dumps(records, indent=indent, separators=separators).replace("-2.5e-07", "-2.5e-7")
     made = pieces(text, size=size)
     assert (lines(made), bad(made)) == (expected, [])
-    assert [piece.record for piece in made if piece.data][0] == 1
+    assert next(piece.record for piece in made if piece.data) == 1
     assert sum(piece.count for piece in made) == 3
 
 
