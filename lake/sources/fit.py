@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import NUMBER
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.relations import RELATIONS, holds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lake.sources.dialects import Dialect
+    from lake.sources.model import Confidence
     from lake.sources.sniff import Head
 
 _ENOUGH = 0.9
@@ -38,16 +39,26 @@ class Fit:
     shape_only: bool = True
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets that several columns make up; any cell fits them."""
+    named: bool = False
+    """The name of the file, of its folders or of the zip's member is the vendor's."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """The strongest thing that spoke for it."""
+        return "named" if self.named else "shape" if self.shape_only else "header"
 
 
 class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
     """The source is not in this dialect; the message says why."""
 
+    near = False
+    """Whether container, delimiter and columns fit, and only their cells or values do not."""
+
 
 def fits(head: Head) -> list[Fit]:
     """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
     found = []
-    for dialect in DIALECTS.values():
+    for dialect in known().values():
         try:
             fit = fit_of(head, dialect)
         except Unfit:
@@ -75,6 +86,15 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     else:
         fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
     _match_names(head, dialect, fit)
+    try:
+        _check_values(head, dialect, fit)
+    except Unfit as reason:
+        reason.near = True
+        raise
+    return fit
+
+
+def _check_values(head: Head, dialect: Dialect, fit: Fit) -> None:
     _check_cells(head, dialect, fit)
     for name in dialect.relations:
         told = holds(name, head.full_rows[:_RELATION_ROWS])
@@ -83,7 +103,6 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         if told:
             fit.score += 1
             fit.evidence.append(RELATIONS[name][1])
-    return fit
 
 
 def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
@@ -132,7 +151,7 @@ def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
     for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
-            fit.shape_only = False
+            fit.shape_only, fit.named = False, True
             fit.evidence.append(f"{what} {match[0].strip('/')}")
             fit.groups |= {name: text for name, text in match.groupdict().items() if text}
     told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
@@ -192,9 +211,26 @@ def explain(head: Head, names: Sequence[str]) -> str:
     said = []
     for name in names:
         try:
-            fit = fit_of(head, DIALECTS[name])
+            fit = fit_of(head, known()[name])
         except Unfit as reason:
             said.append(f"{name}: {reason}")
         else:
             said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
     return "; ".join(said)
+
+
+def rivals(head: Head, chosen: Fit | None) -> list[str]:
+    """Say of every other dialect with the same columns why it was not taken; nothing of those with other columns."""
+    said = []
+    for name, dialect in known().items():
+        if chosen is not None and dialect is chosen.dialect:
+            continue
+        try:
+            fit = fit_of(head, dialect)
+        except Unfit as reason:
+            said += [f"{name}: {reason}"] if reason.near else []
+            continue
+        more = [text for text in (chosen.evidence if chosen else ()) if text not in fit.evidence]
+        why = f"without {', '.join(fit.missing)}" if fit.missing else f"less speaks for it: not {', '.join(more)}"
+        said.append(f"{name}: {why}" if fit.missing or more else f"{name}: it fits as well")
+    return said

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from lake.sources.recipe import Recipe
     from schemas.columns import Schema
 
+Confidence = Literal["asked", "named", "header", "shape", "mapped", "columns"]
+"""The strongest thing that spoke for a reading, beside what its values allow. `asked`: --format. `named`: the vendor's
+name of file, folder or member. `header`: the vendor's header. `shape`: nothing more than the number of columns and
+their values. Of tables in no vendor's format: `mapped`: --map. `columns`: column names that are recognised."""
+
 MAX_RAW = 10_000
 """Characters of a rejected record's text that are kept."""
 
@@ -72,6 +77,14 @@ class Plan:
     id_space: str
     """What numbers the trades, empty where they carry no ids or it is not known: see `Dialect.id_space`."""
     recipe: Recipe = field(repr=False, compare=False)
+    confidence: Confidence = "columns"
+    against: tuple[str, ...] = ()
+    """Of every rival, a dialect with the same columns: its name, and why it was not taken."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What spoke for the dialect, and against its rivals."""
+        return (*self.evidence, *(f"not {rival}" for rival in self.against))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import numpy as np
 from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.containers import verify_checksum
-from lake.sources.dialects import DIALECTS
-from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
+from lake.sources.dialects import known
+from lake.sources.fit import Fit, Unfit, explain, fit_of, fits, rivals
 from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.model import Plan
 from lake.sources.relations import holds
@@ -78,12 +78,12 @@ def _check_options(options: SourceOptions) -> None:
         except ValueError as error:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
-    if options.format is not None and options.format not in {*DIALECTS, "csv", "parquet", "arrow"}:
+    if options.format is not None and options.format not in {*known(), "csv", "parquet", "arrow"}:
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
             why="--format takes the name of a format that is read, as docs/formats.md lists them.",
-            fix=[f"one of: csv, parquet, arrow, {', '.join(DIALECTS)}"],
+            fix=[f"one of: csv, parquet, arrow, {', '.join(known())}"],
         )
 
 
@@ -91,9 +91,9 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     """Choose how a text source is read."""
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
-    if options.format in DIALECTS:
+    if options.format in known():
         try:
-            return _from_fit(head, options, fit_of(head, DIALECTS[options.format]))
+            return _from_fit(head, options, fit_of(head, known()[options.format]))
         except Unfit as reason:
             raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {reason}") from reason
     if options.format is None and not options.columns:
@@ -108,14 +108,16 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
         if found:
             return _from_fit(head, options, found[0])
     if head.header is None and not options.columns:
-        near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
+        near = explain(head, [name for name, dialect in known().items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
         raise LakeError("FORMAT_UNKNOWN", message, why=_decimal_commas(head), fix=_naming(head))
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
     if head.header is not None and usual != head.width:
         message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
         raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
-    return draft_by_names(head.header or (), head.rows, head.width, options)
+    draft = draft_by_names(head.header or (), head.rows, head.width, options)
+    draft.against = rivals(head, None)
+    return draft
 
 
 def _decimal_commas(head: Head) -> str:
@@ -145,6 +147,8 @@ def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
     dialect = fit.dialect
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
     draft.joined = fit.joined
+    draft.confidence = "asked" if options.format else fit.confidence
+    draft.against = rivals(head, fit)
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)
@@ -239,6 +243,8 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
         id_space=dialect.id_space if dialect else "",
         recipe=recipe,
+        confidence="mapped" if options.columns else draft.confidence,
+        against=tuple(map(printable, draft.against)),
     )
 
 
