@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from lake import files, layout, rows, sources, space
 from lake import write as writing
-from lake.errors import Exit, LakeError, printable
+from lake.errors import LakeError, printable
+from lake.ingest.planning import ONE_FILE_S, options_of
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow, IngestRow, SeriesRow
     from lake.outcome import Check
     from lake.sources import Plan
-
-_ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
-"""Errors that concern one file of many: the others go on."""
 
 
 def ingest(
@@ -78,7 +76,7 @@ def ingest(
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
             except LakeError as error:
-                if len(paths) == 1 or error.exit not in _ONE_FILE_S:
+                if len(paths) == 1 or error.exit not in ONE_FILE_S:
                     raise
                 errors.append(error)
     with Manifest.open(config) as manifest:
@@ -100,17 +98,7 @@ class _File:
         self._config, self._request, self._path, self._pool = config, request, path, pool
         self._shown = printable(path)
         self._progress = progress
-        self._options = sources.SourceOptions(
-            format=request.format,
-            columns=request.columns,
-            tz=request.tz,
-            type=request.type,
-            period=request.period,
-            market=request.market,
-            symbol=request.symbol,
-            exchange=request.exchange,
-            fetched_at_ns=request.fetched_at_ns,
-        )
+        self._options = options_of(request)
         self._plan, self.address, self._vendor_symbol = self._detected()
         self._period = Period.parse(self.address.period) if self.address.type == "bars" else None
         self._scale = layout.NS_PER[rows.unit(self._plan.schema)]
@@ -316,7 +304,7 @@ class _File:
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
                 "checksum": plan.checksum,
             },
-            evidence=plan.evidence,
+            evidence=plan.reasons,
             fetched_at_ns=plan.fetched_not_after_ns,
         )
 
@@ -360,7 +348,7 @@ class _File:
             snapshot=0,
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
-            evidence=list(self._plan.evidence),
+            evidence=list(self._plan.reasons),
             warnings=[*self._plan.warnings, *reading.warnings],
         )
 

@@ -91,7 +91,7 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     """Choose how a text source is read."""
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
-    if options.format in known():
+    if options.format is not None and options.format in known():
         try:
             return _from_fit(head, options, fit_of(head, known()[options.format]))
         except Unfit as reason:

@@ -231,6 +231,8 @@ def rivals(head: Head, chosen: Fit | None) -> list[str]:
             said += [f"{name}: {reason}"] if reason.near else []
             continue
         more = [text for text in (chosen.evidence if chosen else ()) if text not in fit.evidence]
-        why = f"without {', '.join(fit.missing)}" if fit.missing else f"less speaks for it: not {', '.join(more)}"
-        said.append(f"{name}: {why}" if fit.missing or more else f"{name}: it fits as well")
+        if fit.missing:
+            said.append(f"{name}: lacks {', '.join(fit.missing)}")
+        else:
+            said.append(f"{name}: fits too" + (f", but not {', '.join(more)}" if more else ""))
     return said

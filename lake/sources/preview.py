@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from lake import layout, rows
 from lake.sources import SourceOptions, open_reader
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lake.sources.model import Batch, Plan, Reject
 
 SAMPLE_ROWS = 5

@@ -61,15 +61,17 @@ def _is(value: object, hint: Any) -> bool:  # noqa: ANN401 -- any type at all
         return isinstance(value, str) and value in parts
     if origin in {Union, UnionType}:
         return any(_is(value, part) for part in parts)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return isinstance(value, Mapping) and all(_is(k, parts[0]) and _is(v, parts[1]) for k, v in value.items())
     if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if parts[-1] is Ellipsis:
-            return all(_is(each, parts[0]) for each in value)
-        return len(value) == len(parts) and all(map(_is, value, parts))
+        return isinstance(value, tuple) and _are(value, parts)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(_are(item, parts) for item in value.items())
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def _are(values: tuple[object, ...], hints: tuple[Any, ...]) -> bool:
+    if hints[-1] is Ellipsis:
+        hints = hints[:1] * len(values)
+    return len(values) == len(hints) and all(map(_is, values, hints))
 
 
 def _words(dialect: Dialect) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,7 @@ class Table:
     cannot be loaded or declares nothing usable is left out with a reason, and never stops the lake.
     """
 
-    def __init__(
-        self, built_in: Mapping[str, Dialect]) -> None:
+    def __init__(self, built_in: Mapping[str, Dialect]) -> None:
         """Begin with the built-in dialects."""
         self._found: dict[str, tuple[str, Dialect]] = {name: (BUILT_IN, d) for name, d in built_in.items()}
         self._waiting: list[tuple[str, Callable[[], object]]] = []
@@ -74,20 +73,18 @@ class Table:
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever is wrong with another's package must not stop the lake
             self._leave_out(origin, f"the dialects of {origin} are left out: {type(error).__name__}: {error}")
             return
-        for dialect in offered:
-            wrong = self._wrong(dialect)
-            if wrong:
-                name = dialect.name if isinstance(dialect, Dialect) else repr(dialect)[:80]
-                self._leave_out(origin, f"the dialect {name} of {origin} is left out: {'; '.join(wrong)}")
-            elif isinstance(dialect, Dialect):
-                self._found[dialect.name] = (origin, dialect)
+        for each in offered:
+            if not isinstance(each, Dialect):
+                self._leave_out(origin, f"what {origin} offers is left out: {each!r:.80} is no Dialect")
+            elif wrong := self._wrong(each):
+                self._leave_out(origin, f"the dialect {each.name} of {origin} is left out: {'; '.join(wrong)}")
+            else:
+                self._found[each.name] = (origin, each)
 
-    def _wrong(self, dialect: object) -> list[str]:
+    def _wrong(self, dialect: Dialect) -> list[str]:
         from lake.sources.dialects.checking import check
 
-        if not isinstance(dialect, Dialect):
-            return ["it is no Dialect"]
-        taken = self._found.get(dialect.name) if isinstance(dialect.name, str) else None
+        taken = self._found.get(dialect.name) if isinstance(dialect.name, Hashable) else None
         return [f"its name is taken by {taken[0]}"] if taken else check(dialect)
 
     def _leave_out(self, origin: str, text: str) -> None:
