@@ -61,7 +61,10 @@ def of_partition(manifest: Manifest, series_id: int, partition: str) -> list[Ori
         JOIN snapshots ON snapshots.id = ingests.snapshot
         WHERE series_id = ? AND partition = ? ORDER BY ingests.snapshot"""
     rows = manifest.read(lambda connection: connection.execute(sql, (series_id, partition)).fetchall())
-    return [Origin(*row[:-1], tuple(parsed(row[-1], list))) for row in rows]
+    return [
+        Origin(name, sha256, dialect, snapshot, run_id, at_ns, tuple(parsed(evidence, list)))
+        for name, sha256, dialect, snapshot, run_id, at_ns, evidence in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

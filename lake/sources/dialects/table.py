@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -84,8 +84,10 @@ class Table:
     def _wrong(self, dialect: Dialect) -> list[str]:
         from lake.sources.dialects.checking import check
 
-        taken = self._found.get(dialect.name) if isinstance(dialect.name, Hashable) else None
-        return [f"its name is taken by {taken[0]}"] if taken else check(dialect)
+        wrong = check(dialect)
+        if not wrong and dialect.name in self._found:
+            wrong = [f"its name is taken by {self._found[dialect.name][0]}"]
+        return wrong
 
     def _leave_out(self, origin: str, text: str) -> None:
         self._left_out.append((origin, printable(text)))
