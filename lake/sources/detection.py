@@ -14,7 +14,7 @@ from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.containers import verify_checksum
 from lake.sources.dialects import known
-from lake.sources.fit import Fit, Unfit, explain, fit_of, fits, rivals
+from lake.sources.fit import Fit, Unfit, explain, fits, rivals, verdicts
 from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.model import Plan
 from lake.sources.relations import holds
@@ -91,13 +91,14 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     """Choose how a text source is read."""
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
-    if options.format is not None and options.format in known():
-        try:
-            return _from_fit(head, options, fit_of(head, known()[options.format]))
-        except Unfit as reason:
-            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {reason}") from reason
+    told = verdicts(head)
+    if options.format is not None and options.format in told:
+        asked = told[options.format]
+        if isinstance(asked, Unfit):
+            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {asked}") from asked
+        return _from_fit(head, options, asked, rivals(told, asked))
     if options.format is None and not options.columns:
-        found = fits(head)
+        found = fits(told)
         if options.market and len({fit.dialect.market for fit in found}) > 1:
             found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
         if len(found) > 1:
@@ -106,9 +107,9 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
                 "AMBIGUOUS", f"{head.path.name} may be {' or '.join(names)}", fix=[f"--format {name}" for name in names]
             )
         if found:
-            return _from_fit(head, options, found[0])
+            return _from_fit(head, options, found[0], rivals(told, found[0]))
     if head.header is None and not options.columns:
-        near = explain(head, [name for name, dialect in known().items() if _near(dialect, head)][:6])
+        near = explain(told, [name for name, dialect in known().items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
         raise LakeError("FORMAT_UNKNOWN", message, why=_decimal_commas(head), fix=_naming(head))
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
@@ -116,7 +117,7 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
         message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
         raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
     draft = draft_by_names(head.header or (), head.rows, head.width, options)
-    draft.against = rivals(head, None)
+    draft.against = rivals(told, None)
     return draft
 
 
@@ -143,12 +144,12 @@ def _near(dialect: Dialect, head: Head) -> bool:
     return bool(dialect.columns) and least <= head.width <= len(dialect.columns)
 
 
-def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
+def _from_fit(head: Head, options: SourceOptions, fit: Fit, against: list[str]) -> Draft:
     dialect = fit.dialect
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
     draft.joined = fit.joined
     draft.confidence = "asked" if options.format else fit.confidence
-    draft.against = rivals(head, fit)
+    draft.against = against
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)

@@ -55,18 +55,26 @@ class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
     """Whether container, delimiter and columns fit, and only their cells or values do not."""
 
 
-def fits(head: Head) -> list[Fit]:
-    """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
-    found = []
-    for dialect in known().values():
+Verdicts = dict[str, Fit | Unfit]
+"""What was found of every dialect, by name."""
+
+
+def verdicts(head: Head) -> Verdicts:
+    """Hold a source against every dialect."""
+    found: Verdicts = {}
+    for name, dialect in known().items():
         try:
-            fit = fit_of(head, dialect)
-        except Unfit:
-            continue
-        if not fit.missing:
-            found.append(fit)
-    best = max((fit.score for fit in found), default=0)
-    return [fit for fit in found if fit.score == best]
+            found[name] = fit_of(head, dialect)
+        except Unfit as reason:
+            found[name] = reason.with_traceback(None)  # the frames would keep the head
+    return found
+
+
+def fits(found: Verdicts) -> list[Fit]:
+    """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
+    fitting = [fit for fit in found.values() if isinstance(fit, Fit) and not fit.missing]
+    best = max((fit.score for fit in fitting), default=0)
+    return [fit for fit in fitting if fit.score == best]
 
 
 def fit_of(head: Head, dialect: Dialect) -> Fit:
@@ -206,33 +214,29 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
     return value * times.UNIT_NS[unit] >= least * 10**9
 
 
-def explain(head: Head, names: Sequence[str]) -> str:
+def explain(found: Verdicts, names: Sequence[str]) -> str:
     """Say why none of these dialects fits."""
     said = []
     for name in names:
-        try:
-            fit = fit_of(head, known()[name])
-        except Unfit as reason:
-            said.append(f"{name}: {reason}")
+        fit = found[name]
+        if isinstance(fit, Unfit):
+            said.append(f"{name}: {fit}")
         else:
             said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
     return "; ".join(said)
 
 
-def rivals(head: Head, chosen: Fit | None) -> list[str]:
+def rivals(found: Verdicts, chosen: Fit | None) -> list[str]:
     """Say of every other dialect with the same columns why it was not taken; nothing of those with other columns."""
     said = []
-    for name, dialect in known().items():
-        if chosen is not None and dialect is chosen.dialect:
+    for name, fit in found.items():
+        if chosen is not None and name == chosen.dialect.name:
             continue
-        try:
-            fit = fit_of(head, dialect)
-        except Unfit as reason:
-            said += [f"{name}: {reason}"] if reason.near else []
-            continue
-        more = [text for text in (chosen.evidence if chosen else ()) if text not in fit.evidence]
-        if fit.missing:
+        if isinstance(fit, Unfit):
+            said += [f"{name}: {fit}"] if fit.near else []
+        elif fit.missing:
             said.append(f"{name}: lacks {', '.join(fit.missing)}")
         else:
+            more = [text for text in (chosen.evidence if chosen else ()) if text not in fit.evidence]
             said.append(f"{name}: fits too" + (f", but not {', '.join(more)}" if more else ""))
     return said
