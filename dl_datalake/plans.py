@@ -14,7 +14,11 @@ from schemas.keys import Address
 
 if TYPE_CHECKING:
     from lake.sources import Plan, Preview
+    from lake.sources.preview import Excerpt
 
+_PLACES = ("exchange", "market", "symbol", "type", "period")
+_SAMPLES = 3
+"""Of so many series the first rows are shown to people."""
 CONFIDENCE = {
     "asked": "its format was asked for, and the values fit",
     "named": "the vendor's name for such a file, and the values fit",
@@ -28,8 +32,8 @@ CONFIDENCE = {
 
 def plan_data(plan: Plan, preview: Preview) -> dict[str, Any]:
     """Return a plan and the first rows as scripts read them; LakeError USAGE when no address can be made of it."""
-    places = _places(plan)
     dialect = known().get(plan.dialect)
+    series = [_series(plan, excerpt) for excerpt in preview.excerpts]
     return {
         "source": str(plan.path),
         "dialect": plan.dialect,
@@ -38,16 +42,14 @@ def plan_data(plan: Plan, preview: Preview) -> dict[str, Any]:
         "unit": plan.unit,
         "time_zone": plan.time_zone,
         "stamp": plan.stamp,
-        "series": [places | {"address": _address(plan, places)}],
-        "missing": [f"--{name} NAME" for name, word in places.items() if word is None],
+        "series": series,
+        "more_series": preview.more,
+        "missing": [f"--{name} NAME" for name in ("exchange", "symbol") if any(not each[name] for each in series)],
         "head": {
             "records": preview.records,
-            "first": None if preview.first_ns is None else format_ns(preview.first_ns),
-            "last": None if preview.last_ns is None else format_ns(preview.last_ns),
             "rejected": dict(Counter(reject.reason for reject in preview.rejects)),
             "skipped": preview.skipped,
         },
-        "rows": records(preview.sample.schema, preview.sample),
         "checksum": plan.checksum,
         "evidence": list(plan.evidence),
         "against": list(plan.against),
@@ -58,31 +60,41 @@ def plan_data(plan: Plan, preview: Preview) -> dict[str, Any]:
 def plan_lines(plan: Plan, preview: Preview) -> list[str]:
     """Return the same for people."""
     data = plan_data(plan, preview)
-    [series] = data["series"]
-    where = series["address"] or "/".join(series[name] or f"({name}?)" for name in series if name != "address")
+    where = [_where(each) for each in data["series"]]
+    if preview.more:
+        where.append(f"and {preview.more:,} more series")
     if data["missing"]:
-        where += f"  needs {' '.join(data['missing'])}"
+        where.append(f"needs {' '.join(data['missing'])}")
     title = f" ({data['title']})" if data["title"] else ""
     told = {
         "format": f"{plan.dialect}{title}",
         "because of": f"{CONFIDENCE[plan.confidence]} ({plan.confidence})",
-        "becomes": where,
+        "becomes": "\n".join(where),
         "times": f"{plan.unit}, {plan.time_zone}" + (f", stamped at the {plan.stamp}" if plan.type == "bars" else ""),
         "first rows": _head(preview),
         "for it": "\n".join(plan.evidence),
         "against others": "\n".join(plan.against) or "no other format has such columns",
     }
-    below = [*"\n".join(facts(told)).split("\n"), *_rows(preview)]
+    below = "\n".join(facts(told)).split("\n")
+    for excerpt, name in zip(preview.excerpts[:_SAMPLES], where, strict=False):
+        below += ([name] if len(preview.excerpts) > 1 else []) + _rows(excerpt)
     return [str(plan.path), *(f"  {line}".rstrip() for line in below)]
 
 
-def _places(plan: Plan) -> dict[str, str | None]:
-    return {
+def _series(plan: Plan, excerpt: Excerpt) -> dict[str, Any]:
+    places = {
         "exchange": plan.exchange or None,
         "market": plan.market or "SPOT",
-        "symbol": plan.symbol or None,
-        "type": plan.type,
-        "period": plan.period,
+        "symbol": excerpt.symbol or None,
+        "type": excerpt.channel.type,
+        "period": excerpt.channel.period,
+    }
+    return places | {
+        "address": _address(plan, places),
+        "rows": excerpt.rows,
+        "first": None if excerpt.first_ns is None else format_ns(excerpt.first_ns),
+        "last": None if excerpt.last_ns is None else format_ns(excerpt.last_ns),
+        "sample": records(excerpt.sample.schema, excerpt.sample),
     }
 
 
@@ -97,18 +109,25 @@ def _address(plan: Plan, places: dict[str, str | None]) -> str | None:
         raise LakeError("USAGE", str(error), where=str(plan.path), why=why) from error
 
 
+def _where(series: dict[str, Any]) -> str:
+    """Return an address, with a question where something is not known."""
+    return series["address"] or "/".join(series[name] or f"({name}?)" for name in _PLACES)
+
+
 def _head(preview: Preview) -> str:
     parts = [plural(preview.records, "record")]
-    if preview.first_ns is not None and preview.last_ns is not None:
-        parts.append(f"{format_short(preview.first_ns)} → {format_short(preview.last_ns)} UTC")
+    firsts = [each.first_ns for each in preview.excerpts if each.first_ns is not None]
+    lasts = [each.last_ns for each in preview.excerpts if each.last_ns is not None]
+    if firsts and lasts:
+        parts.append(f"{format_short(min(firsts))} → {format_short(max(lasts))} UTC")
     counted = Counter(reject.reason for reject in preview.rejects).most_common()
     parts += [f"{plural(number, 'record')} bad: {reason}" for reason, number in counted]
     parts += [f"{plural(number, 'record')} skipped: {reason}" for reason, number in preview.skipped.items()]
     return ", ".join(parts)
 
 
-def _rows(preview: Preview) -> list[str]:
-    """Return the sample as a table of the columns that hold something."""
-    sample = preview.sample
+def _rows(excerpt: Excerpt) -> list[str]:
+    """Return a sample as a table of the columns that hold something."""
+    sample = excerpt.sample
     names = [name for name in sample.schema.names if sample.column(name).null_count < sample.num_rows]
     return table(names, texts(sample.select(names)), right=names) if names else []

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lake.sources.detection import detect
-    from lake.sources.model import Batch, Block, Plan, Reader, Reject, SourceOptions
+    from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
     from lake.sources.preview import Preview, preview_of
 
 __all__ = [
     "Batch",
     "Block",
+    "Channel",
     "Plan",
+    "Portion",
     "Preview",
     "Reader",
     "Reject",
@@ -36,7 +38,7 @@ __all__ = [
 
 _HOMES = {
     "detect": "detection",
-    **dict.fromkeys(("Batch", "Block", "Plan", "Reader", "Reject", "SourceOptions"), "model"),
+    **dict.fromkeys(("Batch", "Block", "Channel", "Plan", "Portion", "Reader", "Reject", "SourceOptions"), "model"),
     "Preview": "preview",
     "preview_of": "preview",
 }

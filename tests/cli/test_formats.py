@@ -87,17 +87,12 @@ def test_a_file_is_detected_with_what_spoke_for_it_and_against_others(dl: Dl, kl
     [file] = ran.data["files"]
     assert (ran.status, ran.document["root"]) == (0, None)
     assert (file["dialect"], file["confidence"], file["unit"]) == ("binance-spot-klines", "named", "ms")
-    assert file["series"][0]["address"] == "BINANCE/SPOT/BTCUSDT/bars/1m"
-    assert file["missing"] == []
-    assert file["head"] == {
-        "records": 8,
-        "first": "2024-01-01T00:00:00.000000000Z",
-        "last": "2024-01-01T00:07:00.000000000Z",
-        "rejected": {},
-        "skipped": {},
-    }
-    assert len(file["rows"]) == 5
-    first = {name: value for name, value in file["rows"][0].items() if name in {"ts", "close", "trades"}}
+    [series] = file["series"]
+    assert (series["address"], file["missing"]) == ("BINANCE/SPOT/BTCUSDT/bars/1m", [])
+    assert (file["head"], series["rows"]) == ({"records": 8, "rejected": {}, "skipped": {}}, 8)
+    assert (series["first"], series["last"]) == ("2024-01-01T00:00:00.000000000Z", "2024-01-01T00:07:00.000000000Z")
+    assert len(series["sample"]) == 5
+    first = {name: value for name, value in series["sample"][0].items() if name in {"ts", "close", "trades"}}
     assert first == {"ts": "2024-01-01T00:00:00.000000000Z", "close": 42298.61, "trades": 1327}
     assert "file name BTCUSDT-1m-2024-01-01.csv" in file["evidence"]
     assert any(text.startswith("binance-um-klines: lacks the folder or header") for text in file["against"])
@@ -112,7 +107,8 @@ def test_what_a_file_does_not_say_is_named_with_its_option(dl: Dl, tmp_path: Pat
     assert file["missing"] == ["--exchange NAME", "--symbol NAME"]
     assert file["series"][0]["address"] is None
     text = dl("formats", "detect", "bars.csv").out
-    assert "(exchange?)/SPOT/(symbol?)/bars/1m  needs --exchange NAME --symbol NAME" in text
+    assert "(exchange?)/SPOT/(symbol?)/bars/1m\n" in text
+    assert " needs --exchange NAME --symbol NAME\n" in text
 
 
 def test_the_rows_are_those_that_are_stored(dl: Dl, tmp_path: Path) -> None:
@@ -124,10 +120,11 @@ def test_the_rows_are_those_that_are_stored(dl: Dl, tmp_path: Path) -> None:
     assert (planned.status, file["confidence"], file["stamp"]) == (0, "asked", "close")
     dl("init", "lake")
     assert dl("ingest", *words, "--root", "lake").status == 0
-    address = file["series"][0]["address"]
+    [series] = file["series"]
+    address = series["address"]
     stored = dl("read", address, "--root", "lake", "--json").data["rows"]
     assert [row["ts"][:16] for row in stored] == ["2011-03-01T14:30", "2011-03-01T14:31"]
-    assert file["rows"] == [{name: row[name] for name in file["rows"][0]} for row in stored]
+    assert series["sample"] == [{name: row[name] for name in series["sample"][0]} for row in stored]
 
 
 def test_columns_that_are_mapped_are_planned_as_mapped(dl: Dl, tmp_path: Path) -> None:
@@ -135,7 +132,7 @@ def test_columns_that_are_mapped_are_planned_as_mapped(dl: Dl, tmp_path: Path) -
     words = ("--source", "mine.csv", "--map", "ts=when,open=a,high=b,low=c,close=d", "--tz", "Europe/Moscow")
     [file] = dl("ingest", *words, "--symbol", "A", "--plan", "--json").data["files"]
     assert (file["confidence"], file["time_zone"], file["missing"]) == ("mapped", "Europe/Moscow", ["--exchange NAME"])
-    assert file["head"]["first"] == "2024-01-05T07:00:00.000000000Z"
+    assert file["series"][0]["first"] == "2024-01-05T07:00:00.000000000Z"
 
 
 @pytest.mark.parametrize("words", [("formats", "detect"), ("ingest", "--plan", "--source")], ids=" ".join)
@@ -166,6 +163,20 @@ def test_one_refused_file_of_several_leaves_the_others_shown(dl: Dl, klines: Pat
     assert "error[E_AMBIGUOUS]" in dl("formats", "detect", "*.csv").err
 
 
+def test_every_series_of_a_file_of_many_is_shown(dl: Dl, tmp_path: Path) -> None:
+    lines = [f"2024-01-01T00:0{n}:00Z,{name},{n + 1},2,1,1,1" for n in range(2) for name in ("AAA", "BBB")]
+    (tmp_path / "many.csv").write_text("\n".join(["ts,symbol,open,high,low,close,volume", *lines, ""]))
+    [file] = dl("ingest", "--source", "many.csv", "--exchange", "X", "--plan", "--json").data["files"]
+    assert (file["missing"], file["more_series"]) == ([], 0)
+    assert [series["address"] for series in file["series"]] == ["X/SPOT/AAA/bars/1m", "X/SPOT/BBB/bars/1m"]
+    assert [[row["open"] for row in series["sample"]] for series in file["series"]] == [[1.0, 2.0], [1.0, 2.0]]
+    assert "X/SPOT/BBB/bars/1m" in dl("ingest", "--source", "many.csv", "--exchange", "X", "--plan").out
+    lines = [f"2024-01-01T00:00:00Z,S{n:02},1,2,1,1,1" for n in range(23)]
+    (tmp_path / "many.csv").write_text("\n".join(["ts,symbol,open,high,low,close,volume", *lines, ""]))
+    ran = dl("ingest", "--source", "many.csv", "--exchange", "X", "--period", "1m", "--plan", "--json")
+    assert (len(ran.data["files"][0]["series"]), ran.data["files"][0]["more_series"]) == (20, 3)
+
+
 def test_binary_tables_are_planned_too(dl: Dl, tmp_path: Path) -> None:
     import pandas as pd
 
@@ -174,7 +185,7 @@ def test_binary_tables_are_planned_too(dl: Dl, tmp_path: Path) -> None:
     frame.to_feather(tmp_path / "XRP_ETH-5m.feather")
     [file] = dl("formats", "detect", "XRP_ETH-5m.feather", "--json").data["files"]
     assert (file["dialect"], file["confidence"], file["head"]["records"]) == ("freqtrade-feather", "named", 4)
-    assert file["head"]["last"] == "2024-01-01T00:15:00.000000000Z"
+    assert file["series"][0]["last"] == "2024-01-01T00:15:00.000000000Z"
 
 
 def test_why_a_format_was_taken_is_kept_and_shown(dl: Dl, klines: Path) -> None:
