@@ -44,7 +44,7 @@ def ingest(
         Text, typer.Option(metavar="PERIOD", help="1m, 1h, 1d, trade, quote; else from the data.")
     ] = None,
     format_: Annotated[
-        Text, typer.Option("--format", metavar="NAME", help="The vendor's format; else found by looking.")
+        Text, typer.Option("--format", metavar="NAME", help="As `dl formats list` has it; else found by looking.")
     ] = None,
     map_: Annotated[
         list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", help="Which column is which: open=o,high=h.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -14,6 +15,7 @@ from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.containers import verify_checksum
 from lake.sources.dialects import known
+from lake.sources.dialects.checking import GENERIC
 from lake.sources.fit import Fit, Unfit, explain, fits, rivals, verdicts
 from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.model import Channel, Plan
@@ -79,12 +81,13 @@ def _check_options(options: SourceOptions) -> None:
         except ValueError as error:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
-    if options.format is not None and options.format not in {*known(), "csv", "parquet", "arrow"}:
+    if options.format is not None and options.format not in (names := [*known(), *GENERIC]):
+        near = difflib.get_close_matches(options.format, names, 3)
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
-            why="--format takes the name of a format that is read, as docs/formats.md lists them.",
-            fix=[f"one of: csv, parquet, arrow, {', '.join(known())}"],
+            why="--format takes the name of a format that is read, or csv, parquet or arrow.",
+            fix=[*(f"--format {name}" for name in near), "dl formats list"],
         )
 
 

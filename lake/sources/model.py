@@ -108,8 +108,8 @@ class Plan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What spoke for the dialect, and against its rivals."""
-        return (*self.evidence, *(f"not {rival}" for rival in self.against))
+        """What the lake keeps with the file: how sure the dialect was, what spoke for it, and against its rivals."""
+        return (f"confidence: {self.confidence}", *self.evidence, *(f"not {rival}" for rival in self.against))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import layout, rows
+from lake.errors import LakeError
 from lake.sources import SourceOptions, open_reader
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def _head(plan: Plan) -> Batch:
         return first_rows(plan.path, plan.recipe, plan.schema)
     reader = open_reader(plan, SourceOptions(), block_bytes=_BLOCK_BYTES)
     try:
-        return reader.parse(next(iter(reader.blocks())))
+        for block in reader.blocks():
+            return reader.parse(block)
     finally:
         reader.close()
+    raise LakeError("SOURCE_UNREADABLE", f"{plan.name} has no rows any more", where=str(plan.path))
 
 
 def _symbols(plan: Plan, portion: Portion) -> Iterator[str | None]:

@@ -82,6 +82,11 @@ def test_a_format_that_is_not_there_is_refused_with_what_is_near(dl: Dl) -> None
     assert "dl formats show kraken-trades" in ran.error["fix"]
 
 
+def test_an_ingest_in_a_format_that_is_not_there_is_refused_alike(dl: Dl, klines: Path) -> None:
+    error = dl("ingest", "--source", klines, "--format", "kraken-trade", "--plan", "--json").error
+    assert (error["code"], error["fix"][0]) == ("E_USAGE", "--format kraken-trades")
+
+
 def test_a_file_is_detected_with_what_spoke_for_it_and_against_others(dl: Dl, klines: Path) -> None:
     ran = dl("formats", "detect", klines, "--json")
     [file] = ran.data["files"]
@@ -195,6 +200,7 @@ def test_why_a_format_was_taken_is_kept_and_shown(dl: Dl, klines: Path) -> None:
     up = dl("assets", "lineage", address, "--up", "--root", "lake", "--json").data["up"]
     [source] = up["sources"]
     assert source["evidence"] == taken["evidence"]
+    assert source["evidence"][0] == "confidence: named"
     assert "file name BTCUSDT-1m-2024-01-01.csv" in source["evidence"]
     assert "not binance-um-klines: lacks the folder or header" in source["evidence"]
     plain, told = (dl("assets", "lineage", address, "--up", *why, "--root", "lake").out for why in ((), ("--why",)))
