@@ -98,9 +98,8 @@ def ingest(
     if plan:
         answer_plans(session, request)
         return
-    report = _taken_in(session, request, via)
     table_of(session)
-    _answer(session, report, request)
+    _answer(session, _taken_in(session, request, via), request)
 
 
 def _taken_in(session: Session, request: IngestRequest, via: str | None) -> IngestReport:

@@ -105,6 +105,10 @@ def test_files_are_read_by_a_dialect_of_a_package(installed: Path) -> None:
     assert "PLUGGED/SPOT/ABC/ticks/trade" in taken.stdout
     assert "read 2 · new 2" in taken.stdout
     assert "warning: the dialects of plug_error 1.0 (x) are left out" in taken.stderr
+    (installed / "odd.csv").write_text("1,2\n3,4\n")
+    refused = run(installed, "ingest", "--source", "odd.csv", "--root", "lake")
+    assert refused.returncode == 12
+    assert "warning: the dialects of plug_error 1.0 (x) are left out" in refused.stderr
 
 
 def test_what_needs_no_dialects_loads_no_package(installed: Path) -> None:
