@@ -52,7 +52,7 @@ _TABLES = {
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",
     "failures": "the partitions that could not be made when that was last tried, and why",
-    "sources": "the vendors' files: hash, name, size, format, options, and what spoke for the format",
+    "sources": "the vendors' files: hash, name, size, format, options, what spoke for the format and against others",
     "ingests": "which source went in under which options, so that the same is not done twice",
     "ingest_partitions": "the partitions an ingest touched: when one is corrected later, the ingest may be done again",
     "ledger": "where every record of a source went",
