@@ -35,15 +35,29 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     """Return the files that paths and globs name, sorted and each once; SOURCE_NOT_FOUND when one names none."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
-        files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207 -- Path.glob takes no absolute patterns
-        files = [file for file in files if file.is_file() and (file == path or file.suffix != ".CHECKSUM")]
+        try:
+            files = _named(pattern)
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # a name too long, a locked folder, ~nobody
+            said = (error.strerror if isinstance(error, OSError) else str(error)) or "names no file"
+            raise LakeError("SOURCE_NOT_FOUND", f"{pattern}: {said}", where=pattern) from error
         if not files:
-            what = "is a folder: name its files" if path.is_dir() else "names no file"
-            fix = [f"'{pattern.rstrip('/')}/*'"] if path.is_dir() else []
-            raise LakeError("SOURCE_NOT_FOUND", f"{pattern} {what}", where=pattern, fix=fix)
+            is_folder = pattern != "" and Path(pattern).is_dir()
+            what = "is a folder: name its files" if is_folder else "names no file"
+            fix = [f"'{pattern.rstrip('/')}/*'"] if is_folder else []
+            raise LakeError(
+                "SOURCE_NOT_FOUND", f"{pattern or 'an empty name'} {what}", where=pattern or "--source", fix=fix
+            )
         found.update(dict.fromkeys(files))
     return sorted(found)
+
+
+def _named(pattern: str) -> list[Path]:
+    path = Path(pattern).expanduser()
+    files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207 -- Path.glob takes no absolute patterns
+    return [file for file in files if file.is_file() and (file == path or file.suffix != ".CHECKSUM")]
 
 
 def id_space(dialect: str) -> str:

@@ -179,7 +179,9 @@ class Source:
 
     def _open_zip(self) -> tuple[Container, Member, Stream]:
         archive = zipfile.ZipFile(_as_io(self.file))
-        entries = [e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith("__MACOSX/")]
+        entries = [
+            e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith("__MACOSX/")
+        ]
         if len(entries) != 1:
             names = ", ".join(e.filename for e in entries[:5]) + (", …" if len(entries) > 5 else "")
             raise LakeError(
