@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-from glob import glob
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from lake.errors import LakeError
+from lake.sources.containers import Source, SourceFile, members, verify_checksum
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
 from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
 from lake.sources.text import TextReader
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from lake.sources.walk import Found, expand
 
 __all__ = [
     "Batch",
     "Block",
     "Channel",
+    "Found",
     "Plan",
     "Portion",
     "Reader",
     "Reject",
+    "Source",
+    "SourceFile",
     "SourceOptions",
     "detect",
     "expand",
     "id_space",
+    "members",
     "open_reader",
+    "verify_checksum",
 ]
-
-
-def expand(patterns: Sequence[str]) -> list[Path]:
-    """Return the files that paths and globs name, sorted and each once; SOURCE_NOT_FOUND when one names none."""
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        try:
-            files = _named(pattern)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # a name too long, a locked folder, ~nobody
-            said = (error.strerror if isinstance(error, OSError) else str(error)) or "names no file"
-            raise LakeError("SOURCE_NOT_FOUND", f"{pattern}: {said}", where=pattern) from error
-        if not files:
-            is_folder = pattern != "" and Path(pattern).is_dir()
-            what = "is a folder: name its files" if is_folder else "names no file"
-            fix = [f"'{pattern.rstrip('/')}/*'"] if is_folder else []
-            raise LakeError(
-                "SOURCE_NOT_FOUND", f"{pattern or 'an empty name'} {what}", where=pattern or "--source", fix=fix
-            )
-        found.update(dict.fromkeys(files))
-    return sorted(found)
-
-
-def _named(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207 -- Path.glob takes no absolute patterns
-    return [file for file in files if file.is_file() and (file == path or file.suffix != ".CHECKSUM")]
 
 
 def id_space(dialect: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import NUMBER
+from lake.sources.containers import stem
 from lake.sources.dialects import DIALECTS
 from lake.sources.relations import RELATIONS, holds
 
@@ -124,8 +125,7 @@ def _says(header: Sequence[str], known: Sequence[str]) -> bool:
 
 def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
     name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
-    stem = re.sub(r"\.(?:gz|zip)$", "", name, flags=re.IGNORECASE)
-    names = {name, stem, stem + ".csv", member_name}
+    names = {name, stem(name), stem(name) + ".csv", member_name}
     named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
     folder = re.search(dialect.folder, printable(head.path.as_posix())) if dialect.folder else None
     member = re.fullmatch(dialect.member, member_name, re.IGNORECASE) if dialect.member else None

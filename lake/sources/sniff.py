@@ -7,11 +7,11 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lake.errors import LakeError
 from lake.sources.careful import NUMBER
-from lake.sources.containers import Container, Member, Source
+from lake.sources.containers import Container, Member, Source, SourceFile
 from lake.sources.times import is_time
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ _BINARY = {
     b"\xff\xff\xff\xff": "arrow",
 }
 _FOREIGN = {
-    b"\xfd7zXZ": "compressed with xz",
-    b"BZh": "compressed with bzip2",
-    b"\x28\xb5\x2f\xfd": "compressed with zstandard",
+    b"\xfd7zXZ": "an xz file inside another file",
+    b"BZh": "a bzip2 file inside another file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file inside another file",
     b"\x1f\x8b": "a gzip file inside another file",
     b"PK\x03\x04": "a zip file inside another file",
     b"DBN": "Databento DBN",
@@ -45,7 +45,9 @@ _UNICODE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 class Head:
     """What the start of a source looks like; `rows` are the first records as cells, ragged ones included."""
 
+    source: SourceFile
     path: Path
+    """The source's name, to look at; `source` opens it."""
     nbytes: int
     container: Container
     member: Member
@@ -79,24 +81,28 @@ class Head:
         return f"no header, {self.width} columns parted by {self.delimiter!r}, first record {first!r}"
 
 
-def look(path: Path) -> Head:
+def look(source_file: Path | SourceFile) -> Head:
     """Read the head of a source; SOURCE_UNREADABLE, SOURCE_UNSAFE, AMBIGUOUS; FORMAT_UNKNOWN for no table."""
-    with Source(path) as source:
+    with Source(source_file) as source:
         data = b""
         while len(data) < HEAD_BYTES and (piece := source.read(HEAD_BYTES - len(data))):
             data += piece
-        size, container, member = source.file.size, source.container, source.member
+        path = source.path
     if not data:
         raise LakeError("SOURCE_UNREADABLE", f"{path.name} is empty", where=str(path))
     for magic, kind in _BINARY.items():
         if data.startswith(magic) and len(data) > len(magic):
-            if container != "plain":
-                raise _unknown(path, f"a {kind} file inside a {container} file", fix="unpack it first")
-            return Head(path, size, container, member, "parquet" if kind == "parquet" else "arrow")
+            if source.packed:
+                raise _unknown(path, f"a {kind} file inside a {source.container} file", fix="unpack it first")
+            return _head_of(source, "parquet" if kind == "parquet" else "arrow")
     for magic, words in _FOREIGN.items():
         if data.startswith(magic):
             raise _unknown(path, words, fix="unpack or convert it first")
-    return _text_head(path, size, container, member, data)
+    return _text_head(source, data)
+
+
+def _head_of(source: Source, kind: Literal["text", "parquet", "arrow"], **seen: Any) -> Head:  # noqa: ANN401 -- the fields of Head
+    return Head(source.source, source.path, source.source.nbytes, source.container, source.member, kind, **seen)
 
 
 def _unknown(path: Path, what: str, *, fix: str = "") -> LakeError:
@@ -104,7 +110,8 @@ def _unknown(path: Path, what: str, *, fix: str = "") -> LakeError:
     return LakeError("FORMAT_UNKNOWN", f"{path.name} is {what}", where=str(path), fix=fixes)
 
 
-def _text_head(path: Path, size: int, container: Container, member: Member, data: bytes) -> Head:
+def _text_head(source: Source, data: bytes) -> Head:
+    path = source.path
     whole = len(data) < HEAD_BYTES
     encoding, text = _decode(path, data)
     if not whole:
@@ -136,7 +143,16 @@ def _text_head(path: Path, size: int, container: Container, member: Member, data
             raise _unknown(path, "a header and no rows", fix="there is nothing in it to ingest")
     body = "\n".join(lines[skip:]).encode("utf-8", "surrogateescape")
     names = tuple(cell.strip() for cell in header) if header is not None else None
-    return Head(path, size, container, member, "text", encoding, delimiter, names, tuple(rows), skip, body)
+    return _head_of(
+        source,
+        "text",
+        encoding=encoding,
+        delimiter=delimiter,
+        header=names,
+        rows=tuple(rows),
+        skip_lines=skip,
+        data=body,
+    )
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:
