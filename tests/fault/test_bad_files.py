@@ -171,6 +171,15 @@ def test_a_symbol_told_by_a_file_is_no_path_either(dl: Dl, stocked: Path, tmp_pa
     assert error["code"] == "E_FORMAT_UNKNOWN"
 
 
+def test_a_bad_member_of_an_archive_keeps_no_good_one_out(dl: Dl, stocked: Path, tmp_path: Path) -> None:
+    archive = bad_files.zipped(("a.csv", GOOD.encode()), ("b.csv", b"<html>451</html>\n"), ("../../c.csv", b"x"))
+    words = ("--exchange", "TEST", "--symbol", "MEMBERS", "--root", str(stocked), "--json")
+    ran = dl("ingest", "--source", write(tmp_path / "x.zip", archive), *words)
+    assert ran.status == 3
+    assert [file["rows"]["new"] for file in ran.data["files"]] == [30]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "x.zip"]
+
+
 def fifo(folder: Path) -> Path:
     os.mkfifo(folder / "x.csv")
     return folder / "x.csv"
