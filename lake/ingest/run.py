@@ -127,6 +127,7 @@ class _File:
         self._progress = progress
         self._options = options_of(request)
         self._checks = checks
+        self._seen = self._sighted()
         self._plan, self._naming = self._detected()
         self.address = self._naming.first
 
@@ -175,6 +176,7 @@ class _File:
             )
             reading = Reading(self._plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
+            self._refuse_changed()
             self._tell("merge", reading)
             outcome = _Outcome(digest, reading, destinations, self._settled(destinations))
             if writer is None:
@@ -188,6 +190,24 @@ class _File:
                 destinations.close()
             quarantine.close()
             staging.close()
+
+    def _sighted(self) -> tuple[int, ...]:
+        """Return what the file system tells of the file, which is other once somebody writes to it or replaces it."""
+        try:
+            stat = self._origin.path.stat()
+        except OSError:
+            return ()
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def _refuse_changed(self) -> None:
+        if self._sighted() != self._seen:
+            raise LakeError(
+                "SOURCE_UNREADABLE",
+                f"{self._plan.name} changed while it was read",
+                where=self._shown,
+                why="What was read may be half of one file and half of another.",
+                fix=["ingest it again when nothing writes to it any more"],
+            )
 
     def _settled(self, destinations: Destinations) -> list[writing.Delivery]:
         deliveries = []

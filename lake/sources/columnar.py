@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 16_384
 HEAD_ROWS = 1000
-_MAX_CELL = 1 << 16
+_DAMAGE = (pa.ArrowException, OSError, UnicodeError)
+"""What pyarrow raises on broken files; names of columns that are no UTF-8 only show when they are asked for."""
 
 
 class _File:
@@ -49,7 +50,8 @@ class _File:
             else:
                 self._parquet = None
                 self.schema = self._open_ipc().schema
-        except (pa.ArrowException, OSError) as error:
+            self.names = list(self.schema.names)
+        except _DAMAGE as error:
             raise self.damaged(error) from error
 
     def _open_ipc(self, options: Any = None) -> Any:  # noqa: ANN401 -- pyarrow has no types
@@ -65,18 +67,19 @@ class _File:
 
     def batches(self, columns: list[int]) -> Iterator[Any]:
         """Yield record batches of BATCH_ROWS at most, with the columns at these places, in this order."""
-        names = [self.schema.names[place] for place in columns]
+        names = [self.names[place] for place in columns]
         try:
-            if self._parquet is not None:
-                for batch in self._parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-                    yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
-                return
-            for batch in self._ipc_batches(columns):
+            made = self._ipc_batches(columns) if self._parquet is None else self._parquet_batches(names)
+            for batch in made:
                 picked = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
+                picked.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
                 for start in range(0, len(picked), BATCH_ROWS):
                     yield picked.slice(start, BATCH_ROWS)
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             raise self.damaged(error) from error
+
+    def _parquet_batches(self, names: list[str]) -> Iterator[Any]:
+        yield from self._parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False)
 
     def _ipc_batches(self, columns: list[int]) -> Iterator[Any]:
         reader = self._open_ipc(ipc.IpcReadOptions(included_fields=columns, use_threads=False))
