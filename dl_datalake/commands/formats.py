@@ -57,9 +57,7 @@ def list_(session: Session) -> None:
     head = ("format", "what it is", "becomes", "exchange/market", "proof")
     rows = [(d.name, d.title, becomes(d), _place(d), d.sample) for d in found.values()]
     session.out.answer("formats.list", [_summary(dialect) for dialect in found.values()], table(head, rows))
-    session.out.note(
-        ["any other table: csv, json, parquet or arrow with columns it recognises, or that --map names"]
-    )
+    session.out.note(["any other table: csv, json, parquet or arrow with columns it recognises, or that --map names"])
 
 
 def show(

@@ -70,6 +70,11 @@ def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 2
         from lake.sources.text import TextReader
 
         return TextReader(plan, block_bytes=block_bytes)
+    if plan.recipe.feed is not None:
+        from lake.sources.feed import FeedParser
+        from lake.sources.text import TextReader
+
+        return TextReader(plan, block_bytes=block_bytes, parser=FeedParser(plan.recipe.feed))
     from lake.sources.columnar import ColumnarReader
 
     return ColumnarReader(plan)

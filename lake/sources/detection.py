@@ -61,6 +61,11 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
     checksum = verify_checksum(source.path) if source.member is None else None
     head = look(source)
     try:
+        if head.messages:
+            from lake.sources.feed_plan import plan_feed
+
+            if planned := plan_feed(head, options, checksum):
+                return planned
         if head.kind != "text":
             from lake.sources.columnar import draft_columnar, first_rows
 

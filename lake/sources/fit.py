@@ -92,7 +92,7 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         fit.evidence.append("header " + head.delimiter.join(head.header))
     else:
         fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
-    _match_names(head, dialect, fit)
+    match_names(head, dialect, fit)
     try:
         _check_values(head, dialect, fit)
     except Unfit as reason:
@@ -161,7 +161,8 @@ def _says(header: Sequence[str], known: Sequence[str]) -> bool:
     )
 
 
-def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
+def match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
+    """Add what the names of a file, its folders and its archive's member tell, and what they should."""
     name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
     names = {name, stem(name), stem(name) + ".csv", member_name}
     named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from lake.sources.feed import FeedRecipe
     from lake.sources.flatten import Layout
     from lake.sources.times import TimeColumn
 
@@ -36,7 +37,7 @@ class Recipe:
     divided by `price_scale`; `shift_ns` is taken from `ts` (bars stamped at their close).
     """
 
-    kind: Literal["text", "parquet", "arrow"]
+    kind: Literal["text", "parquet", "arrow", "messages"]
     names: tuple[str, ...]
     """Column names of the source, or made-up ones (`#0`, `#1`, …) where it has none."""
     times: tuple[TimeColumn, ...]
@@ -59,6 +60,8 @@ class Recipe:
     layout: Layout = "lines"
     keys: tuple[str, ...] = ()
     """The names in a JSON source's objects, in the order of the columns; none where it has arrays."""
+    feed: FeedRecipe | None = None
+    """How messages are read; the columns are then those of no table, and none."""
     sha256: str | None = None
     """What the file's .CHECKSUM states, when that was verified."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -283,15 +283,23 @@ def _line(data: bytes, row: int) -> str:
     return data.split(b"\n", row + 1)[row].rstrip(b"\r").decode("utf-8", "backslashreplace")[:MAX_RAW]
 
 
-class TextReader:
-    """Reads a delimited text source, whatever it is packed in."""
+class Parser(Protocol):
+    """Converts blocks of lines."""
 
-    def __init__(self, plan: Plan, *, block_bytes: int) -> None:
+    def parse(self, block: TextBlock) -> Batch:
+        """Convert one block; any thread may call it."""
+        ...
+
+
+class TextReader:
+    """Reads a source of lines, whatever it is packed in: a delimited table, or what another parser reads."""
+
+    def __init__(self, plan: Plan, *, block_bytes: int, parser: Parser | None = None) -> None:
         self._plan = plan
         self._recipe = plan.recipe
         self._size = block_bytes
         self._source = Source(plan.source)
-        self._parser = TextParser(plan.recipe, plan.schema)
+        self._parser = parser or TextParser(plan.recipe, plan.schema)
         self._sha256 = ""
 
     def parse(self, block: TextBlock) -> Batch:

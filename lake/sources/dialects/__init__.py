@@ -6,7 +6,7 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, freqtrade, lean, terminals
+from lake.sources.dialects import binance, crypto, feeds, finam, freqtrade, lean, terminals
 from lake.sources.dialects.declare import Dialect, Place
 from lake.sources.dialects.table import Table
 
@@ -19,6 +19,7 @@ DIALECTS: dict[str, Dialect] = {
         *lean.DIALECTS,
         *finam.DIALECTS,
         *crypto.DIALECTS,
+        *feeds.DIALECTS,
         *freqtrade.DIALECTS,
         *terminals.DIALECTS,
     )

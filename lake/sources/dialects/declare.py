@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lake.sources.dialects.message import Feed  # noqa: TC001 -- declarations are held to their types as they run
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,7 +50,7 @@ class Dialect:
 
     name: str
     title: str
-    asset: Literal["bars", "ticks/trade", "ticks/quote"]
+    asset: Literal["bars", "ticks/trade", "ticks/quote", "orderbook/l2"]
     vendor: str
     """The vendor's own words, and where they stand."""
     sample: str
@@ -64,9 +66,11 @@ class Dialect:
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     delimiters: str = ","
-    container: Literal["text", "zip", "arrow", "json"] = "text"
+    container: Literal["text", "zip", "arrow", "json", "messages"] = "text"
     """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `json`: a JSON array
-    of arrays. `text` may be a JSON array as well as lines."""
+    of arrays. `messages`: JSON messages, as `feed` declares. `text` may be a JSON array as well as lines."""
+    feed: Feed | None = None
+    """The messages of a source that is no table; it may have rows of other kinds than `asset` beside."""
     file: str = ""
     folder: str = ""
     member: str = ""

@@ -1,0 +1,366 @@
+"""Messages of a feed, an object on each line, to rows of one or several channels: whole blocks at once.
+
+Where a block has a bad message it is found by halves; a message is taken or rejected whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from lake.lookup import schema_of
+from lake.sources import times
+from lake.sources.careful import SIDES, Bad, is_name, number, shown, text_of
+from lake.sources.dialects.message import RECEIVED
+from lake.sources.flatten import unique
+from lake.sources.model import Batch, Portion, Reject
+from lake.sources.text import numbers
+from schemas.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lake.sources.dialects.message import Feed, Message
+    from lake.sources.text import TextBlock
+    from schemas.columns import Column, Schema
+
+BOOK_SIDES = pa.Array.from_buffers(
+    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 6], dtype=np.int32)), pa.py_buffer(b"bidask")]
+)
+_WORDS = {"buy": 0, "sell": 1, "bid": 0, "ask": 1}
+_MOST_SHAPES = 1000
+_NUMERIC = b"0123456789.+-eE"
+_LONG = 40
+"""Longer numbers are looked at one by one."""
+MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError, StopIteration)
+OTHER = "other_message"
+
+
+def _constant(word: str) -> None:
+    raise Bad("bad_value", f"{word} is no JSON")
+
+
+_scan = json.JSONDecoder(parse_float=str, parse_constant=_constant, object_pairs_hook=unique).scan_once  # type: ignore[attr-defined]  # not in typeshed
+
+
+@dataclass(frozen=True)
+class FeedRecipe:
+    """What a reader of messages works from."""
+
+    feed: Feed
+    symbol: str | None = None
+    """The symbol of messages that tell none."""
+    sole: bool = False
+    """Whether messages of another symbol are bad; rows are then not parted."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Messages of one kind whose names are the same, so that the same paths lead to their values."""
+
+    message: Message
+    roots: list[dict[str, Any]]
+    bodies: list[dict[str, Any]]
+    places: list[int]
+
+    def values(self, paths: Sequence[str]) -> list[Any] | None:
+        """Return what the first path that is there holds in each; none where none is there, None for the receipt."""
+        for path in paths:
+            if path == RECEIVED:
+                return None
+            holders, key = (self.roots, path[1:]) if path[0] == "/" else (self.bodies, path)
+            if key in holders[0]:
+                return [holder[key] for holder in holders]
+        return []
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Rows of one channel: its columns, the code of each row's symbol, and which message it comes from."""
+
+    columns: dict[str, Any]
+    symbols: NDArray[np.int32]
+    places: NDArray[np.int64]
+
+    def at(self, rows: NDArray[np.int64], **columns: Any) -> _Piece:  # noqa: ANN401 -- numpy arrays
+        """Return some rows, which may be the same one several times, with further columns."""
+        mine = {name: values[rows] for name, values in self.columns.items()}
+        return _Piece(mine | columns, self.symbols[rows], self.places[rows])
+
+
+class FeedParser:
+    """Parses blocks of one feed; keeps nothing but which shapes of messages are of which kind."""
+
+    def __init__(self, recipe: FeedRecipe) -> None:
+        self.recipe = recipe
+        self._feed = recipe.feed
+        self._assets = recipe.feed.assets
+        self._schemas: list[Schema] = [schema_of(asset) for asset in self._assets]
+        self._said = sorted({path for message in self._feed.messages for path in message.when})
+        self._kinds: dict[Any, Message | None] = {}
+
+    def parse(self, block: TextBlock) -> Batch:
+        """Convert one block."""
+        lines = block.data.decode("utf-8", "surrogateescape").split("\n")
+        numbered = [(block.line + place, line) for place, line in enumerate(lines) if line and line != "\r"]
+        rejects: list[Reject] = []
+        batch = self._good(numbered, rejects)
+        if batch is None:
+            kept = {reject.line for reject in rejects}
+            batch = self._rows([each for each in numbered if each[0] not in kept])
+            batch.rejects, batch.records = rejects, len(numbered)
+        return batch
+
+    def _good(self, lines: list[tuple[int, str]], rejects: list[Reject]) -> Batch | None:
+        """Convert all lines, or look for the bad ones by halves and return nothing."""
+        try:
+            return self._rows(lines)
+        except Bad as bad:
+            verdict = bad
+        except MALFORMED as error:
+            verdict = Bad("bad_value", f"it is no message of this format: {str(error)[:100] or type(error).__name__}")
+        if len(lines) == 1:
+            [(line, text)] = lines
+            raw = text_of(text.encode("utf-8", "surrogateescape"))
+            rejects.append(Reject(verdict.reason, line, raw, verdict.detail))
+            return None
+        half = len(lines) // 2
+        self._good(lines[:half], rejects)
+        self._good(lines[half:], rejects)
+        return None
+
+    def kind(self, root: dict[str, Any]) -> tuple[Message | None, dict[str, Any]]:
+        """Return the kind of a message, None when it is of none, and the object that holds its values."""
+        body = root.get(self._feed.envelope)
+        if type(body) is not dict:
+            body = root
+        said = tuple(root.get(path[1:]) if path[0] == "/" else body.get(path) for path in self._said)
+        shape = (tuple(root), tuple(body), said)
+        try:
+            return self._kinds[shape], body
+        except KeyError:
+            if len(self._kinds) >= _MOST_SHAPES:
+                self._kinds.clear()
+            made = next((message for message in self._feed.messages if message.fits(root, body)), None)
+            self._kinds[shape] = made
+            return made, body
+
+    def objects(self, lines: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the messages, and the times before them; Bad, or what the decoder raises, for one that is none."""
+        stamps: list[str] = []
+        if self._feed.received:
+            pairs = [line.partition(" ") for line in lines]
+            stamps, lines = [pair[0] for pair in pairs], [pair[2] for pair in pairs]
+        roots = []
+        for line in lines:
+            root, end = _scan(line, 0)
+            if type(root) is not dict:
+                raise Bad("bad_value", "it is no JSON object")
+            if end != len(line) and line[end:].strip():
+                raise Bad("bad_value", "it goes on after its end")
+            roots.append(root)
+        return roots, stamps
+
+    def _rows(self, lines: list[tuple[int, str]]) -> Batch:
+        roots, stamps = self.objects([line for _, line in lines])
+        groups: dict[Any, _Group] = {}
+        skipped: Counter[str] = Counter()
+        for place, root in enumerate(roots):
+            message, body = self.kind(root)
+            if message is None:
+                raise Bad("bad_value", "it is of no kind that this format has")
+            if not message.asset:
+                skipped[OTHER] += 1
+                continue
+            group = groups.setdefault((id(message), tuple(root), tuple(body)), _Group(message, [], [], []))
+            group.roots.append(root)
+            group.bodies.append(body)
+            group.places.append(place)
+        received = self._received(stamps)
+        names: dict[str, int] = {}
+        pieces: list[list[_Piece]] = [[] for _ in self._assets]
+        for group in groups.values():
+            pieces[self._assets.index(group.message.asset)].append(self._piece(group, received, names))
+        portions = [
+            self._portion(channel, made, lines, list(names))
+            for channel, made in enumerate(pieces)
+            if made or (not channel and not groups)
+        ]
+        return Batch(portions, len(roots), [], dict(skipped))
+
+    def _received(self, stamps: list[str]) -> NDArray[np.int64]:
+        if (
+            not all(map(str.isdecimal, stamps))
+            or not "".join(stamps).isascii()
+            or max(map(len, stamps), default=0) > 19
+        ):
+            raise Bad("bad_timestamp", "no time of receipt stands before the message")
+        return _clock(np.array(list(map(int, stamps)), dtype=np.int64), "ns")
+
+    def _piece(self, group: _Group, received: NDArray[np.int64], names: dict[str, int]) -> _Piece:
+        message = group.message
+        schema = self._schemas[self._assets.index(message.asset)]
+        places = np.array(group.places, dtype=np.int64)
+        columns: dict[str, Any] = {}
+        said: list[Any] = [self.recipe.symbol] * len(places)
+        for target, paths in message.fields.items():
+            values = group.values(paths)
+            if values is None:
+                columns[target] = received[places]
+            elif target == "symbol":
+                said = values
+            elif values:
+                columns[target] = self._column(target, values, schema.column(target))
+        piece = _Piece(columns, self._symbols(said, names), places)
+        if not message.levels:
+            return piece
+        sides = [_levels(group, path) for _, path in message.levels]
+        codes = np.repeat([_WORDS[side] for side, _ in message.levels], [len(rows) for rows, _, _ in sides])
+        rows = np.concatenate([rows for rows, _, _ in sides])
+        order = np.argsort(rows, kind="stable")
+        return piece.at(
+            rows[order],
+            side=codes[order].astype(np.int32),
+            price=np.concatenate([prices for _, prices, _ in sides])[order],
+            size=np.concatenate([sizes for _, _, sizes in sides])[order],
+            is_snapshot=np.full(len(rows), message.snapshot),
+        )
+
+    def _symbols(self, values: list[Any], names: dict[str, int]) -> NDArray[np.int32]:
+        for value in set(values):
+            if type(value) is not str:
+                raise Bad("missing_value", "the message does not say its symbol")
+            if not is_name(value):
+                raise Bad("bad_value", f"symbol {shown(value)} names no series")
+            if self.recipe.sole and value != self.recipe.symbol:
+                raise Bad("bad_value", f"symbol {shown(value)} in a file of {self.recipe.symbol}")
+            names.setdefault(value, len(names))
+        return np.array([names[value] for value in values], dtype=np.int32)
+
+    def _column(self, target: str, values: list[Any], column: Column) -> Any:  # noqa: ANN401 -- a numpy array
+        kinds = set(map(type, values))
+        if target == "side":
+            words = list(map(_word, values))
+            wrong = next((word for word in set(words) if word not in self._feed.sides), None)
+            if wrong is not None:
+                raise Bad("bad_value", f"side {shown(wrong)} is none of {', '.join(self._feed.sides)}")
+            return np.array([_WORDS[self._feed.sides[word]] for word in words], dtype=np.int32)
+        if column.type == "float64":
+            return _floats(target, values, kinds)
+        if column.type == "text":
+            if not kinds <= {int, str}:
+                raise Bad("bad_value", f"{target} is neither a number nor a text")
+            return np.array(list(map(str, values)), dtype=object)
+        if column.type == "timestamp_ns":
+            if kinds != {int}:
+                raise Bad("bad_timestamp", f"{target} is no whole number")
+            return _clock(np.array(values, dtype=np.int64), self._feed.unit)
+        if kinds != {int}:
+            raise Bad("bad_number", f"{target} is no whole number")
+        return np.array(values, dtype=np.int64)
+
+    def _portion(self, channel: int, pieces: list[_Piece], lines: list[tuple[int, str]], names: list[str]) -> Portion:
+        """Put the rows of all kinds of one channel together, in the order of the messages."""
+        arrow = arrow_schema(self._schemas[channel], identity=False)
+        words = SIDES if self._assets[channel] == "ticks/trade" else BOOK_SIDES
+        places = _joined([piece.places for piece in pieces], np.int64)
+        order = np.argsort(places, kind="stable")
+        arrays = []
+        for field in arrow:
+            parts = [piece.columns.get(field.name) for piece in pieces]
+            arrays.append(_array(parts, [len(piece.places) for piece in pieces], order, field.type, words))
+        codes = _joined([piece.symbols for piece in pieces], np.int32)[order]
+        symbols = None if self.recipe.sole else pa.DictionaryArray.from_arrays(_plain(codes, pa.int32()), _texts(names))
+        places = places[order]
+
+        def locate(row: int) -> tuple[int, str]:
+            line, text = lines[int(places[row])]
+            return line, text_of(text.encode("utf-8", "surrogateescape"))
+
+        return Portion(pa.RecordBatch.from_arrays(arrays, schema=arrow), locate, channel, symbols)
+
+
+def _clock(values: NDArray[np.int64], unit: times.Unit) -> NDArray[np.int64]:
+    if times.bad_epochs(values, unit) is not None:
+        raise Bad("bad_timestamp", f"a time is not in {unit}, or outside the years 1800 to 2199")
+    return values * times.UNIT_NS[unit]
+
+
+def _levels(group: _Group, path: str) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the message, the price and the size of each level of one side."""
+    arrays = group.values((path,)) or []
+    levels = list(chain.from_iterable(arrays))
+    if set(map(type, arrays)) - {list} or set(map(type, levels)) - {list} or min(map(len, levels), default=2) < 2:
+        raise Bad("bad_value", f"{path.lstrip('/')} is no array of prices with sizes")
+    rows = np.repeat(np.arange(len(arrays)), list(map(len, arrays)))
+    prices, sizes = [level[0] for level in levels], [level[1] for level in levels]
+    return rows, _floats("price", prices, set(map(type, prices))), _floats("size", sizes, set(map(type, sizes)))
+
+
+def _floats(target: str, values: list[Any], kinds: set[type]) -> NDArray[np.float64]:
+    if None in values:
+        raise Bad("missing_value", f"{target} is null")
+    if kinds - {str, int}:
+        raise Bad("bad_number", f"{target} is no number")
+    texts = values if kinds == {str} else list(map(str, values))
+    joined = "".join(texts).encode()
+    if not joined.translate(None, _NUMERIC) and max(map(len, texts), default=0) < _LONG:
+        try:
+            made = numbers(_texts(texts, joined).cast(pa.float64()), np.float64)
+        except pa.ArrowInvalid:
+            made = None
+        if made is not None and np.isfinite(made).all():
+            return made
+    return np.array([number(target, text) for text in texts], dtype=np.float64)
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 -- any JSON value
+    return {True: "true", False: "false"}[value] if type(value) is bool else str(value)
+
+
+def _texts(texts: list[str], joined: bytes | None = None) -> Any:  # noqa: ANN401 -- pa.StringArray
+    """Return texts as Arrow has them, made of buffers, because pa.array of a list imports pandas."""
+    parts = texts if joined is not None else [text.encode() for text in texts]
+    data = joined if joined is not None else b"".join(parts)  # type: ignore[arg-type]  # bytes where nothing was joined
+    ends = np.zeros(len(texts) + 1, dtype=np.int32)
+    np.cumsum(np.fromiter(map(len, parts), dtype=np.int32, count=len(texts)), out=ends[1:])
+    return pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(data)])
+
+
+def _joined(parts: list[Any], kind: type[np.generic]) -> Any:  # noqa: ANN401 -- a numpy array
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)
+
+
+def _plain(values: Any, kind: Any) -> Any:  # noqa: ANN401 -- numpy array and pa.DataType to pa.Array
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _array(parts: list[Any], counts: list[int], order: NDArray[np.int64], kind: Any, words: Any) -> Any:  # noqa: ANN401 -- pa.Array
+    """Return a column of all pieces in order; null where a piece has none of it."""
+    if all(part is None for part in parts):
+        return pa.nulls(sum(counts), kind)
+    like = next(part for part in parts if part is not None)
+    filled = [np.zeros(n, dtype=like.dtype) if part is None else part for part, n in zip(parts, counts, strict=True)]
+    values = np.concatenate(filled)[order]
+    if pa.types.is_string(kind):
+        made = _texts(values.tolist())
+    elif pa.types.is_boolean(kind):
+        bits = np.packbits(values, bitorder="little")
+        made = pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(bits)])
+    elif pa.types.is_dictionary(kind):
+        made = pa.DictionaryArray.from_arrays(_plain(values, pa.int32()), words)
+    else:
+        made = _plain(values, kind)
+    if not any(part is None for part in parts):
+        return made
+    there = np.concatenate([np.full(n, part is not None) for part, n in zip(parts, counts, strict=True)])[order]
+    bits = np.packbits(there, bitorder="little")
+    return pa.Array.from_buffers(kind, len(values), [pa.py_buffer(bits), *made.buffers()[1:]])
