@@ -215,9 +215,11 @@ class FeedParser:
             values = group.values(paths)
             if values is None:
                 columns[target] = received[places]
+            elif not values:
+                continue
             elif target == "symbol":
                 said = values
-            elif values:
+            else:
                 columns[target] = self._column(target, values, schema.column(target))
         piece = _Piece(columns, self._symbols(said, names), places)
         if not message.levels:

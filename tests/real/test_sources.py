@@ -76,8 +76,6 @@ NOT_READ_AS_SOMETHING_ELSE = (
     "binance_depth_snapshot_csv/test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv",
     "binance_um_depth_T_csv/btcusdt-depth-update.csv",
     "tardis_csv/binance-futures_book_snapshot_5_BTCUSDT.csv",
-    "bybit_ob500_zip/xrpusdt-ob500.data.zip",
-    "raw_ws_gz/ethusdt_20240808.gz",
     "bitstamp_order_events_xz/orders.csv.xz",
     "databento_dbn/esh4-glbx-mdp3-20231224.mbo.dbn.zst",
 )

@@ -68,6 +68,7 @@ BINANCE_SPOT_CAPTURE = Dialect(
     vendor="developers.binance.com, spot WebSocket streams: trade has T, E, t, p, q, m; bookTicker u, b, B, a, A and no"
     " time; depthUpdate E, U, u, b, a. github.com/nkaz001/hftbacktest: a line is local ns and message",
     sample="ethusdt_20240808.gz",
+    maker="Binance",
     container="messages",
     feed=Feed((_TRADE, _QUOTE, _DEPTH, _SNAPSHOT, _ACKNOWLEDGED), received=True, sides=BUYER_IS_MAKER),
     market="SPOT",
@@ -83,6 +84,7 @@ BINANCE_UM_CAPTURE = Dialect(
     vendor="developers.binance.com, USDⓈ-M WebSocket streams: bookTicker has T, E, u, b, B, a, A; depthUpdate T, E, U,"
     " u, pu, b, a; aggTrade a, p, q, T, m; order book: lastUpdateId, E, T, bids, asks",
     sample="tests/unit/lake/sources/dialects/test_feeds.py",
+    maker="Binance",
     container="messages",
     feed=Feed(
         (
@@ -142,6 +144,8 @@ BYBIT_ORDER_BOOK = Dialect(
     vendor='bybit-exchange.github.io, orderbook stream: ts is "the timestamp (ms) that the system generates the data",'
     " cts the matching engine's; type snapshot or delta, b and a [price, size], size 0 deletes",
     sample="xrpusdt-ob500.data.zip",
+    maker="Bybit",
+    example="2024-12-01_XRPUSDT_ob500.data",
     container="messages",
     feed=Feed(
         (
@@ -149,7 +153,6 @@ BYBIT_ORDER_BOOK = Dialect(
             replace(_BOOK, when={"/type": ("delta",)}),
         )
     ),
-    market=None,
     exchange="BYBIT",
     file=r"(?P<date>\d{4}-\d{2}-\d{2})_(?P<symbol>[A-Z0-9-]+)_ob\d+\.data",
     clock="the venue's sender; the matching engine's time is in ts_event",

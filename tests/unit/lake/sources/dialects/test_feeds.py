@@ -1,0 +1,153 @@
+"""Feeds in the messages their venues document."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lake.errors import LakeError
+from lake.sources import SourceOptions, detect, open_reader
+from tests.source_files import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lake.sources import Plan
+
+LOCAL = 1_672_515_782_200_000_000
+# developers.binance.com: the examples of the spot and of the USDⓈ-M streams, their numbers as there
+SPOT: dict[str, dict[str, Any]] = {
+    "trade": {
+        "e": "trade", "E": 1672515782136, "s": "BNBBTC", "t": 12345, "p": "0.001", "q": "100",
+        "T": 1672515782136, "m": True, "M": True,
+    },
+    "bookTicker": {
+        "u": 400900217, "s": "BNBUSDT", "b": "25.35190000", "B": "31.21000000", "a": "25.36520000", "A": "40.66000000",
+    },
+    "depth": {
+        "e": "depthUpdate", "E": 1672515782136, "s": "BNBBTC", "U": 157, "u": 160,
+        "b": [["0.0024", "10"]], "a": [["0.0026", "100"]],
+    },
+    "snapshot": {
+        "lastUpdateId": 1027024, "bids": [["4.00000000", "431.00000000"]], "asks": [["4.00000200", "12.00000000"]],
+    },
+}  # fmt: skip
+FUTURES: dict[str, dict[str, Any]] = {
+    "aggTrade": {
+        "e": "aggTrade", "E": 1672515782136, "s": "BTCUSDT", "a": 5933014, "p": "0.001", "q": "100", "f": 100,
+        "l": 105, "T": 1672515782126, "m": True,
+    },
+    "bookTicker": {
+        "e": "bookTicker", "u": 400900217, "E": 1568014460893, "T": 1568014460891, "s": "BNBUSDT",
+        "b": "25.35190000", "B": "31.21000000", "a": "25.36520000", "A": "40.66000000",
+    },
+    "depth": {
+        "e": "depthUpdate", "E": 1571889248277, "T": 1571889248276, "s": "BTCUSDT", "U": 390497796, "u": 390497878,
+        "pu": 390497794, "b": [["7403.89", "0.002"], ["7403.90", "3.906"]], "a": [["7405.96", "3.340"]],
+    },
+    "snapshot": {
+        "lastUpdateId": 1027024, "E": 1589436922972, "T": 1589436922959, "bids": [["4.00000000", "431.00000000"]],
+        "asks": [["4.00000200", "12.00000000"]],
+    },
+}  # fmt: skip
+
+
+def capture(path: Path, *messages: dict[str, Any]) -> Path:
+    return write(path, "".join(f"{LOCAL + place} {json.dumps(m)}\n" for place, m in enumerate(messages)))
+
+
+def rows(plan: Plan, **options: Any) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401 -- as SourceOptions takes them
+    """Return the rows of each channel without nulls, times as integers."""
+    reader = open_reader(plan, SourceOptions(**options))
+    made: dict[str, list[dict[str, Any]]] = {}
+    for block in reader.blocks():
+        batch = reader.parse(block)
+        assert batch.rejects == []
+        for portion in batch.portions:
+            channel = plan.channels[portion.channel]
+            table = portion.rows
+            for name in ("ts", "ts_event", "ts_recv"):
+                place = table.schema.get_field_index(name)
+                table = table.set_column(place, name, table.column(name).cast("int64"))
+            found = [{name: v for name, v in row.items() if v is not None} for row in table.to_pylist()]
+            made.setdefault(f"{channel.type}/{channel.period}", []).extend(found)
+    reader.close()
+    return made
+
+
+def test_spot_streams_as_documented(tmp_path: Path) -> None:
+    wrapped = {"stream": "bnbbtc@trade", "data": SPOT["trade"]}
+    book = [SPOT["depth"], SPOT["snapshot"] | {}]
+    plan = detect(capture(tmp_path / "bnbbtc.txt", wrapped, *book, {"result": None, "id": 1}), SourceOptions())
+    assert (plan.dialect, plan.exchange, plan.market, plan.symbol) == (
+        "binance-spot-capture", "BINANCE", "SPOT", "BNBBTC")  # fmt: skip
+    made = rows(plan)
+    ms = 1_672_515_782_136_000_000
+    assert made["ticks/trade"] == [
+        {"ts": ms, "price": 0.001, "size": 100.0, "side": "sell", "trade_id": "12345", "ts_event": ms, "ts_recv": LOCAL}
+    ]
+    common = {"ts_recv": LOCAL + 1, "is_snapshot": False, "first_update_id": 157, "last_update_id": 160}
+    assert made["orderbook/l2"][:2] == [
+        {"ts": ms, "side": "bid", "price": 0.0024, "size": 10.0} | common,
+        {"ts": ms, "side": "ask", "price": 0.0026, "size": 100.0} | common,
+    ]
+    whole = {"ts": LOCAL + 2, "ts_recv": LOCAL + 2, "is_snapshot": True, "last_update_id": 1027024}
+    assert made["orderbook/l2"][2:] == [
+        {"side": "bid", "price": 4.0, "size": 431.0} | whole,
+        {"side": "ask", "price": 4.000002, "size": 12.0} | whole,
+    ]
+
+
+def test_spot_quotes_have_no_time_but_that_of_receipt(tmp_path: Path) -> None:
+    made = rows(detect(capture(tmp_path / "x", SPOT["bookTicker"]), SourceOptions()))
+    assert made["ticks/quote"] == [
+        {"ts": LOCAL, "ts_recv": LOCAL, "bid": 25.3519, "bid_size": 31.21, "ask": 25.3652, "ask_size": 40.66}
+    ]
+
+
+def test_futures_streams_as_documented(tmp_path: Path) -> None:
+    plan = detect(capture(tmp_path / "x", *FUTURES.values()), SourceOptions())
+    assert (plan.dialect, plan.market) == ("binance-um-capture", "FUTURES-UM")
+
+
+@pytest.mark.parametrize("name", FUTURES)
+def test_each_futures_message_is_read_by_the_clock_of_the_matching_engine(tmp_path: Path, name: str) -> None:
+    path = capture(tmp_path / "x", FUTURES[name])
+    message = FUTURES[name]
+    [made] = rows(detect(path, SourceOptions(symbol="X")), symbol="X").values()
+    for row in made:
+        assert (row["ts"], row["ts_event"], row["ts_recv"]) == (message["T"] * 10**6, message["E"] * 10**6, LOCAL)
+    if name == "depth":
+        assert [row["price"] for row in made] == [7403.89, 7403.90, 7405.96]
+        assert {row["prev_update_id"] for row in made} == {390497794}
+
+
+def test_bybit_books_are_snapshots_and_changes(tmp_path: Path) -> None:
+    # bybit-exchange.github.io, public orderbook stream: its snapshot, and a change to it
+    data = {
+        "s": "BTCUSDT",
+        "b": [["16493.50", "0.006"]],
+        "a": [["16611.00", "0.029"]],
+        "u": 18521288,
+        "seq": 7961638724,
+    }
+    topic = {"topic": "orderbook.50.BTCUSDT", "ts": 1672304484978, "cts": 1672304484976}
+    gone = data | {"b": [["16493.50", "0"]], "a": []}
+    lines = [topic | {"type": "snapshot", "data": data}, topic | {"type": "delta", "data": gone}]
+    path = write(tmp_path / "2022-12-29_BTCUSDT_ob500.data", "".join(json.dumps(each) + "\n" for each in lines))
+    plan = detect(path, SourceOptions())
+    assert (plan.dialect, plan.symbol, plan.exchange, plan.confidence) == (
+        "bybit-orderbook", "BTCUSDT", "BYBIT", "named")  # fmt: skip
+    made = rows(plan)["orderbook/l2"]
+    assert [(row["side"], row["price"], row["size"], row["is_snapshot"]) for row in made] == [
+        ("bid", 16493.5, 0.006, True), ("ask", 16611.0, 0.029, True), ("bid", 16493.5, 0.0, False)]  # fmt: skip
+    assert {(row["ts"], row["ts_event"], row["seq"], row["last_update_id"]) for row in made} == {
+        (1672304484978_000_000, 1672304484976_000_000, 7961638724, 18521288)}  # fmt: skip
+
+
+def test_messages_of_no_known_feed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LakeError) as refusal:
+        detect(capture(tmp_path / "x", {"channel": "l2Book", "data": {"coin": "BTC"}}), SourceOptions())
+    assert refusal.value.code == "E_FORMAT_UNKNOWN"
