@@ -59,13 +59,14 @@ def plan_feed(head: Head, options: SourceOptions, checksum: str | None) -> Plan 
 def _symbols(head: Head, feed: Feed) -> Counter[str] | None:
     """Return the symbols that the messages at the head tell; None when they are not of this feed."""
     parser = FeedParser(FeedRecipe(feed))
-    lines = [line for line in head.messages.decode("utf-8", "surrogateescape").split("\n") if line.strip()]
+    lines = [line for line in head.messages.split(b"\n") if line.strip()]
     symbols: Counter[str] = Counter()
     fitting = data = 0
     for line in lines:
         try:
             [root], _ = parser.objects([line])
-            message, body = parser.kind(root)
+            body = parser.body(root)
+            message = parser.kind(root, body)
         except (Bad, *MALFORMED):
             continue
         fitting += message is not None
