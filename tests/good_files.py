@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,58 @@ def quotes(count: int = 24) -> bytes:
     )
 
 
+def arrays(count: int = 24) -> bytes:
+    return json.dumps([[T0_MS + MINUTE_MS * minute, *bar(minute)] for minute in range(count)]).encode()
+
+
+def objects(*, by_line: bool, count: int = 24) -> bytes:
+    names = ("time", "price", "amount", "side", "id")
+    made = [
+        dict(
+            zip(
+                names, (T0_MS + 40 * i, 100 + i % 5 + 0.5, str(i + 1), "sell" if i % 2 else "buy", f"t{i}"), strict=True
+            )
+        )
+        for i in range(count)
+    ]
+    return lines(map(json.dumps, made)) if by_line else json.dumps(made, indent=1).encode()
+
+
+def capture(count: int = 8) -> bytes:
+    """Return a trade, a quote and a change of a book, again and again: four rows of three messages."""
+
+    def messages(i: int) -> list[dict[str, Any]]:
+        ms, price = T0_MS + 100 * i, f"{100 + i}.5"
+        trade = {
+            "e": "trade",
+            "E": ms,
+            "s": "ETHBTC",
+            "t": i,
+            "p": price,
+            "q": "0.25",
+            "T": ms,
+            "m": i % 2 == 0,
+            "M": True,
+        }
+        quote = {"u": 10 * i, "s": "ETHBTC", "b": price, "B": "1.5", "a": f"{101 + i}.5", "A": "2"}
+        book = {"e": "depthUpdate", "E": ms, "s": "ETHBTC", "U": i, "u": i, "b": [[price, "0"]], "a": [["200", f"{i}"]]}
+        return [{"stream": "x", "data": trade}, {"stream": "y", "data": quote}, book]
+
+    made = [message for i in range(count) for message in messages(i)]
+    return lines(f"{(T0_MS + 30 * i) * 1_000_000 + i} {json.dumps(message)}" for i, message in enumerate(made))
+
+
+def book_archive(count: int = 12) -> bytes:
+    """Return changes of a book, of two levels each."""
+
+    def message(i: int) -> dict[str, Any]:
+        data = {"s": "XRPUSDT", "b": [[f"1.{i + 10}", "5"]], "a": [[f"2.{i + 10}", "0"]], "u": i, "seq": i}
+        kind = "delta" if i else "snapshot"
+        return {"topic": "orderbook.500.XRPUSDT", "type": kind, "ts": T0_MS + i, "data": data, "cts": T0_MS + i - 1}
+
+    return lines(json.dumps(message(i)) for i in range(count))
+
+
 def histdata(count: int = 24) -> bytes:
     return lines(f"20240102 00{i:02}00;1.{100 + i};1.{105 + i};1.{95 + i:03};1.{101 + i};0" for i in range(count))
 
@@ -200,5 +253,13 @@ GOOD_FILES = (
     GoodFile("texts.parquet", parquet(table([iso(minute) for minute in range(24)])), 24, NAMED),
     GoodFile("bars.arrow", arrow(table()), 24, NAMED),
     GoodFile("stamps.feather", arrow(table(stamps("ns"))), 24, NAMED),
+    GoodFile("bars.json", arrays(), 24, NAMED),
+    GoodFile("BTC_USDT-1m.json", arrays(), 24, {"exchange": "TEST"}),
+    GoodFile("bars.json.gz", gzipped(arrays()), 24, NAMED),
+    GoodFile("objects.json", objects(by_line=False), 24, NAMED),
+    GoodFile("objects.jsonl", objects(by_line=True), 24, NAMED),
+    GoodFile("ethbtc.txt.gz", gzipped(capture()), 32, {"symbol": None}),
+    GoodFile("capture.dat", capture(), 32),
+    GoodFile("2024-01-01_XRPUSDT_ob500.data", book_archive(), 24),
     GoodFile("symbols.csv", symbols(), 24, {"exchange": "TEST"}),
 )

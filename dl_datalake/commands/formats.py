@@ -140,8 +140,8 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
 
 
 def becomes(dialect: Dialect) -> str:
-    """Return the asset that a format's rows belong to."""
-    return "bars/<period>" if dialect.asset == "bars" else dialect.asset
+    """Return the assets that a format's rows belong to."""
+    return ", ".join("bars/<period>" if asset == "bars" else asset for asset in dialect.assets)
 
 
 def _place(dialect: Dialect) -> str:
@@ -183,7 +183,9 @@ def _facts(dialect: Dialect) -> dict[str, str]:
         "taken unasked": "; ".join(_NEEDS.get(need, need) for need in dialect.needs) or "whenever it fits",
         "container": dialect.container,
         "header": _HEADERS[dialect.header] + "".join(f"\n{','.join(header)}" for header in dialect.headers),
-        "delimiters": " ".join(repr(mark)[1:-1] for mark in dialect.delimiters) if dialect.container != "arrow" else "",
+        "delimiters": " ".join(repr(mark)[1:-1] for mark in dialect.delimiters)
+        if dialect.container in {"text", "zip"}
+        else "",
         "times": times.get(dialect.time, dialect.form or "date and time as text"),
         "zone": zone,
         "clock": dialect.clock,

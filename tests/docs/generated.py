@@ -84,11 +84,11 @@ def formats() -> str:
         (
             _code(name),
             dialect.title,
-            _code("bars/<period>" if dialect.asset == "bars" else dialect.asset),
+            _code(*("bars/<period>" if asset == "bars" else asset for asset in dialect.assets)),
             " / ".join(word or "*" for word in (dialect.exchange, dialect.market)).replace(
                 "* / *", "from the file, or given"
             ),
-            _HEADERS[dialect.header] if dialect.container != "arrow" else "-",
+            _HEADERS[dialect.header] if dialect.container in {"text", "zip"} else "-",
             _times(dialect),
             _proof(dialect),
         )

@@ -105,3 +105,8 @@ class Dialect:
     """What the reader should know before trusting the numbers; shown with every plan."""
     doubt: str = ""
     """Said when nothing but the shape of the rows spoke for the dialect."""
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The kinds of rows that it makes."""
+        return self.feed.assets if self.feed is not None else (self.asset,)
