@@ -74,7 +74,8 @@ def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 2
         from lake.sources.feed import FeedParser
         from lake.sources.text import TextReader
 
-        return TextReader(plan, block_bytes=block_bytes, parser=FeedParser(plan.recipe.feed))
+        # A message takes many times its length in memory while it is looked at.
+        return TextReader(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
     from lake.sources.columnar import ColumnarReader
 
     return ColumnarReader(plan)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from lake.errors import LakeError
@@ -35,6 +37,10 @@ _SPLIT_NUMBER = re.compile(rb"[^\s,\[\]][ \t\r\n]+[^\s,\[\]]")
 _STRUCTURE = b"[]{},\\\t\r\n\0"
 _NUMERIC = b'0123456789+-.eE,[]"'
 _VALUE = rb'(?:null|(true|false|-?\d[\d.eE+-]*|"[^"\\{}\x00-\x1f]*"))'
+
+
+Plainly = Callable[[bytes], bytes | None]
+"""Rewrites records that are plainly written; gives None for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,9 @@ class _Array:
     def __init__(self, layout: Layout, keys: Sequence[str], name: str) -> None:
         self._open, self._close = (b"[", b"]") if layout == "arrays" else (b"{", b"}")
         self._keys, self._name = keys, name
-        self._pattern = _objects(keys, lines=False) if layout == "objects" else None
+        self._plainly: Plainly = flat_arrays
+        if layout == "objects":
+            self._plainly = partial(_flat_objects, pattern=_objects(keys, lines=False))
         self._cut = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*" + re.escape(self._open))
         self._record = 1
         self._started = self._over = False
@@ -191,7 +199,7 @@ class _Array:
         return 0
 
     def _fast(self, data: bytes) -> Piece | None:
-        lines = flat_arrays(data) if self._pattern is None else _flat_objects(data, self._pattern)
+        lines = self._plainly(data)
         if lines is None:
             return None
         count = lines.count(b"\n")
@@ -206,7 +214,7 @@ class _Array:
             raws, rest, self._over = whole_records(data)
         if self._over and rest.strip(_SPACE):
             raise self._broken("goes on after its array is closed")
-        made = list(in_pieces(((self._record + i, raw) for i, raw in enumerate(raws)), self._keys))
+        made = list(in_pieces(((self._record + i, raw) for i, raw in enumerate(raws)), self._keys, self._plainly))
         self._record += len(raws)
         return made, rest
 
@@ -245,43 +253,45 @@ class _Lines:
 
     def __init__(self, keys: Sequence[str], name: str) -> None:
         self._keys, self._name = keys, name
-        self._pattern = _objects(keys, lines=True)
+        self._plainly = partial(_flat_objects, pattern=_objects(keys, lines=True))
         self._line = 1
 
     def pieces(self, chunks: Iterable[bytes]) -> Iterator[Piece]:
         for data in whole_lines(iter(chunks), self._name):
             lines = data.count(b"\n") + (not data.endswith(b"\n"))
-            flat = _flat_objects(data, self._pattern)
+            flat = self._plainly(data)
             if flat is not None and flat.count(b"\n") == lines:
                 yield Piece(flat, self._line, lines)
             else:
                 numbered = ((self._line + i, raw.strip(_SPACE)) for i, raw in enumerate(data.split(b"\n")))
-                yield from in_pieces(((line, raw) for line, raw in numbered if raw), self._keys)
+                yield from in_pieces(((line, raw) for line, raw in numbered if raw), self._keys, self._plainly)
             self._line += lines
 
 
-def in_pieces(records: Iterable[tuple[int, bytes]], keys: Sequence[str]) -> Iterator[Piece]:
-    """Yield numbered records one by one looked at, good ones together as far as their numbers follow each other."""
+def in_pieces(records: Iterable[tuple[int, bytes]], keys: Sequence[str], plainly: Plainly) -> Iterator[Piece]:
+    """Yield numbered records one by one looked at: good ones and bad ones that follow each other together."""
     good: list[bytes] = []
     bad: list[Reject] = []
     first = following = 0
     for number, raw in records:
-        try:
-            line = b",".join(cells_of(raw, keys)) or b'""'
-        except Bad as verdict:
-            bad.append(Reject(verdict.reason, number, text_of(raw), verdict.detail))
-            continue
-        if good and number != following:
-            yield Piece(b"\n".join(good) + b"\n", first, len(good))
-            good = []
-        if not good:
-            first = number
-        good.append(line)
+        line = plainly(raw)
+        reject = None
+        if line is None:
+            try:
+                line = (b",".join(cells_of(raw, keys)) or b'""') + b"\n"
+            except Bad as verdict:
+                reject = Reject(verdict.reason, number, text_of(raw), verdict.detail)
+        if (good and (reject is not None or number != following)) or (bad and reject is None):
+            yield Piece(b"".join(good), first, len(good) + len(bad), tuple(bad))
+            good, bad = [], []
+        first = first if good or bad else number
         following = number + 1
-    if good:
-        yield Piece(b"\n".join(good) + b"\n", first, len(good))
-    if bad:
-        yield Piece(b"", bad[0].line, len(bad), tuple(bad))
+        if reject is not None:
+            bad.append(reject)
+        else:
+            good.append(line or b"")
+    if good or bad:
+        yield Piece(b"".join(good), first, len(good) + len(bad), tuple(bad))
 
 
 def flat_arrays(data: bytes) -> bytes | None:
@@ -302,14 +312,18 @@ def flat_arrays(data: bytes) -> bytes | None:
     opened = skeleton.count(b',""') + skeleton.count(b'[""')
     if opened != len(parts) // 2 or opened != skeleton.count(b'"",') + skeleton.count(b'""]'):
         return None
+    if any(pair in skeleton for pair in (b",,", b"[,", b",]", b"[]")):
+        return None
     if b"null" in skeleton:
         data, skeleton = _without_nulls(data), _without_nulls(skeleton)
+    return data[1:-1].replace(b"],[", b"\n") + b"\n" if _is_flat(skeleton) else None
+
+
+def _is_flat(skeleton: bytes) -> bool:
+    """Whether arrays without what stands in their texts are flat, and hold nothing but texts and numbers."""
     records = skeleton.count(b"],[") + 1
-    if skeleton.count(b"[") != records or skeleton.count(b"]") != records or b"[]" in skeleton:
-        return None
-    if skeleton[:1] != b"[" or skeleton[-1:] != b"]" or skeleton.translate(None, _NUMERIC):
-        return None
-    return data[1:-1].replace(b"],[", b"\n") + b"\n"
+    flat = skeleton.count(b"[") == records == skeleton.count(b"]")
+    return flat and skeleton[:1] == b"[" and skeleton[-1:] == b"]" and not skeleton.translate(None, _NUMERIC)
 
 
 def _without_nulls(data: bytes) -> bytes:

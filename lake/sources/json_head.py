@@ -82,6 +82,8 @@ def _keys(raws: list[bytes]) -> tuple[str, ...]:
             continue
         if isinstance(value, dict):
             found.update(dict.fromkeys(value))
+    if any("\ud800" <= character <= "\udfff" for key in found for character in key):
+        raise Bad("bad_value", "JSON with half of a surrogate pair in a name")
     return tuple(found)
 
 

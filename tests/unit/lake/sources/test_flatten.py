@@ -74,6 +74,9 @@ def test_what_is_not_plainly_written_is_left_to_the_careful_way(odd: bytes) -> N
         ("5", "5"),
         ('"],["', '"],["'),
         ("[NaN,1]", "[NaN,1]"),
+        ("[,1]", "[,1]"),
+        ("[2,,1]", "[2,,1]"),
+        ("[2,1,]", "[2,1,]"),
         ("[-Infinity,1]", "[-Infinity,1]"),
         ("[0x10,1]", "[0x10,1]"),
         ("[2 3,1]", "[2 3,1]"),
@@ -87,6 +90,11 @@ def test_what_is_no_row_is_told_apart_with_number_and_text(member: str, text: st
     assert lines(made) == ["1,2", "3,4"]
     assert bad(made) == [(2, text)]
     assert [(piece.record, piece.count) for piece in made if piece.data][-1] == (3, 1)
+
+
+@pytest.mark.parametrize("size", [1, 8, 1000])
+def test_numbers_are_left_to_the_reader_of_text_however_they_are_parted(size: int) -> None:
+    assert lines(pieces("[[.5,1],[2,[]],[01,2.]]", size=size)) == [".5,1", "01,2."]
 
 
 @pytest.mark.parametrize("size", [1, 8, 1000])

@@ -43,6 +43,7 @@ def test_messages_are_left_as_they_stand(line: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (r'{"\ud800":1,"t":2}', "half of a surrogate pair"),
         ("[]", "an empty JSON array"),
         ("[1,2,3]", "neither arrays nor objects"),
         ('{"code":-1121,"msg":"Invalid symbol."}', "not recognised: code, msg"),
