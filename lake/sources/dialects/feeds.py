@@ -82,19 +82,16 @@ BINANCE_UM_CAPTURE = Dialect(
     title="Binance USDⓈ-M streams, captured",
     asset="ticks/trade",
     vendor="developers.binance.com, USDⓈ-M WebSocket streams: bookTicker has T, E, u, b, B, a, A; depthUpdate T, E, U,"
-    " u, pu, b, a; aggTrade a, p, q, T, m; order book: lastUpdateId, E, T, bids, asks",
+    " u, pu, b, a; order book: lastUpdateId, E, T, bids, asks. github.com/nkaz001/hftbacktest, binancefutures.py: trade has"
+    " T, E, t, p, q, X, m, and is one of the market where X is MARKET",
     sample="tests/unit/lake/sources/dialects/test_feeds.py",
     maker="Binance",
     container="messages",
     feed=Feed(
         (
-            replace(
-                _TRADE,
-                when={"e": ("aggTrade",)},
-                has=("T", "a", "p", "q", "m"),
-                lacks=("M",),
-                fields={**_TRADE.fields, "trade_id": ("a",)},
-            ),
+            replace(_TRADE, when={"e": ("trade",), "X": ("MARKET",)}, has=("T", "t", "p", "q", "m")),
+            Message("", when={"e": ("trade",)}, has=("X",)),
+            Message("", when={"e": ("markPriceUpdate",)}),
             replace(
                 _QUOTE,
                 when={"e": ("bookTicker",)},
@@ -121,7 +118,7 @@ BINANCE_UM_CAPTURE = Dialect(
     ),
     market="FUTURES-UM",
     exchange="BINANCE",
-    id_space="binance aggregate trades",
+    id_space="binance trades",
 )
 
 _BOOK = Message(

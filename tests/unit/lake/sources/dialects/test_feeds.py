@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lake.sources import Plan
 
 LOCAL = 1_672_515_782_200_000_000
-# developers.binance.com: the examples of the spot and of the USDⓈ-M streams, their numbers as there
+# developers.binance.com: the examples of the spot and of the USDⓈ-M streams, their numbers as there; the trade of
+# futures as hftbacktest shows it
 SPOT: dict[str, dict[str, Any]] = {
     "trade": {
         "e": "trade", "E": 1672515782136, "s": "BNBBTC", "t": 12345, "p": "0.001", "q": "100",
@@ -35,9 +36,9 @@ SPOT: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 FUTURES: dict[str, dict[str, Any]] = {
-    "aggTrade": {
-        "e": "aggTrade", "E": 1672515782136, "s": "BTCUSDT", "a": 5933014, "p": "0.001", "q": "100", "f": 100,
-        "l": 105, "T": 1672515782126, "m": True,
+    "trade": {
+        "e": "trade", "E": 1660228023980, "T": 1660228023973, "s": "BTCUSDT", "t": 2691833663, "p": "24670.90",
+        "q": "0.022", "X": "MARKET", "m": True,
     },
     "bookTicker": {
         "e": "bookTicker", "u": 400900217, "E": 1568014460893, "T": 1568014460891, "s": "BNBUSDT",
@@ -110,6 +111,16 @@ def test_spot_quotes_have_no_time_but_that_of_receipt(tmp_path: Path) -> None:
 def test_futures_streams_as_documented(tmp_path: Path) -> None:
     plan = detect(capture(tmp_path / "x", *FUTURES.values()), SourceOptions())
     assert (plan.dialect, plan.market) == ("binance-um-capture", "FUTURES-UM")
+
+
+def test_what_the_insurance_fund_takes_is_no_trade_of_the_market(tmp_path: Path) -> None:
+    trade = FUTURES["trade"]
+    path = capture(tmp_path / "x", trade, trade | {"X": "INSURANCE_FUND", "t": 7}, {"e": "markPriceUpdate", "s": "X"})
+    reader = open_reader(detect(path, SourceOptions()), SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert (batch.records, batch.rejects, batch.skipped) == (3, [], {"other_message": 2})
+    assert batch.rows.column("trade_id").to_pylist() == ["2691833663"]
 
 
 @pytest.mark.parametrize("name", FUTURES)
