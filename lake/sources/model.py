@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lake.sources.dialects import Dialect
     from lake.sources.recipe import Recipe
     from schemas.columns import Schema
 
 MAX_RAW = 10_000
 """Characters of a rejected record's text that are kept."""
 
-_NOTHING: MappingProxyType[str, str] = MappingProxyType({})
+_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+_NO_DIALECTS: MappingProxyType[str, Dialect] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class SourceOptions:
     symbol: str | None = None
     exchange: str | None = None
     fetched_at_ns: int | None = None
+    words: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    """How the table is written and what is in it: see `lake.sources.words`."""
+    dialects: Mapping[str, Dialect] = field(default_factory=lambda: _NO_DIALECTS)
+    """The user's own dialects, by name."""
 
 
 @dataclass(frozen=True)
