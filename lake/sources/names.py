@@ -68,6 +68,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "ticks/trade": ("price", "size"),
     "ticks/quote": ("bid", "ask"),
 }
+"""What tells a table by the names of its columns; a trade's size may be absent where the caller says so."""
 CONSTANTS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym", "instrument", "instrumentname", "pair"),
     "exchange": ("exchange", "venue"),

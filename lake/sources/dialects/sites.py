@@ -55,4 +55,4 @@ NSE_SECONDS = Dialect(
     caution="Values of an index are no trades: they have a price and no size.",
 )
 
-DIALECTS = (INVESTING_RU, BACKTRADER_MINUTES)
+DIALECTS = (INVESTING_RU, BACKTRADER_MINUTES, NSE_SECONDS)
