@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from lake import files, layout, rows, sources, space
 from lake import write as writing
 from lake.errors import Exit, LakeError, printable
+from lake.ingest.own import Own, said
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
@@ -29,7 +30,7 @@ from schemas.keys import Address
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from lake.manifest.rows import FileRow, IngestRow, SeriesRow
     from lake.outcome import Check
     from lake.sources import Plan
+    from lake.sources.dialects import Dialect
 
 _ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
 """Errors that concern one file of many: the others go on."""
@@ -69,20 +71,22 @@ def ingest(
     bad_limit(request.max_bad)
     with Manifest.open(config):  # before any file is read: is there a lake?
         paths = sources.expand(request.sources)
+    own = Own(config, request)
     done: list[FileReport] = []
     errors: list[LakeError] = []
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
         for path in paths:
             try:
-                file = _File(config, request, path, pool, progress or (lambda _: None), checks)
+                file = _File(config, request, path, pool, progress or (lambda _: None), checks, own.dialects)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
+                own.keep(file.plan)
             except LakeError as error:
                 if len(paths) == 1 or error.exit not in _ONE_FILE_S:
                     raise
                 errors.append(error)
     with Manifest.open(config) as manifest:
-        return IngestReport(manifest.snapshot(), done, errors)
+        return IngestReport(manifest.snapshot(), done, errors, own.saved, own.warnings)
 
 
 class _File:
@@ -96,6 +100,7 @@ class _File:
         pool: ThreadPoolExecutor,
         progress: Callable[[Progress], None],
         checks: Callable[[str], Sequence[Check]],
+        own: Mapping[str, Dialect],
     ) -> None:
         self._config, self._request, self._path, self._pool = config, request, path, pool
         self._shown = printable(path)
@@ -110,10 +115,12 @@ class _File:
             symbol=request.symbol,
             exchange=request.exchange,
             fetched_at_ns=request.fetched_at_ns,
+            words=request.words,
+            dialects=own,
         )
-        self._plan, self.address, self._vendor_symbol = self._detected()
+        self.plan, self.address, self._vendor_symbol = self._detected()
         self._period = Period.parse(self.address.period) if self.address.type == "bars" else None
-        self._scale = layout.NS_PER[rows.unit(self._plan.schema)]
+        self._scale = layout.NS_PER[rows.unit(self.plan.schema)]
         self._checks = checks(self.address.key)
 
     def _detected(self) -> tuple[Plan, Address, str]:
@@ -148,13 +155,13 @@ class _File:
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""
         with Manifest.open(self._config) as manifest:
-            if manifest.same_size_source(self._plan.nbytes):
+            if manifest.same_size_source(self.plan.nbytes):
                 with self._path.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 current = manifest.current_ingest(self._key(digest))
                 if current is not None:
                     return self._unchanged(current)
-            space.require(self._config, room_for(self._plan), f"the ingest of {self._plan.name}")
+            space.require(self._config, room_for(self.plan), f"the ingest of {self.plan.name}")
             lease = Lease(self._config, manifest.snapshot())
             series = manifest.find(self.address)
             live = writing.live_files(manifest, self.address)
@@ -178,7 +185,7 @@ class _File:
             staging=staging,
             places=Places(self._config),
             address=self.address,
-            schema=self._plan.schema,
+            schema=self.plan.schema,
             run_id=run_id,
             live=live,
             on_conflict=self._request.on_conflict,
@@ -187,7 +194,7 @@ class _File:
         )
         try:
             reading = Reading(
-                self._plan,
+                self.plan,
                 self._options,
                 self._request,
                 period=self._period,
@@ -198,7 +205,7 @@ class _File:
             digest = reading.into(intake, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
             intake.doubt_ns = self._unproven(intake, reading)
-            delivery = writing.Delivery(self.address, self._plan.schema, intake, intake.settle(), checks=self._checks)
+            delivery = writing.Delivery(self.address, self.plan.schema, intake, intake.settle(), checks=self._checks)
             outcome = _Outcome(digest, reading, intake, delivery)
             if writer is None:
                 writing.hold_to_checks(self._config, delivery)
@@ -219,7 +226,7 @@ class _File:
 
     def _refuse_other_ids(self) -> None:
         """Refuse trades where stored ones are numbered in another way: their key is the id."""
-        own = self._plan.id_space
+        own = self.plan.id_space
         if not own:
             return
         with Manifest.open(self._config) as manifest:
@@ -227,7 +234,7 @@ class _File:
             dialects = manifest.dialects(series.id) if series is not None else set()
         others = sorted(dialect for dialect in dialects if sources.id_space(dialect) not in {"", own})
         if others:
-            msg = f"{self._plan.name} is in {self._plan.dialect}, and the series has trades in {', '.join(others)}"
+            msg = f"{self.plan.name} is in {self.plan.dialect}, and the series has trades in {', '.join(others)}"
             raise LakeError("OTHER_IDS", msg, where=str(self.address))
 
     def _key(self, digest: str) -> str:
@@ -235,28 +242,29 @@ class _File:
         request = self._request
         facts = [
             digest,
-            self._plan.dialect,
+            self.plan.dialect,
             str(self.address),
             sorted(request.columns.items()),
-            self._plan.time_zone,
+            self.plan.time_zone,
             request.start_ns,
             request.end_ns,
             request.on_conflict,
             request.fetched_at_ns,
         ]
+        facts += said(self._options, self.plan)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
-        total = self._plan.nbytes
+        total = self.plan.nbytes
         self._progress(Progress(self._shown, total if done is None else done, total, reading.read, phase))
 
     def _unproven(self, intake: Intake, reading: Reading) -> int | None:
         """Return the open of the last bar when nothing shows that it was over when the file was made."""
-        if self._period is None or not self._plan.incomplete_tail or intake.last is None:
+        if self._period is None or not self.plan.incomplete_tail or intake.last is None:
             return None
         if reading.latest > intake.last:  # the file goes on: with what was asked to be left out, or was not over
             return None
-        proof = self._plan.fetched_not_before_ns
+        proof = self.plan.fetched_not_before_ns
         last = intake.last * self._scale
         return None if proof is not None and end_ns(last, self._period) <= proof else last
 
@@ -266,8 +274,8 @@ class _File:
         change = Change(
             run_id=run_id,
             operation="ingest",
-            message=self._plan.name,
-            instruments={self.address: Instrument(self._vendor_symbol, time_zone=self._plan.time_zone)},
+            message=self.plan.name,
+            instruments={self.address: Instrument(self._vendor_symbol, time_zone=self.plan.time_zone)},
             source=self._source(outcome.digest),
             quarantine=quarantine,
             ingest_key=self._key(outcome.digest),
@@ -302,7 +310,7 @@ class _File:
         files.discard(self._config.data, [file for file in written if file is not None])
 
     def _source(self, digest: str) -> SourceRecord:
-        plan = self._plan
+        plan = self.plan
         return SourceRecord(
             sha256=digest,
             name=plan.name,
@@ -315,6 +323,7 @@ class _File:
                 "stamp": plan.stamp,
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
                 "checksum": plan.checksum,
+                "words": dict(self._request.words),
             },
             evidence=plan.evidence,
             fetched_at_ns=plan.fetched_not_after_ns,
@@ -340,7 +349,7 @@ class _File:
         return FileReport(
             source=self._shown,
             sha256=outcome.digest,
-            dialect=self._plan.dialect,
+            dialect=self.plan.dialect,
             addresses=[str(self.address)],
             rows={
                 "read": reading.read,
@@ -360,8 +369,8 @@ class _File:
             snapshot=0,
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
-            evidence=list(self._plan.evidence),
-            warnings=[*self._plan.warnings, *reading.warnings],
+            evidence=list(self.plan.evidence),
+            warnings=[*self.plan.warnings, *reading.warnings],
         )
 
 

@@ -10,12 +10,29 @@ from lake.errors import LakeError
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
 from lake.sources.model import Batch, Block, Plan, Reader, Reject, SourceOptions
+from lake.sources.own import own_dialects, read_words
+from lake.sources.saving import save, saving_to
 from lake.sources.text import TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Batch", "Block", "Plan", "Reader", "Reject", "SourceOptions", "detect", "expand", "id_space", "open_reader"]
+__all__ = [
+    "Batch",
+    "Block",
+    "Plan",
+    "Reader",
+    "Reject",
+    "SourceOptions",
+    "detect",
+    "expand",
+    "id_space",
+    "open_reader",
+    "own_dialects",
+    "read_words",
+    "save",
+    "saving_to",
+]
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.dialects import DIALECTS
-from lake.sources.fit import Unfit, explain, fit_of, fits
+from lake.sources.fit import Unfit, explain, fit_of, fits, named
 from lake.sources.generic import draft_by_names
 from lake.sources.hints import naming, options_for, why_unread
 from lake.sources.resolve import Draft
@@ -101,6 +101,8 @@ def _by_words(head: Head, options: SourceOptions, said: Told, dialects: Sequence
         naming_all = "name the columns of the records, in order: --columns A,B,C"
         fix = [*options_for(head), naming_all, "or correct the header"]
         raise LakeError("FORMAT_UNKNOWN", message, fix=fix)
+    if "asset" in said.fields and options.type is None:
+        options = replace(options, type=dialect.asset)
     try:
         draft = draft_by_names(head.header or (), head.rows, head.width, options, said)
     except LakeError as error:
@@ -110,6 +112,8 @@ def _by_words(head: Head, options: SourceOptions, said: Told, dialects: Sequence
     if dialect.sides and not {"side", "buyer_maker"} & set(draft.targets):
         raise LakeError("COLUMN_MISSING", f"{head.path.name} has no column of sides", fix=["--map side=COLUMN"])
     draft.dialect, draft.zone, draft.price_scale = dialect, options.tz or dialect.zone, dialect.price_scale
+    match = named(head, dialect)
+    draft.groups = {name: text for name, text in match.groupdict().items() if text} if match else {}
     return draft, head
 
 

@@ -17,9 +17,10 @@ from lake.sources.hints import options_for, why_unread
 from lake.sources.model import Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
+from lake.sources.saving import words_for
 from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
-from lake.sources.words import told
+from lake.sources.words import BLANK, told
 from schemas.bars import BARS
 from schemas.periods import Period, from_step
 from schemas.ticks import QUOTES, TRADES
@@ -62,7 +63,8 @@ def detect(path: Path, options: SourceOptions) -> Plan:
             recipe = recipe_of(draft, head)
             parser = TextParser(recipe, SCHEMAS[draft.asset])
             batch = parser.parse(TextBlock.of(head.data, head.skip_lines + 1))
-        return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+        plan = _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+        return replace(plan, words=words_for(plan, head, draft, options)) if plan.dialect == BLANK.name else plan
     except LakeError as error:
         error.where = error.where or printable(path)
         raise

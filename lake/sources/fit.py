@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ENOUGH = 0.9
 _RELATION_ROWS = 200
 _DATE_LENGTH = 10
-_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period"})
+_TEXTS = frozenset({"trade_id", "conditions", "symbol", "exchange", "period"})
 
 
 @dataclass
@@ -132,20 +132,27 @@ def _says(header: Sequence[str], known: Sequence[str]) -> bool:
     )
 
 
-def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
-    name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
+def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
+    """Return how the name of the file, or of what is packed in it, is one that the dialect declares."""
+    if not dialect.file:
+        return None
+    name = printable(head.path.name)
     stem = re.sub(r"\.(?:gz|zip)$", "", name, flags=re.IGNORECASE)
-    names = {name, stem, stem + ".csv", member_name}
-    named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
+    names = {name, stem, stem + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
+
+
+def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
+    file, member_name = named(head, dialect), printable(head.member.name).rsplit("/", 1)[-1]
     folder = re.search(dialect.folder, printable(head.path.as_posix())) if dialect.folder else None
     member = re.fullmatch(dialect.member, member_name, re.IGNORECASE) if dialect.member else None
-    for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
+    for match, points, what in ((file, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
             fit.shape_only = False
             fit.evidence.append(f"{what} {match[0].strip('/')}")
             fit.groups |= {name: text for name, text in match.groupdict().items() if text}
-    told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
+    told = {"file": file, "folder": folder, "member": member, "folder-or-header": folder or head.header}
     fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told.get(need)]
     if dialect.member and folder is None and member is not None:
         fit.missing.append("the folders or the long name, which tell asset class, market and resolution")

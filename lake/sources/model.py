@@ -78,6 +78,8 @@ class Plan:
     id_space: str
     """What numbers the trades, empty where they carry no ids or it is not known: see `Dialect.id_space`."""
     recipe: Recipe = field(repr=False, compare=False)
+    words: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False, compare=False)
+    """What would declare a dialect that such files are read by; empty where the source is in a declared one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError, printable
 from lake.sources.dialects import DIALECTS
+from lake.sources.names import SIDE_WORDS
 from lake.sources.words import BLANK, NAME, WORDS, told
 
 if TYPE_CHECKING:
@@ -63,8 +64,12 @@ def dialect_of(words: Mapping[str, Any], name: str, where: str = "") -> Dialect:
     else:
         by_name = {column: target for target, column in said.named.items()}
         fields |= {"header": "always", "by_name": by_name, "required": tuple(by_name)}
-    if not header and said.columns:
-        fields["needs"] = ("file",) if "file" in said.fields else ("asking",)
+    if "file" in said.fields:
+        fields["needs"] = ("file",)
+    elif not header and said.columns:
+        fields["needs"] = ("asking",)
+    if "side" in {*said.columns, *said.named}:
+        fields.setdefault("sides", SIDE_WORDS)
     return replace(BLANK, **fields)
 
 

@@ -29,7 +29,7 @@ UNREAD = {
 """Folders of vendor files that are refused: nothing reads them yet."""
 UNREAD_FILES = {"tardis_csv/binance-futures_book_snapshot_5_BTCUSDT.csv"}
 ASKED = {"ninjatrader_csv": "ninjatrader-minutes", "nse_1s_csv": "nse-1s"}
-"""Folders whose format has to be named: their rows may be in another one, too, or do not tell the zone of their times."""
+"""Folders whose format has to be named: their rows may be in another one, too, or do not tell their zone."""
 
 
 def known() -> list[str]:

@@ -8,8 +8,8 @@ INVESTING_RU = Dialect(
     name="investing-ru",
     title="Investing.com daily bars, Russian",
     asset="bars",
-    vendor='ru.investing.com, historical data, download: "Дата","Цена","Откр.","Макс.","Мин.","Объём","Изм. %"; the price'
-    " is the close",
+    vendor='ru.investing.com, historical data, download: "Дата","Цена","Откр.","Макс.","Мин.","Объём","Изм. %"; what it'
+    " calls the price is the close",
     sample="MAGN.csv",
     columns=("ts", "close", "open", "high", "low", "volume", None),
     headers=(("Дата", "Цена", "Откр.", "Макс.", "Мин.", "Объём", "Изм. %"),),
@@ -27,7 +27,7 @@ BACKTRADER_MINUTES = Dialect(
     name="backtrader-minutes",
     title="backtrader minute bars",
     asset="bars",
-    vendor="github.com/mementum/backtrader, GenericCSVData and its sample files: date and time stand in two columns under"
+    vendor="github.com/mementum/backtrader, its sample files: date and time stand in two columns under"
     ' "Date,Open,High,Low,Close,Volume,OpenInterest"',
     sample="2006-01-02-volume-min-001.txt",
     columns=("ts.date", "ts.time", "open", "high", "low", "close", "volume", "open_interest"),
