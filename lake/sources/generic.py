@@ -59,7 +59,8 @@ def draft_by_names(
     targets = constants | found | clocks | mapped
     if "side" in targets and "buyer_maker" in targets:
         raise LakeError("AMBIGUOUS", "there is both a side and a buyer-is-maker column", fix=["--map side=COLUMN"])
-    absent = [t for t in names.NEEDED[asset] if t not in targets]
+    needed = names.LEAST if said.columns else names.NEEDED  # who names all columns says that there is no size
+    absent = [t for t in needed[asset] if t not in targets]
     absent += [] if {"ts", "ts.date"} & set(targets) else ["ts"]
     if absent:
         raise LakeError(
