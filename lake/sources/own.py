@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from lake.sources.dialects import Dialect
 
 FOLDER = "dialects"
+_BARE = re.compile("[A-Za-z0-9_-]+")
+"""Keys that stand in TOML without quotes."""
 _LARGEST = 1 << 20
 _RESERVED = frozenset({"csv", "parquet", "arrow"})
 
@@ -94,7 +97,11 @@ def text_of(words: Mapping[str, Any]) -> str:
             continue
         value = words[name]
         if hasattr(value, "items"):
-            tables += ["", f"[{name}]", *(f"{_toml(key)} = {_toml(item)}" for key, item in value.items())]
+            tables += [
+                "",
+                f"[{name}]",
+                *(f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(item)}" for key, item in value.items()),
+            ]
         else:
             lines.append(f"{name} = {_toml(value)}")
     return "\n".join([*lines, *tables, ""])
@@ -107,5 +114,7 @@ def _toml(value: Any) -> str:  # noqa: ANN401 -- texts, numbers, flags and lists
         return str(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(item) for item in value)}]"
+    if "\\" in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
     marks = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
     return '"' + "".join(marks.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in value) + '"'

@@ -43,7 +43,7 @@ class Word:
     take: Callable[[Any], Any]
     example: str
     option: bool = True
-    """Whether it is one of the command line, too; the others only mean something in a file."""
+    """Whether the command line has it among these words; the others are options for themselves, or of files alone."""
 
 
 @dataclass(frozen=True)

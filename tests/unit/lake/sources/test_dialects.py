@@ -7,6 +7,7 @@ import re
 import pytest
 
 from lake.sources.dialects import DIALECTS, Dialect
+from lake.sources.patterns import format_told
 from lake.sources.relations import RELATIONS
 from lake.sources.times import zone
 from schemas.bars import BARS
@@ -58,8 +59,14 @@ def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
         re.compile(pattern)
 
 
+def test_forms_of_times_are_understood(dialect: Dialect) -> None:
+    assert dialect.time == "text" or not dialect.form
+    if dialect.form:
+        format_told(dialect.form)
+
+
 def test_headers_are_as_wide_as_the_columns(dialect: Dialect) -> None:
-    assert all(len(header) == len(dialect.columns) for header in dialect.headers)
+    assert all(len(header) + dialect.header_lacks == len(dialect.columns) for header in dialect.headers)
     assert (dialect.header == "never") == (not dialect.headers and not dialect.by_name)
     assert dialect.optional < max(1, len(dialect.columns))
 
