@@ -15,7 +15,7 @@ from lake import layout, rows
 from lake import write as writing
 from lake.amounts import plural
 from lake.errors import LakeError
-from lake.intake import Intake
+from lake.intake import Intake, Memory
 from lake.lookup import schema_of
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.outcome import no_checks
@@ -244,7 +244,7 @@ def _commit(
                 live=plan.edges,
                 on_conflict="newest",
                 pool=pool,
-                budget=config.memory_mb * 1_000_000 // 2,
+                memory=Memory(config.memory_mb * 1_000_000 // 2),
             )
             try:
                 intake.keep_stored = outside
@@ -258,8 +258,7 @@ def _commit(
                     _complete(plan.told, delivery, change, start, end)
                     change.message = request.message or f"{plural(plan.told.rows, 'row')} deleted"
 
-                delivery.before_commit = complete
-                plan.told.snapshot = writing.commit(config, writer, change, delivery)
+                plan.told.snapshot = writing.commit(config, writer, change, [delivery], complete)
                 return plan.told
             finally:
                 intake.close()

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lake import rows, space
 from lake import write as writing
 from lake.errors import LakeError
-from lake.intake import Intake
+from lake.intake import Intake, Memory
 from lake.intake.pieces import part_rows, stored_rows
 from lake.leases import Lease
 from lake.lookup import parse_pattern, schema_of
@@ -298,7 +298,7 @@ class _Rollback:
                 live={},
                 on_conflict="newest",
                 pool=pool,
-                budget=self._config.memory_mb * 1_000_000 // 2,
+                memory=Memory(self._config.memory_mb * 1_000_000 // 2),
             )
             staged = intake.copy(plan.copies)
         change = Change(self._run_id, "rollback", message=message or f"to snapshot {self._target}")

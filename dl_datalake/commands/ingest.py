@@ -201,6 +201,7 @@ def file_data(file: FileReport) -> dict[str, Any]:
         "sha256": f"sha256:{file.sha256}",
         "dialect": file.dialect,
         "addresses": file.addresses,
+        "records": file.records,
         "rows": {name: file.rows.get(name, 0) for name in COUNTS},
         "rejected": file.rejected,
         "skipped": file.skipped,

@@ -9,26 +9,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from lake import layout, rows, sources, validate
 from lake.errors import LakeError
-from lake.ingest.tail import Tail
+from lake.ingest.destinations import LONG_AGO, skipped_tails
+from lake.ingest.parting import by_symbol, chosen, only_symbol, parted
 from lake.manifest.rows import QuarantineRecord
 from lake.merge import keyed_by_id
+from schemas.periods import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future, ThreadPoolExecutor
     from pathlib import Path
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
+    from lake.ingest.destinations import Destinations
     from lake.ingest.report import IngestRequest
-    from lake.intake import Intake
-    from lake.sources import Plan, Reader, SourceOptions
+    from lake.sources import Plan, Portion, Reader, SourceOptions
+    from lake.sources.model import Locate
     from lake.validate import Rejected
-    from schemas.periods import Period
 
 _AHEAD = 4
 """Blocks that wait for, or are in, a worker."""
@@ -37,7 +39,6 @@ _HOPELESS = 50_000
 """Bad records after which a file of mostly bad ones is refused without reading on."""
 DEFAULT_BAD_SHARE, DEFAULT_BAD_ROWS = 0.05, 20
 _SPOOL_BYTES = 1 << 22
-_LONG_AGO = -(2**63)
 
 _LIKELY = {
     "ohlc_inconsistent": "High below the others, or low above them: the columns may be in another order (O,C,H,L?).",
@@ -76,15 +77,26 @@ def bad_limit(text: str | None) -> tuple[float, int]:
     )
 
 
-@dataclass(slots=True)
-class _Parsed:
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """The good rows of one series in a block."""
+
+    channel: int
+    symbol: str | None
     rows: pa.RecordBatch
     hashes: NDArray[np.uint64] | None
-    records: int
-    bad: list[QuarantineRecord]
-    skipped: Counter[str]
     latest: int
     """The last ts of the good rows, those outside the range included."""
+
+
+@dataclass(slots=True)
+class _Parsed:
+    shares: list[_Share]
+    records: int
+    made: int
+    """The rows that the records made, the bad ones and the skipped included, and records that made none."""
+    bad: list[QuarantineRecord]
+    skipped: Counter[str]
 
 
 class Quarantine:
@@ -119,8 +131,6 @@ class Reading:
         options: SourceOptions,
         request: IngestRequest,
         *,
-        period: Period | None,
-        waive: bool,
         pool: ThreadPoolExecutor,
         quarantine: Quarantine,
     ) -> None:
@@ -130,31 +140,26 @@ class Reading:
             plan: How to read the source.
             options: What the plan was made from.
             request: Range, limits and conflict rule.
-            period: The bars' period, None for what is no bar.
-            waive: Whether prices of zero or less are right for the series.
             pool: Workers to parse and validate in.
             quarantine: Takes the bad records.
         """
         self._plan, self._options, self._request = plan, options, request
-        self._grid = period.grid_us if period else None
-        self._waive, self._pool, self._quarantine = waive, pool, quarantine
+        self._pool, self._quarantine = pool, quarantine
+        periods = [Period.parse(c.period) if c.type == "bars" else None for c in plan.channels]
+        self._grids = [period.grid_us if period else None for period in periods]
         self._limit = bad_limit(request.max_bad)
-        self._scale = layout.NS_PER[rows.unit(plan.schema)]
-        self._tail = Tail(plan, period, explicit=request.fetched_at_ns is not None)
-        self._sample: Future[None] | None = None
+        self._sampled: dict[int, Future[None]] = {}
         self._first_bad: dict[str, str] = {}
-        self.read = self.accepted = 0
-        self.latest = _LONG_AGO
-        """The last ts of the source, in the schema's unit, whether its row was taken or not."""
+        self.records = self.read = self.accepted = 0
         self.rejected: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.warnings: list[str] = []
 
-    def into(self, intake: Intake, progress: Callable[[int], None]) -> str:
+    def into(self, destinations: Destinations, progress: Callable[[int], None]) -> str:
         """Read the source through and hand its good rows on, in order.
 
         Args:
-            intake: Takes the rows.
+            destinations: Take the rows.
             progress: Told the bytes consumed, after each block.
 
         Returns:
@@ -167,17 +172,17 @@ class Reading:
         waiting: deque[Future[_Parsed]] = deque()
         try:
             for block in reader.blocks():
-                waiting.append(self._pool.submit(self._parse, reader, block))
+                waiting.append(self._pool.submit(self._parse, reader, block, destinations))
                 if len(waiting) >= _AHEAD:
-                    self._accept(waiting.popleft().result(), intake)
+                    self._accept(waiting.popleft().result(), destinations)
                     progress(reader.progress()[0])
             while waiting:
-                self._accept(waiting.popleft().result(), intake)
-            if self._tail.dropped:
-                self.skipped["incomplete_last_bar"] += self._tail.dropped
-                self.accepted -= self._tail.dropped
-            if self._sample is not None:
-                self._sample.result()
+                self._accept(waiting.popleft().result(), destinations)
+            dropped = skipped_tails(destinations)
+            self.skipped += dropped
+            self.accepted -= dropped.total()
+            for sampled in self._sampled.values():
+                sampled.result()
             self._judge()
             return reader.sha256
         finally:
@@ -185,40 +190,63 @@ class Reading:
                 future.cancel()
             reader.close()
 
-    def _parse(self, reader: Reader, block: object) -> _Parsed:
+    def _parse(self, reader: Reader, block: object, destinations: Destinations) -> _Parsed:
         """Parse one block and part its rows; runs in a worker."""
         batch = reader.parse(block)
-        skipped = Counter(batch.skipped)
-        within, numbers = self._within(batch.rows)
-        skipped["outside_range"] += batch.rows.num_rows - within.num_rows
-        accepted, rejected = validate.split(within, self._plan.schema, grid_us=self._grid, waive=self._waive)
         bad = [QuarantineRecord(r.line, r.reason, r.detail, r.raw) for r in batch.rejects]
-        bad += [_quarantined(r, batch.locate, numbers) for r in rejected]
+        parsed = _Parsed([], batch.records, len(bad) + sum(batch.skipped.values()), bad, Counter(batch.skipped))
+        for portion in batch.portions:
+            parsed.made += portion.rows.num_rows
+            # Validated at once: a block may have rows of thousands of symbols.
+            for piece in by_symbol(portion) if destinations.some_waive else [portion]:
+                self._part(piece, parsed, destinations)
         bad.sort(key=lambda r: r.line)
-        seen = accepted if numbers is None else batch.rows
-        latest = int(rows.times(seen).max(initial=_LONG_AGO))
-        # Rows with ids are hashed with their rank in the partition, so not yet.
-        hashes = None if keyed_by_id(self._plan.schema) else rows.row_hashes(accepted)
-        return _Parsed(accepted, hashes, batch.records, bad, +skipped, latest)
+        parsed.skipped = +parsed.skipped
+        return parsed
 
-    def _within(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int64] | None]:
-        """Return the rows inside --start and --end, and their indexes when some fell out."""
+    def _part(self, portion: Portion, parsed: _Parsed, destinations: Destinations) -> None:
+        """Add the good rows of a portion to a block's shares, and the bad ones to its bad ones."""
+        channel = self._plan.channels[portion.channel]
+        waive = destinations.some_waive and destinations.waives(portion.channel, only_symbol(portion))
+        keep = self._within(portion.rows)
+        within = portion if keep is None else chosen(portion, keep)
+        parsed.skipped["outside_range"] += portion.rows.num_rows - within.rows.num_rows
+        accepted, rejected = validate.split(
+            within.rows, channel.schema, grid_us=self._grids[portion.channel], waive=waive
+        )
+        parsed.bad += [_quarantined(row, within.locate) for row in rejected]
+        good = within
+        if rejected:
+            good = chosen(within, np.setdiff1d(np.arange(within.rows.num_rows), [row.index for row in rejected]))
+        # Rows with ids are hashed with their rank in the partition, so not yet.
+        hashes = None if keyed_by_id(channel.schema) else rows.row_hashes(accepted)
+        seen = by_symbol(portion if keep is not None else good)
+        latest = {only_symbol(p): int(rows.times(p.rows).max(initial=LONG_AGO)) for p in seen}
+        for piece, at in parted(good):
+            symbol = only_symbol(piece)
+            some = hashes if at is None or hashes is None else hashes[at]
+            parsed.shares.append(_Share(portion.channel, symbol, piece.rows, some, latest.pop(symbol, LONG_AGO)))
+        for symbol, last in latest.items():
+            nothing = portion.rows.slice(0, 0)
+            parsed.shares.append(_Share(portion.channel, symbol, nothing, None, last))
+
+    def _within(self, batch: pa.RecordBatch) -> NDArray[np.int64] | None:
+        """Return which rows lie inside --start and --end, None when all do."""
         start, end = self._request.start_ns, self._request.end_ns
         if (start is None and end is None) or not batch.num_rows:
-            return batch, None
-        ts = rows.times(batch) * self._scale
+            return None
+        scale = layout.NS_PER[batch.schema.field("ts").type.unit]
+        ts = rows.times(batch) * scale
         inside = np.ones(len(ts), dtype=bool)
         if start is not None:
             inside &= ts >= start
         if end is not None:
             inside &= ts < end
-        if inside.all():
-            return batch, None
-        return batch.filter(pa.array(inside)), np.flatnonzero(inside)
+        return None if inside.all() else np.flatnonzero(inside)
 
-    def _accept(self, parsed: _Parsed, intake: Intake) -> None:
-        self.read += parsed.records
-        self.latest = max(self.latest, parsed.latest)
+    def _accept(self, parsed: _Parsed, destinations: Destinations) -> None:
+        self.records += parsed.records
+        self.read += parsed.made
         self.skipped.update(parsed.skipped)
         for record in parsed.bad:
             self.rejected[record.reason] += 1
@@ -228,18 +256,33 @@ class Reading:
         hopeless = bad >= _HOPELESS and bad > self.read / 2 and self._limit[0] <= 0.5
         if hopeless or (parsed.bad and self._request.on_bad == "fail"):
             raise self._refusal()
-        if not parsed.rows.num_rows:
+        for share in parsed.shares:
+            self._hand_on(share, destinations)
+        destinations.relieve()
+
+    def _hand_on(self, share: _Share, destinations: Destinations) -> None:
+        """Give the rows of one series to it."""
+        if not share.rows.num_rows and not destinations.knows(share.channel, share.symbol):
             return
-        if self._sample is None:
-            self._sample = self._pool.submit(
-                validate.check_sample, parsed.rows, self._plan.schema, grid_us=self._grid, waive=self._waive
+        destination = destinations.of(share.channel, share.symbol)
+        destination.latest = max(destination.latest, share.latest)
+        if not share.rows.num_rows:
+            return
+        if share.channel not in self._sampled:
+            self._sampled[share.channel] = self._pool.submit(
+                validate.check_sample,
+                share.rows,
+                destination.channel.schema,
+                grid_us=self._grids[share.channel],
+                waive=destinations.waives(share.channel, share.symbol),
             )
-        self.accepted += parsed.rows.num_rows
-        for piece in self._tail.pass_on(parsed.rows):
-            intake.add(piece, parsed.hashes if piece is parsed.rows else None)
-        if self._tail.warning:
-            self.warnings.append(self._tail.warning)
-            self._tail.warning = ""
+        self.accepted += share.rows.num_rows
+        destination.accepted += share.rows.num_rows
+        for piece in destination.tail.pass_on(share.rows):
+            destination.intake.add(piece, share.hashes if piece is share.rows else None)
+        if destination.tail.warning:
+            self.warnings.append(destination.tail.warning)
+            destination.tail.warning = ""
 
     def _judge(self) -> None:
         bad = self.rejected.total()
@@ -262,8 +305,6 @@ class Reading:
         )
 
 
-def _quarantined(
-    row: Rejected, locate: Callable[[int], tuple[int, str]], numbers: NDArray[np.int64] | None
-) -> QuarantineRecord:
-    line, raw = locate(row.index if numbers is None else int(numbers[row.index]))
+def _quarantined(row: Rejected, locate: Locate) -> QuarantineRecord:
+    line, raw = locate(row.index)
     return QuarantineRecord(line, row.reason, row.detail, raw)

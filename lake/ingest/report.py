@@ -42,12 +42,17 @@ class IngestRequest:
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one source file; `rows` adds up: read is the sum of the others."""
+    """What became of one source file; `rows` adds up: read is the sum of the others.
+
+    A record makes one row, but for those of several, such as the messages of an order book: `records` counts what the
+    file has, `rows` what was made of it, where a record that is rejected or skipped whole counts as one.
+    """
 
     source: str
     sha256: str
     dialect: str
     addresses: list[str]
+    records: int
     rows: dict[str, int]
     rejected: dict[str, int]
     skipped: dict[str, int]

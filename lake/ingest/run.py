@@ -10,24 +10,20 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lake import files, layout, rows, sources, space
+from lake import files, sources, space
 from lake import write as writing
 from lake.errors import Exit, LakeError, printable
+from lake.ingest.destinations import Destinations, Naming
 from lake.ingest.own import Own, said
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
-from lake.ingest.tail import end_ns
-from lake.intake import Intake
 from lake.leases import Lease
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import AlreadyIngested, Change, Instrument, LedgerRecord, SourceRecord
 from lake.merge import Counts
 from lake.outcome import no_checks
-from lake.places import Places
 from lake.staging import Staging
-from schemas.keys import Address
-from schemas.periods import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,10 +32,11 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.ingest.report import IngestRequest
-    from lake.manifest.rows import FileRow, IngestRow, SeriesRow
+    from lake.manifest.rows import IngestRow
     from lake.outcome import Check
     from lake.sources import Plan
     from lake.sources.dialects import Dialect
+    from schemas.keys import Address
 
 _ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
 """Errors that concern one file of many: the others go on."""
@@ -118,39 +115,19 @@ class _File:
             words=request.words,
             dialects=own,
         )
-        self.plan, self.address, self._vendor_symbol = self._detected()
-        self._period = Period.parse(self.address.period) if self.address.type == "bars" else None
-        self._scale = layout.NS_PER[rows.unit(self.plan.schema)]
-        self._checks = checks(self.address.key)
+        self._checks = checks
+        self.plan, self._naming = self._detected()
+        self.address = self._naming.first
 
-    def _detected(self) -> tuple[Plan, Address, str]:
+    def _detected(self) -> tuple[Plan, Naming]:
         try:
             plan = sources.detect(self._path, self._options)
-            return plan, *self._destination(plan)
+            return plan, Naming(self._request, plan)
         except LakeError:
             if not self._request.dry_run:
                 with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown):
                     raise
             raise
-
-    def _destination(self, plan: Plan) -> tuple[Address, str]:
-        request = self._request
-        exchange, symbol = request.exchange or plan.exchange, request.symbol or plan.symbol
-        for name, value in (("exchange", exchange), ("symbol", symbol)):
-            if not value:
-                raise LakeError(
-                    "USAGE",
-                    f"the file does not say its {name}",
-                    where=str(plan.path),
-                    why=f"Every series has its {name} in its address, and neither the file nor its name tells it.",
-                    fix=[f"--{name} NAME"],
-                )
-        market = request.market or plan.market or "SPOT"
-        try:
-            return Address.of(str(exchange), market, str(symbol), plan.type, plan.period), str(symbol)
-        except ValueError as error:
-            why = "No series can have such an address."
-            raise LakeError("USAGE", str(error), where=str(plan.path), why=why) from error
 
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""
@@ -163,79 +140,55 @@ class _File:
                     return self._unchanged(current)
             space.require(self._config, room_for(self.plan), f"the ingest of {self.plan.name}")
             lease = Lease(self._config, manifest.snapshot())
-            series = manifest.find(self.address)
-            live = writing.live_files(manifest, self.address)
         with lease:
-            return self._begin(series, live)
+            return self._begin()
 
-    def _begin(self, series: SeriesRow | None, live: dict[str, FileRow]) -> FileReport:
+    def _begin(self) -> FileReport:
         if self._request.dry_run:
-            return self._attempt(f"dry-run-{secrets.token_hex(8)}", series, live, None)
+            return self._attempt(f"dry-run-{secrets.token_hex(8)}", None)
         with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown) as run_id:
-            return self._attempt(run_id, series, live, writer)
+            return self._attempt(run_id, writer)
 
-    def _attempt(
-        self, run_id: str, series: SeriesRow | None, live: dict[str, FileRow], writer: Writer | None
-    ) -> FileReport:
-        self._refuse_other_case(series)
-        self._refuse_other_ids()
+    def _attempt(self, run_id: str, writer: Writer | None) -> FileReport:
         staging = Staging(self._config.data, run_id, dry=writer is None)
         quarantine = Quarantine(staging.folder)
-        intake = Intake(
-            staging=staging,
-            places=Places(self._config),
-            address=self.address,
-            schema=self.plan.schema,
-            run_id=run_id,
-            live=live,
-            on_conflict=self._request.on_conflict,
-            pool=self._pool,
-            budget=self._config.memory_mb * 1_000_000 // 2,
-        )
+        destinations: Destinations | None = None
         try:
-            reading = Reading(
-                self.plan,
-                self._options,
+            destinations = Destinations(
+                self._config,
                 self._request,
-                period=self._period,
-                waive=series is not None and series.price_may_be_negative,
+                self.plan,
+                self._naming,
+                staging=staging,
+                run_id=run_id,
                 pool=self._pool,
-                quarantine=quarantine,
+                checks=self._checks,
             )
-            digest = reading.into(intake, lambda done: self._tell("read", reading, done))
+            reading = Reading(self.plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
+            digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
-            intake.doubt_ns = self._unproven(intake, reading)
-            delivery = writing.Delivery(self.address, self.plan.schema, intake, intake.settle(), checks=self._checks)
-            outcome = _Outcome(digest, reading, intake, delivery)
+            outcome = _Outcome(digest, reading, destinations, self._settled(destinations))
             if writer is None:
-                writing.hold_to_checks(self._config, delivery)
+                for delivery in outcome.deliveries:
+                    writing.hold_to_checks(self._config, delivery)
                 return self._report(outcome, "dry_run", None)
             self._tell("commit", reading)
             return self._commit(writer, run_id, outcome, quarantine)
         finally:
-            intake.close()
+            if destinations is not None:
+                destinations.close()
             quarantine.close()
             staging.close()
 
-    def _refuse_other_case(self, series: SeriesRow | None) -> None:
-        if series is None or series.vendor_symbol in {"", self._vendor_symbol}:
-            return
-        if series.vendor_symbol.casefold() == self._vendor_symbol.casefold():
-            msg = f"{self._vendor_symbol!r} and {series.vendor_symbol!r} differ only in case"
-            raise LakeError("SYMBOL_CASE", msg, where=str(self.address))
-
-    def _refuse_other_ids(self) -> None:
-        """Refuse trades where stored ones are numbered in another way: their key is the id."""
-        own = self.plan.id_space
-        if not own:
-            return
-        with Manifest.open(self._config) as manifest:
-            series = manifest.find(self.address)
-            dialects = manifest.dialects(series.id) if series is not None else set()
-        others = sorted(dialect for dialect in dialects if sources.id_space(dialect) not in {"", own})
-        if others:
-            msg = f"{self.plan.name} is in {self.plan.dialect}, and the series has trades in {', '.join(others)}"
-            raise LakeError("OTHER_IDS", msg, where=str(self.address))
+    def _settled(self, destinations: Destinations) -> list[writing.Delivery]:
+        deliveries = []
+        for each in destinations:
+            each.intake.doubt_ns = each.unproven_ns(self.plan)
+            settled = each.intake.settle()
+            deliveries.append(
+                writing.Delivery(each.address, each.channel.schema, each.intake, settled, checks=each.checks)
+            )
+        return deliveries
 
     def _key(self, digest: str) -> str:
         """Name the file's bytes together with everything that decides what they become."""
@@ -250,23 +203,13 @@ class _File:
             request.end_ns,
             request.on_conflict,
             request.fetched_at_ns,
+            *said(self._options, self.plan),
         ]
-        facts += said(self._options, self.plan)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
         total = self.plan.nbytes
         self._progress(Progress(self._shown, total if done is None else done, total, reading.read, phase))
-
-    def _unproven(self, intake: Intake, reading: Reading) -> int | None:
-        """Return the open of the last bar when nothing shows that it was over when the file was made."""
-        if self._period is None or not self.plan.incomplete_tail or intake.last is None:
-            return None
-        if reading.latest > intake.last:  # the file goes on: with what was asked to be left out, or was not over
-            return None
-        proof = self.plan.fetched_not_before_ns
-        last = intake.last * self._scale
-        return None if proof is not None and end_ns(last, self._period) <= proof else last
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
@@ -275,7 +218,10 @@ class _File:
             run_id=run_id,
             operation="ingest",
             message=self.plan.name,
-            instruments={self.address: Instrument(self._vendor_symbol, time_zone=self.plan.time_zone)},
+            instruments={
+                each.address: Instrument(each.vendor_symbol, time_zone=self.plan.time_zone)
+                for each in outcome.destinations
+            },
             source=self._source(outcome.digest),
             quarantine=quarantine,
             ingest_key=self._key(outcome.digest),
@@ -284,7 +230,7 @@ class _File:
 
         def complete() -> None:
             try:
-                self._refuse_other_ids()  # another writer may have been first
+                outcome.destinations.refuse_other_ids()  # another writer may have been first
             except LakeError:
                 self._withdraw(outcome)
                 raise
@@ -292,9 +238,8 @@ class _File:
             change.ledger = _ledger(report, outcome.reading.accepted)
             change.report = {name: getattr(report, name) for name in FileReport.__slots__}
 
-        outcome.delivery.before_commit = complete
         try:
-            snapshot = writing.commit(self._config, writer, change, outcome.delivery)
+            snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
         except AlreadyIngested as same:
             self._withdraw(outcome)
             writer.end_run(run_id, "unchanged")
@@ -305,7 +250,7 @@ class _File:
 
     def _withdraw(self, outcome: _Outcome) -> None:
         """Remove the files that no commit took."""
-        settled = outcome.delivery.settled
+        settled = [s for delivery in outcome.deliveries for s in delivery.settled]
         written = [s.staged for s in settled] + [run.file for s in settled for run in s.runs]
         files.discard(self._config.data, [file for file in written if file is not None])
 
@@ -322,8 +267,8 @@ class _File:
                 "tz": plan.time_zone,
                 "stamp": plan.stamp,
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
-                "checksum": plan.checksum,
                 "words": dict(self._request.words),
+                "checksum": plan.checksum,
             },
             evidence=plan.evidence,
             fetched_at_ns=plan.fetched_not_after_ns,
@@ -331,7 +276,7 @@ class _File:
 
     def _unchanged(self, current: IngestRow) -> FileReport:
         """Say what the first ingest of the same bytes said, but that nothing is new."""
-        report = FileReport(**current.report)
+        report = FileReport(**({"records": current.report["rows"]["read"]} | current.report))
         placed = report.rows["read"] - report.rows["quarantined"] - report.rows["skipped"]
         report.rows |= {"new": 0, "identical": placed, "corrected": 0, "superseded": 0}
         report.status, report.source = "unchanged", self._shown
@@ -341,16 +286,19 @@ class _File:
 
     def _report(self, outcome: _Outcome, status: Literal["committed", "dry_run"], run_id: str | None) -> FileReport:
         counts = Counts()
-        for settled in outcome.delivery.settled:
-            counts.add(settled.counts)
-        written = [s.staged for s in outcome.delivery.settled if s.staged is not None]
-        written += outcome.delivery.opened.staged
-        reading, intake = outcome.reading, outcome.intake
+        for delivery in outcome.deliveries:
+            for settled in delivery.settled:
+                counts.add(settled.counts)
+        written = [file for delivery in outcome.deliveries for file in delivery.staged]
+        reading, taken = outcome.reading, list(outcome.destinations)
+        firsts = [each.intake.first * each.scale for each in taken if each.intake.first is not None]
+        lasts = [each.intake.last * each.scale for each in taken if each.intake.last is not None]
         return FileReport(
             source=self._shown,
             sha256=outcome.digest,
             dialect=self.plan.dialect,
-            addresses=[str(self.address)],
+            addresses=[str(each.address) for each in taken],
+            records=reading.records,
             rows={
                 "read": reading.read,
                 "new": counts.new,
@@ -362,8 +310,8 @@ class _File:
             },
             rejected=dict(reading.rejected),
             skipped=dict(reading.skipped),
-            first_ns=None if intake.first is None else intake.first * self._scale,
-            last_ns=None if intake.last is None else intake.last * self._scale,
+            first_ns=min(firsts, default=None),
+            last_ns=max(lasts, default=None),
             status=status,
             run=run_id,
             snapshot=0,
@@ -380,8 +328,8 @@ class _Outcome:
 
     digest: str
     reading: Reading
-    intake: Intake
-    delivery: writing.Delivery
+    destinations: Destinations
+    deliveries: list[writing.Delivery]
 
 
 def _ledger(report: FileReport, accepted: int) -> LedgerRecord:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
+from lake.intake.memory import Memory
 from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lake.staging import Staging
     from schemas.columns import Schema
 
-__all__ = ["Intake", "Run", "Settled", "stored_rows"]
+__all__ = ["Intake", "Memory", "Run", "Settled", "stored_rows"]
 
 _COPIED = 16
 """Partitions of one file that are copied out of it in one pass."""
@@ -60,7 +61,7 @@ class Intake:
         live: Mapping[str, FileRow],
         on_conflict: OnConflict,
         pool: Executor,
-        budget: int,
+        memory: Memory,
     ) -> None:
         """Prepare to take rows.
 
@@ -73,19 +74,16 @@ class Intake:
             live: What the partitions hold now, by label.
             on_conflict: Which row stays when a stored key comes with other values.
             pool: Workers to encode and merge in.
-            budget: Bytes of rows to hold before runs go to disk.
+            memory: What may be held in memory, perhaps shared with the intakes of other series.
         """
         self._staging, self._places, self._address, self._schema = staging, places, address, schema
         self._run_id, self._live, self._on_conflict, self._pool = run_id, live, on_conflict, pool
-        self._budget = budget
+        self._memory = memory
         self._unit = rows.unit(schema)
         self._arrow = arrow_schema(schema, identity=False)
         self._open: dict[int, Part] = {}
         self._closed: dict[Partition, list[Part]] = {}
         self._lazy = False
-        self._held_bytes = 0
-        self._kept_bytes = 0
-        self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
         self.keep_stored: Callable[[pa.Table], pa.Table] | None = None
         """Which stored rows go into a merge; all of them unless set."""
@@ -118,10 +116,15 @@ class Intake:
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
-        if self._held_bytes > self._budget:
+        if self._memory.is_full:
             for part in list(self._open.values()):
                 # Many open partitions would be as many open files.
                 self._close(part) if self._lazy else self._flush(part)
+
+    def give_way(self) -> None:
+        """Let go of the rows that are held, for the sake of other series; partitions that are met again go on."""
+        for part in list(self._open.values()):
+            self._close(part)
 
     def _cut(
         self,
@@ -163,7 +166,7 @@ class Intake:
         part.pieces.append(piece)
         part.held += piece.batch.num_rows
         part.bytes += size
-        self._held_bytes += size
+        self._memory.held += size
         if part.held >= files.ROW_GROUP:
             self._flush(part)
 
@@ -180,7 +183,7 @@ class Intake:
         if part.pending is not None:
             part.pending.result()
         pieces, part.pieces, part.held = part.pieces, [], 0
-        self._held_bytes -= part.bytes
+        self._memory.held -= part.bytes
         part.bytes = 0
         part.pending = self._submit(lambda: self._absorb(part, pieces, final=final))
 
@@ -246,12 +249,7 @@ class Intake:
                 part.runs.append(Run(file=staged, path=staged.temporary))
 
     def _keep(self, table: pa.Table, partition: Partition) -> Run:
-        with self._lock:
-            self._kept_bytes += table.nbytes
-            spill = self._kept_bytes > self._budget
-            if spill:
-                self._kept_bytes -= table.nbytes
-        if not spill:
+        if self._memory.keep(table.nbytes):
             return Run(table=table.combine_chunks())
         writer = self._writer(partition)
         writer.write(table)

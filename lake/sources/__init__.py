@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
-from lake.sources.model import Batch, Block, Plan, Reader, Reject, SourceOptions
+from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
 from lake.sources.own import own_dialects, read_words
 from lake.sources.saving import save, saving_to
 from lake.sources.text import TextReader
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Block",
+    "Channel",
     "Plan",
+    "Portion",
     "Reader",
     "Reject",
     "SourceOptions",

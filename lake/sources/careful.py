@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from lake.sources import times
-from lake.sources.model import MAX_RAW, Batch, Reject
+from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.written import PLAIN_NUMERALS
+from schemas.keys import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,7 @@ class _Kept:
     """What came through: per target column the values, and each row's line and text."""
 
     values: dict[str, list[Any]]
+    symbols: list[str] = field(default_factory=list)
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
@@ -75,6 +78,8 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
             continue
         for target, value in row.items():
             kept.values[target].append(value)
+        if recipe.symbol is not None:
+            kept.symbols.append(cells[recipe.symbol])
         kept.lines.append((line, raw))
     count = len(kept.lines)
     arrays = [_array(kept.values[f.name], f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow]
@@ -84,7 +89,18 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
         line, raw = kept.lines[row]
         return line, text_of(raw)
 
-    return Batch(rows, kept.records, kept.rejects, kept.skipped, locate)
+    symbols = None if recipe.symbol is None else pa.array(kept.symbols, type=pa.string()).dictionary_encode()
+    return Batch([Portion(rows, locate, symbols=symbols)], kept.records, kept.rejects, kept.skipped)
+
+
+@lru_cache(maxsize=65536)
+def is_name(symbol: str) -> bool:
+    """Return whether a symbol can name a series."""
+    try:
+        normalise(symbol)
+    except ValueError:
+        return False
+    return True
 
 
 def _array(values: list[Any], kind: Any) -> Any:  # noqa: ANN401 -- pa.DataType to pa.Array
@@ -162,6 +178,9 @@ class Converter:
             if cells[constant.column] != constant.value:
                 detail = f"{constant.what} {shown(cells[constant.column])} in a file of {constant.value}"
                 failures.setdefault("bad_value", Bad("bad_value", detail))
+        if self._recipe.symbol is not None and not is_name(cells[self._recipe.symbol]):
+            reason = "bad_value" if cells[self._recipe.symbol] else "missing_value"
+            failures.setdefault(reason, Bad(reason, f"symbol {shown(cells[self._recipe.symbol])} names no series"))
         for reason in ("bad_number", "missing_value", "bad_value"):
             if reason in failures:
                 raise failures[reason]

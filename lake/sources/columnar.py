@@ -126,6 +126,7 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
         if any(names[column] in doubled for column in draft.targets.values()):
             raise LakeError("AMBIGUOUS", f"{head.path.name} has more than one column {doubled[0]!r}")
         draft.evidence.append(f"a {head.kind} file")
+        draft.many = "symbol" in draft.targets and options.symbol is None
         return draft, _recipe(draft, head, file)
     finally:
         file.close()
@@ -184,6 +185,7 @@ def _recipe(draft: Draft, head: Head, file: _File) -> Recipe:
         fields=fields,
         sides=dict(sides_of(draft)),
         constants=tuple(constants(replace(draft, targets=inside), rows)),
+        symbol=inside.get("symbol") if draft.many else None,
     )
 
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import SIDES, Bad, number, shown, time_of
-from lake.sources.model import MAX_RAW, Batch, Reject
+from lake.sources.careful import SIDES, Bad, is_name, number, shown, time_of
+from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.text import numbers
 from schemas.arrow import arrow_schema
 
@@ -60,6 +60,7 @@ class ColumnarParser:
             said = records.column(constant.column).cast(pa.string())
             other = pc.fill_null(pc.not_equal(said, constant.value), True)  # noqa: FBT003 -- Arrow's signature
             faults.append(("bad_value", constant.what, said, _flags(other)))
+        symbols = self._symbols(records, faults)
         for reason in _REASONS:
             for _, target, array, bad in [fault for fault in faults if fault[0] == reason]:
                 _blame(verdicts, bad, array, reason, target)
@@ -71,13 +72,26 @@ class ColumnarParser:
         kept = np.array([row for row in range(count) if row not in verdicts], dtype=np.int64) if verdicts else None
         if kept is not None:
             arrays = [array.take(int64s(kept)) for array in arrays]
+            symbols = None if symbols is None else symbols.take(int64s(kept))
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
 
         def locate(row: int) -> tuple[int, str]:
             place = int(kept[row]) if kept is not None else row
             return block.first + place, _json(records, place)
 
-        return Batch(rows, count, rejects, {}, locate)
+        coded = None if symbols is None else symbols.dictionary_encode()
+        return Batch([Portion(rows, locate, symbols=coded)], count, rejects, {})
+
+    def _symbols(self, records: Any, faults: list[tuple[str, str, Any, Flags]]) -> Any:  # noqa: ANN401 -- pa.StringArray
+        """Return each row's symbol, None where the file has one; which name no series is added to the faults."""
+        if self.recipe.symbol is None:
+            return None
+        said = records.column(self.recipe.symbol).cast(pa.string())
+        empty = _flags(pc.fill_null(pc.equal(said, ""), True))  # noqa: FBT003 -- Arrow's signature
+        named = {word: is_name(word) for word in said.unique().to_pylist() if word}
+        wrong = np.array([not named.get(word, True) for word in said.to_pylist()], dtype=np.bool_)
+        faults += [("missing_value", "symbol", said, empty), ("bad_value", "symbol", said, wrong)]
+        return said
 
     def _times(self, clock: TimeColumn, records: Any, verdicts: dict[int, Bad]) -> Any:  # noqa: ANN401 -- pa.Array
         arrays = [records.column(column) for column in clock.columns]

@@ -14,7 +14,7 @@ from lake.sources.choose import choose, known
 from lake.sources.containers import verify_checksum
 from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
-from lake.sources.model import Plan
+from lake.sources.model import Channel, Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
 from lake.sources.saving import words_for
@@ -60,6 +60,7 @@ def detect(path: Path, options: SourceOptions) -> Plan:
             batch = first_rows(path, recipe, SCHEMAS[draft.asset])
         else:
             draft, head = choose(head, options)
+            draft.many = "symbol" in draft.targets and options.symbol is None
             recipe = recipe_of(draft, head)
             parser = TextParser(recipe, SCHEMAS[draft.asset])
             batch = parser.parse(TextBlock.of(head.data, head.skip_lines + 1))
@@ -116,11 +117,10 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         name=printable(head.path.name),
         nbytes=head.nbytes,
         dialect=name,
-        schema=SCHEMAS[draft.asset],
-        type=kind,
-        period=period,
+        channels=(Channel(SCHEMAS[draft.asset], kind, period, dialect.id_space if dialect else ""),),
         market=options.market or market,
-        symbol=options.symbol or told.get("symbol") or draft.groups.get("symbol"),
+        symbol=options.symbol or told.get("symbol") or _seen_symbol(batch) or draft.groups.get("symbol"),
+        many=recipe.symbol is not None,
         exchange=options.exchange or (exchange.upper() if exchange else None),
         time_zone="UTC" if clock.labels else clock.zone,
         unit=_unit(clock),
@@ -131,9 +131,15 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         fetched_not_after_ns=fetched[1],
         checksum="verified" if recipe.sha256 else "absent",
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
-        id_space=dialect.id_space if dialect else "",
         recipe=recipe,
     )
+
+
+def _seen_symbol(batch: Batch) -> str | None:
+    """Return the only symbol that rows say at the head, if they say one."""
+    symbols = batch.portions[0].symbols
+    seen = [] if symbols is None else symbols.dictionary.to_pylist()
+    return str(seen[0]) if len(seen) == 1 else None
 
 
 def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> tuple[str, Recipe]:

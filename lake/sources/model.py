@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -47,21 +48,31 @@ class SourceOptions:
     """The user's own dialects, by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of rows that a source holds: nearly all have one, a capture of several feeds has several."""
+
+    schema: Schema
+    type: str
+    period: str
+    id_space: str = ""
+    """What numbers the trades, empty where they carry no ids or it is not known: see `Dialect.id_space`."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How one source will be read, and what spoke for it.
 
     The fetch time lies in [fetched_not_before_ns, fetched_not_after_ns], each None where nothing is known. `symbol`
-    is the vendor's spelling. `recipe` is what the reader works from and nobody else's business.
+    is the vendor's spelling; where `many` is set every row says its own, and `symbol` is the one that is seen at the
+    head, None when there are several. `recipe` is what the reader works from and nobody else's business.
     """
 
     path: Path
     name: str
     nbytes: int
     dialect: str
-    schema: Schema
-    type: str
-    period: str
+    channels: tuple[Channel, ...]
     market: str | None
     symbol: str | None
     exchange: str | None
@@ -75,11 +86,25 @@ class Plan:
     checksum: Literal["verified", "absent"]
     incomplete_tail: bool
     """Bars only: the last record may be a bar that was not over when the vendor wrote it."""
-    id_space: str
-    """What numbers the trades, empty where they carry no ids or it is not known: see `Dialect.id_space`."""
     recipe: Recipe = field(repr=False, compare=False)
+    many: bool = False
     words: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False, compare=False)
     """What would declare a dialect that such files are read by; empty where the source is in a declared one."""
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the first channel."""
+        return self.channels[0].schema
+
+    @property
+    def type(self) -> str:
+        """The type of the first channel."""
+        return self.channels[0].type
+
+    @property
+    def period(self) -> str:
+        """The period of the first channel."""
+        return self.channels[0].period
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +117,49 @@ class Reject:
     detail: str
 
 
-@dataclass(slots=True)
-class Batch:
-    """One parsed block: `records` read = rows + rejects + skipped.
+Locate = Callable[[int], tuple[int, str]]
+"""Gives the 1-based line (or record) number and the text of a row; it costs nothing until called."""
 
-    `rows` has the plan's schema without the identity columns, in file order; columns that are not nullable hold no
-    null. `locate(i)` gives the 1-based line (or record) number and the text of row `i`; it costs nothing until called.
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The rows of one channel in a block, in file order.
+
+    `rows` has the channel's schema without the identity columns; columns that are not nullable hold no null.
+    `symbols` says the symbol of each row as the vendor spells it, a dictionary array without nulls; None where the
+    source has one symbol.
     """
 
     rows: pa.RecordBatch
+    locate: Locate
+    channel: int = 0
+    symbols: pa.DictionaryArray | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """One parsed block.
+
+    Where every record makes one row, `records` read = rows + rejects + skipped; records of several rows, such as the
+    messages of an order book, are rejected and skipped whole.
+    """
+
+    portions: list[Portion]
     records: int
     rejects: list[Reject]
     skipped: dict[str, int]
-    locate: Callable[[int], tuple[int, str]]
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """The rows of a source of one channel."""
+        [portion] = self.portions
+        return portion.rows
+
+    @property
+    def locate(self) -> Locate:
+        """Where the rows of a source of one channel stand."""
+        [portion] = self.portions
+        return portion.locate
 
 
 Block = Any

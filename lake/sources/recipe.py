@@ -50,6 +50,8 @@ class Recipe:
     price_scale: int = 1
     shift_ns: int = 0
     constants: tuple[Constant, ...] = ()
+    symbol: int | None = None
+    """The column that says each row's symbol, where rows are told apart by it."""
     skips: tuple[Skip, ...] = ()
     encoding: str = "utf-8"
     delimiter: str = ","

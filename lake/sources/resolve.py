@@ -43,6 +43,8 @@ class Draft:
     day_ns: int = 0
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns, which are not among `targets`."""
+    many: bool = False
+    """Whether each row says its symbol, and the rows go to a series each."""
 
 
 def recipe_of(draft: Draft, head: Head) -> Recipe:
@@ -68,6 +70,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         joined=draft.joined,
         price_scale=draft.price_scale,
         constants=tuple(constants(draft, head.full_rows)),
+        symbol=draft.targets.get("symbol") if draft.many else None,
         skips=tuple(skips),
         encoding=head.encoding,
         comment=head.written.comment,
@@ -95,14 +98,18 @@ def constants(draft: Draft, rows: Sequence[Sequence[str]]) -> list[Constant]:
     """Return the columns that must say the same throughout; AMBIGUOUS when they already differ in the head."""
     found = []
     for what in ("symbol", "exchange", "period"):
-        if what not in draft.targets:
+        if what not in draft.targets or (what == "symbol" and draft.many):
             continue
         column = draft.targets[what]
         values = Counter(row[column] for row in rows)
         if len(values) > 1:
             said = ", ".join(value for value, _ in values.most_common(4))
             raise LakeError(
-                "AMBIGUOUS", f"the file holds more than one {what}: {said}", fix=[f"split the file by {what} first"]
+                "AMBIGUOUS",
+                f"the file holds more than one {what}: {said}",
+                fix=["leave --symbol out: the rows are parted by it"]
+                if what == "symbol"
+                else [f"split the file by {what} first"],
             )
         found += [Constant(column, value, what) for value in values]
     return found

@@ -14,9 +14,9 @@ import pyarrow.csv as pacsv
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import PRICES, SIDES, parse_carefully
+from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
 from lake.sources.containers import Source
-from lake.sources.model import MAX_RAW, Batch
+from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class TextParser:
             types[names[position]] = self._column_type(target)
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
-        for position in [*(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
+        said = [recipe.symbol] if recipe.symbol is not None else []
+        for position in [*said, *(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
 
@@ -126,6 +127,7 @@ class TextParser:
             words = columns[self.recipe.names[skip.column]].dictionary
             if any(word in skip.values for word in words.to_pylist()):
                 raise _Odd
+        symbols = self._symbols(columns)
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
             made[target] = self._values(target, columns[self.recipe.names[position]])
@@ -133,7 +135,16 @@ class TextParser:
             made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
-        return Batch(rows, count, [], {}, lambda row: (block.line + row, _line(data, row)))
+        portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
+        return Batch([portion], count, [], {})
+
+    def _symbols(self, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.DictionaryArray | None
+        if self.recipe.symbol is None:
+            return None
+        symbols = columns[self.recipe.names[self.recipe.symbol]]
+        if symbols.null_count or not all(is_name(word) for word in symbols.dictionary.to_pylist()):
+            raise _Odd
+        return symbols
 
     def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from lake import files, layout, leases
+from lake import files, leases
 from lake.errors import LakeError
 from lake.intake.pieces import stored_rows
 from lake.manifest import Manifest, Writer
@@ -19,6 +17,7 @@ from lake.manifest.rows import BAR_COMPLETE, AlreadyIngested, Change, CheckRecor
 from lake.outcome import hold
 from lake.staging import STAND, protect
 from lake.write.sealed import Opened, live_files
+from lake.write.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +41,6 @@ class Delivery:
     settled: list[Settled]
     removed: list[FileRow] = field(default_factory=list)
     """Live files to go without a successor."""
-    before_commit: Callable[[], None] = lambda: None
-    """Called when the partitions are as they will be committed; again after every lost race."""
     opened: Opened = field(default_factory=Opened)
     """The sealed months that are met; filled in by `commit`."""
     checks: Sequence[Check] = ()
@@ -51,8 +48,24 @@ class Delivery:
     checked: dict[str, list[CheckRecord]] = field(default_factory=dict)
     """What they found, by the path of the file; filled in by `hold_to_checks`."""
 
+    @property
+    def staged(self) -> list[StagedFile]:
+        """The files it brings."""
+        return [s.staged for s in self.settled if s.staged is not None] + self.opened.staged
 
-def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -> int:
+    @property
+    def gone(self) -> list[FileRow]:
+        """The live files that it replaces or removes."""
+        return [s.replaces for s in self.settled if s.staged and s.replaces] + self.removed + self.opened.gone
+
+
+def commit(
+    config: Config,
+    writer: Writer,
+    change: Change,
+    deliveries: Sequence[Delivery],
+    complete: Callable[[], None] = lambda: None,
+) -> int:
     """Publish the staged files and commit them in one transaction; merge again when another writer was first.
 
     Files that lost a race are removed. After an unknown outcome nothing is: see `Writer.commit`.
@@ -61,7 +74,8 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
         config: The lake.
         writer: The manifest's writer, whose run is under way.
         change: What else the snapshot holds; what the partitions decide is filled in here.
-        delivery: The partitions.
+        deliveries: The partitions, by series.
+        complete: Called when the partitions are as they will be committed; again after every lost race.
 
     Returns:
         The number of the new snapshot.
@@ -75,15 +89,16 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
     begun = _move_last(config)
     outrun: list[StagedFile] = []
     published: list[StagedFile] = []
-    with _Turn(config) as turn:
+    with Turn(config) as turn:
         while True:
             try:
-                outrun += _open_months(config, delivery)
-                hold_to_checks(config, delivery)
-                published = [s.staged for s in delivery.settled if s.staged is not None] + delivery.opened.staged
-                _publish(config, delivery, published)
-                _fill(change, delivery)
-                delivery.before_commit()
+                for delivery in deliveries:
+                    outrun += _open_months(config, delivery)
+                    hold_to_checks(config, delivery)
+                published = [file for delivery in deliveries for file in delivery.staged]
+                _publish(config, deliveries, published)
+                _fill(change, deliveries)
+                complete()
             except Conflict as found:
                 lost = found
             except BaseException:
@@ -97,13 +112,13 @@ def commit(config: Config, writer: Writer, change: Change, delivery: Delivery) -
                 else:
                     break
             try:
-                outrun += _merge_again(config, delivery, lost, turn, deadline)
+                outrun += _merge_again(config, deliveries, lost, turn, deadline)
             except BaseException:
                 files.discard(config.data, [*published, *outrun])
                 raise
     # Merged once more, a partition may have come back to the very file that lost.
     files.discard(config.data, [file for file in outrun if file not in published])
-    gone = [s.replaces for s in delivery.settled if s.staged and s.replaces] + delivery.removed + delivery.opened.gone
+    gone = [file for delivery in deliveries for file in delivery.gone]
     protect(config.data, (file.path for file in published))
     files.retire(config.data, dict.fromkeys(file.path for file in gone))
     _move_others(config, begun, snapshot)
@@ -205,23 +220,29 @@ def _move_others(config: Config, begun: int, snapshot: int) -> None:
             files.retire(config.data, manifest.replaced_by(begun + 1, snapshot - 1))
 
 
-def _publish(config: Config, delivery: Delivery, staged: list[StagedFile]) -> None:
+def _publish(config: Config, deliveries: Sequence[Delivery], staged: list[StagedFile]) -> None:
     waiting = [file for file in staged if file.temporary.exists()]
     files.publish(config.data, waiting)
     moved = {f.temporary: config.data / f.path for f in waiting}
-    for run in (r for s in delivery.settled for r in s.runs):
+    for run in (r for delivery in deliveries for s in delivery.settled for r in s.runs):
         if run.path in moved:
             run.path = moved[run.path]
 
 
-def _fill(change: Change, delivery: Delivery) -> None:
-    address, version, opened = delivery.address, delivery.schema.version, delivery.opened
+def _fill(change: Change, deliveries: Sequence[Delivery]) -> None:
     change.files, change.checks = [], []
-    change.touched = [(address, s.partition.label) for s in delivery.settled]
-    change.corrected = [(address, s.partition.label) for s in delivery.settled if s.counts.corrected or s.rewrites]
+    change.touched, change.corrected, change.removed, change.expected = [], [], [], []
+    for delivery in deliveries:
+        _fill_series(change, delivery)
+    change.removed.sort()
+
+
+def _fill_series(change: Change, delivery: Delivery) -> None:
+    address, version, opened = delivery.address, delivery.schema.version, delivery.opened
+    change.touched += [(address, s.partition.label) for s in delivery.settled]
+    change.corrected += [(address, s.partition.label) for s in delivery.settled if s.counts.corrected or s.rewrites]
     change.corrected += [(address, f.partition) for f in delivery.removed]
-    change.removed = sorted({file.id for file in [*delivery.removed, *opened.gone]})
-    change.expected = []
+    change.removed += {file.id for file in [*delivery.removed, *opened.gone]}
     for s in delivery.settled:
         before = s.replaces or opened.around(s.partition.label)
         change.expected.append((address, s.partition.label, before.id if before else None))
@@ -274,13 +295,22 @@ def new_file(
     )
 
 
-def _merge_again(config: Config, delivery: Delivery, lost: Conflict, turn: _Turn, deadline: float) -> list[StagedFile]:
+def _merge_again(
+    config: Config, deliveries: Sequence[Delivery], lost: Conflict, turn: Turn, deadline: float
+) -> list[StagedFile]:
     """Merge the lost partitions with what is stored now; return the losing files that still hold the source's rows."""
     if time.monotonic() > deadline:
         raise LakeError("LOCKED", "other writers kept changing the same partitions", where=str(lost))
     turn.wait(deadline)
-    named = {label for _, label in lost.partitions}
+    still_read: list[StagedFile] = []
+    for delivery in deliveries:
+        named = {label for address, label in lost.partitions if address == delivery.address}
+        if named:
+            still_read += _merge_series_again(config, delivery, named)
+    return still_read
 
+
+def _merge_series_again(config: Config, delivery: Delivery, named: set[str]) -> list[StagedFile]:
     def is_lost(label: str) -> bool:
         # Also named by the month that was sealed around it meanwhile, or taken apart.
         return label in named or label[:7] in named
@@ -309,36 +339,6 @@ def _merge_again(config: Config, delivery: Delivery, lost: Conflict, turn: _Turn
 
 _NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE", "E_DERIVED"}
 """Errors of a commit that leave no doubt."""
-
-
-class _Turn:
-    """A lock for writers that lost a race, so that they queue instead of racing each other again and again."""
-
-    def __init__(self, config: Config) -> None:
-        self._path = config.data / layout.STAGING / ".turn"
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def wait(self, deadline: float) -> None:
-        """Take the turn, unless it is held already; LakeError LOCKED when the deadline passes first."""
-        if self._descriptor is not None:
-            return
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LakeError("LOCKED", "other writers hold the lake", where=str(self._path)) from None
-                time.sleep(0.005)
-            else:
-                return
-
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lake import files, layout, rows, space, validate
 from lake.errors import LakeError
-from lake.intake import Intake
+from lake.intake import Intake, Memory
 from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
@@ -108,7 +108,7 @@ def write(
                     live=live,
                     on_conflict="fail" if mode == "append" else "newest",
                     pool=pool,
-                    budget=config.memory_mb * 1_000_000 // 2,
+                    memory=Memory(config.memory_mb * 1_000_000 // 2),
                 )
                 try:
                     waive = series is not None and series.price_may_be_negative
@@ -146,7 +146,6 @@ def _deliver(
             rows_out=read,
         )
 
-    delivery.before_commit = complete
     complete()
     result = _numbers(counts) | {"read": read}
     if not counts.changes and not delivery.removed and not any(s.rewrites for s in delivery.settled):
@@ -154,7 +153,7 @@ def _deliver(
         with Manifest.open(config) as manifest:
             return WriteResult(manifest.snapshot(), result, 0)
     try:
-        snapshot = commit(config, writer, change, delivery)
+        snapshot = commit(config, writer, change, [delivery], complete)
     except LakeError as error:
         if mode == "append" and error.code == "E_CONFLICT":  # whatever was found first: it was another writer's row
             raise _not_behind(delivery.address) from error

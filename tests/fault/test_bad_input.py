@@ -129,8 +129,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "times that are words": ("x.csv", lambda: b"date,open,high,low,close\nyesterday,1,2,0.5,1.5\n", "TIME_FORMAT"),
     "decimal commas": ("x.csv", lambda: GOOD.replace(",", ";").replace(".", ",").encode(), "FORMAT_UNKNOWN"),
     "a single bar": ("x.csv", (HEADER + row(0)).encode, "PERIOD"),
-    "two symbols": (
-        "x.csv", lambda: b"symbol,time,price,size\nA,1704067200000,1,1\nB,1704067200000,1,1\n", "AMBIGUOUS"),
+    "two exchanges": (
+        "x.csv", lambda: b"exchange,time,price,size\nA,1704067200000,1,1\nB,1704067200000,1,1\n", "AMBIGUOUS"),
     "an order book": ("x.csv", lambda: b"timestamp,isAsk,price,quantity\n1704067200000,1,1,1\n", "FORMAT_UNKNOWN"),
     "trades and quotes in one": (
         "x.csv", lambda: b"time,price,size,bid,ask\n1704067200000,1,1,1,2\n", "AMBIGUOUS"),

@@ -16,7 +16,7 @@ import pytest
 from lake import files, rows
 from lake.config import Config
 from lake.errors import LakeError
-from lake.intake import Intake, stored_rows
+from lake.intake import Intake, Memory, stored_rows
 from lake.manifest.rows import FileRow
 from lake.places import Places
 from lake.rows import ContentHash
@@ -91,7 +91,7 @@ class Bench:
             live=self.live,
             on_conflict=on_conflict,
             pool=self.pool,
-            budget=budget,
+            memory=Memory(budget),
         )
 
     def store(self, settled: list[Settled]) -> None:

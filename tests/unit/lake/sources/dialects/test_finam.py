@@ -48,16 +48,24 @@ def test_another_ticker_further_down_is_not_mixed_in(tmp_path: Path) -> None:
         BARS
         + "".join(f"SBER;D;2024{m:02d}{d:02d};000000;1;2;1;2;100\n" for m in range(1, 13) for d in range(1, 29)) * 30
     )
-    whole = read(write(tmp_path / "x.csv", text + "GAZP;D;20250105;000000;1;2;1;2;100\n"))
-    assert whole.reasons == [("bad_value", 30 * 12 * 28 + 2)]
-    assert whole.plan.symbol == "SBER"
+    file = write(tmp_path / "x.csv", text + "GAZP;D;20250105;000000;1;2;1;2;100\n")
+    whole = read(file)
+    assert (whole.plan.symbol, whole.plan.many, whole.reasons) == ("SBER", True, [])
+    said: list[str] = []
+    for batch in whole.batches:
+        symbols = batch.portions[0].symbols
+        assert symbols is not None
+        said += symbols.to_pylist()
+    assert said == ["SBER"] * (30 * 12 * 28) + ["GAZP"]
+    assert read(file, symbol="SBER").reasons == [("bad_value", 30 * 12 * 28 + 2)]
 
 
-def test_two_tickers_in_the_head_are_refused(tmp_path: Path) -> None:
+def test_a_symbol_for_two_tickers_is_refused(tmp_path: Path) -> None:
     text = BARS + "SBER;D;20240105;000000;1;2;1;2;100\nGAZP;D;20240105;000000;1;2;1;2;100\n"
     with pytest.raises(LakeError) as refusal:
-        detect(write(tmp_path / "x.csv", text), SourceOptions())
+        detect(write(tmp_path / "x.csv", text), SourceOptions(symbol="SBER"))
     assert refusal.value.code == "E_AMBIGUOUS"
+    assert list(refusal.value.fix) == ["leave --symbol out: the rows are parted by it"]
 
 
 def test_a_wall_clock_that_happened_twice_is_rejected(tmp_path: Path) -> None:
