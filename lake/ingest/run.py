@@ -318,7 +318,7 @@ class _File:
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
             evidence=list(self.plan.evidence),
-            warnings=[*self.plan.warnings, *reading.warnings],
+            warnings=[*self.plan.warnings, *reading.warnings, *filter(None, (each.jumps.warning for each in taken))],
         )
 
 
