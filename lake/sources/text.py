@@ -308,13 +308,13 @@ def _line(data: bytes, row: int) -> str:
 
 
 class TextReader:
-    """Reads a delimited text source, plain, gzip or zip."""
+    """Reads a delimited text source, whatever it is packed in."""
 
     def __init__(self, plan: Plan, *, block_bytes: int) -> None:
         self._plan = plan
         self._recipe = plan.recipe
         self._size = block_bytes
-        self._source = Source(plan.path)
+        self._source = Source(plan.source)
         self._parser = TextParser(plan.recipe, plan.schema)
         self._sha256 = ""
 
