@@ -39,13 +39,13 @@ def register(app: typer.Typer) -> None:
 
 
 def table_of(session: Session) -> Mapping[str, Dialect]:
-    """Return all formats; what an installed package offers in vain is told as a warning."""
+    """Return all formats, the lake's own among them; what an installed package offers in vain is told as a warning."""
     from lake.sources import dialects
 
     found = dialects.known()
     for text in dialects.left_out():
         session.out.warn(text)
-    return found
+    return {**own_of(session), **found}
 
 
 def list_(session: Session) -> None:
@@ -116,7 +116,7 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
     shown: list[dict[str, Any]] = []
     errors: list[LakeError] = []
     lines: list[str] = []
-    for found in plans(request):
+    for found in plans(request, own_of(session)):
         if isinstance(found, LakeError):
             errors.append(found)
             continue
@@ -137,6 +137,20 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
         session.out.note(error_lines(error))
     if errors:
         raise typer.Exit(Exit.PARTIAL)
+
+
+def own_of(session: Session) -> dict[str, Dialect]:
+    """Return the dialects of the lake that is worked in, with a warning of each that is broken; none without a lake."""
+    from lake.sources.dialects.table import OWN_FOLDER
+
+    config = session.config(must_exist=False)
+    if not config.manifest.is_file():
+        session.out.root = None
+    if not (config.root / OWN_FOLDER).is_dir():
+        return {}
+    from lake.sources.own import own_dialects
+
+    return own_dialects(config.root, session.out.warn)
 
 
 def becomes(dialect: Dialect) -> str:
@@ -243,7 +257,9 @@ def _columns(dialect: Dialect) -> list[dict[str, Any]]:
     """Return the vendor's columns in order, each with what becomes of it."""
     if dialect.by_name:
         return [{"place": None, "header": name, "column": target} for name, target in dialect.by_name.items()]
-    names: Iterable[str | None] = dialect.headers[0] if dialect.headers else [None] * len(dialect.columns)
+    # A header with names too few does not say which column is which.
+    told = dialect.headers[0] if dialect.headers and not dialect.header_lacks else ()
+    names: Iterable[str | None] = told or [None] * len(dialect.columns)
     return [
         {"place": place, "header": name, "column": target}
         for place, (name, target) in enumerate(zip(names, dialect.columns, strict=True))

@@ -6,7 +6,7 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, lean, terminals
+from lake.sources.dialects import binance, crypto, finam, lean, sites, terminals
 from lake.sources.dialects.declare import Dialect, Place
 from lake.sources.dialects.table import Table
 
@@ -20,6 +20,7 @@ DIALECTS: dict[str, Dialect] = {
         *finam.DIALECTS,
         *crypto.DIALECTS,
         *terminals.DIALECTS,
+        *sites.DIALECTS,
     )
 }
 
