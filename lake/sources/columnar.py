@@ -13,7 +13,7 @@ from pyarrow import ipc
 from lake.errors import LakeError, printable
 from lake.sources.cells import is_text, pieces
 from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
@@ -133,6 +133,7 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
             draft = Draft(found.asset, {t: names.index(n) for n, t in found.by_name.items() if n in names}, found)
             draft.groups, draft.zone = match.groupdict() if match else {}, options.tz or found.zone
             draft.evidence = [f"file name {head.path.name}", f"columns {', '.join(names)}"]
+            draft.confidence = "asked" if options.format else "named"
         else:
             draft = draft_by_names(flat, (), len(flat), options)
         if any(names[column] in doubled for column in draft.targets.values()):
@@ -149,12 +150,12 @@ def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, 
 
     if options.columns:
         return None
-    for dialect in DIALECTS.values():
+    for dialect in known().values():
         match = re.fullmatch(dialect.file, printable(head.path.name)) if dialect.file else None
         asked = options.format == dialect.name
         if dialect.container == "arrow" and head.kind == "arrow" and (asked or (match and options.format is None)):
             return match, dialect
-    if options.format in DIALECTS:
+    if options.format in known():
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is a {head.kind} file, not {options.format}")
     return None
 
