@@ -52,6 +52,8 @@ def fits(head: Head, dialects: Iterable[Dialect]) -> list[Fit]:
     """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
     found = []
     for dialect in dialects:
+        if "file" in dialect.needs and named(head, dialect) is None:
+            continue  # before its rows are looked at, which takes longer
         try:
             fit = fit_of(head, dialect)
         except Unfit:
