@@ -24,6 +24,7 @@ _NEEDS = {
     "folder": "in such folders",
     "folder-or-header": "in such folders, or with the header",
     "member": "with such a name inside the zip",
+    "asking": "only when it is asked for by --format",
 }
 _OWN = {"name", "title", "asset", "vendor", "sample", "maker", "example"}
 """What is told of a declaration in words of its own, and never left out."""
@@ -45,7 +46,7 @@ def table_of(session: Session) -> Mapping[str, Dialect]:
     found = dialects.known()
     for text in dialects.left_out():
         session.out.warn(text)
-    return {**own_of(session), **found}
+    return {**own_dialects(session), **found}
 
 
 def list_(session: Session) -> None:
@@ -107,6 +108,20 @@ def detect(
     answer_plans(session, IngestRequest(sources=tuple(files)))
 
 
+def own_dialects(session: Session) -> dict[str, Dialect]:
+    """Return the dialects of the lake that is worked in, with a warning of each that is broken; none without a lake."""
+    from lake.sources.dialects.table import OWN_FOLDER
+
+    config = session.config(must_exist=False)
+    if not config.manifest.is_file():
+        session.out.root = None
+    if not (config.root / OWN_FOLDER).is_dir():
+        return {}
+    from lake.sources import own_dialects as of_lake
+
+    return of_lake(config.root, session.out.warn)
+
+
 def answer_plans(session: Session, request: IngestRequest) -> None:
     """Show how each source of a request would be read, and do nothing; refusals end as those of an ingest do."""
     from dl_datalake.plans import plan_data, plan_lines
@@ -116,7 +131,7 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
     shown: list[dict[str, Any]] = []
     errors: list[LakeError] = []
     lines: list[str] = []
-    for found in plans(request, own_of(session)):
+    for found in plans(request, own_dialects(session)):
         if isinstance(found, LakeError):
             errors.append(found)
             continue
@@ -137,20 +152,6 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
         session.out.note(error_lines(error))
     if errors:
         raise typer.Exit(Exit.PARTIAL)
-
-
-def own_of(session: Session) -> dict[str, Dialect]:
-    """Return the dialects of the lake that is worked in, with a warning of each that is broken; none without a lake."""
-    from lake.sources.dialects.table import OWN_FOLDER
-
-    config = session.config(must_exist=False)
-    if not config.manifest.is_file():
-        session.out.root = None
-    if not (config.root / OWN_FOLDER).is_dir():
-        return {}
-    from lake.sources.own import own_dialects
-
-    return own_dialects(config.root, session.out.warn)
 
 
 def becomes(dialect: Dialect) -> str:
@@ -257,9 +258,7 @@ def _columns(dialect: Dialect) -> list[dict[str, Any]]:
     """Return the vendor's columns in order, each with what becomes of it."""
     if dialect.by_name:
         return [{"place": None, "header": name, "column": target} for name, target in dialect.by_name.items()]
-    # A header with names too few does not say which column is which.
-    told = dialect.headers[0] if dialect.headers and not dialect.header_lacks else ()
-    names: Iterable[str | None] = told or [None] * len(dialect.columns)
+    names: Iterable[str | None] = dialect.headers[0] if dialect.headers else [None] * len(dialect.columns)
     return [
         {"place": place, "header": name, "column": target}
         for place, (name, target) in enumerate(zip(names, dialect.columns, strict=True))

@@ -21,9 +21,9 @@ ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
 
 
 def options_of(request: IngestRequest, own: Mapping[str, Dialect]) -> SourceOptions:
-    """Return what a request says about each of its sources, which may be in one of the lake's own dialects."""
-    said = {field.name: getattr(request, field.name) for field in fields(SourceOptions) if field.name != "dialects"}
-    return SourceOptions(**said, dialects=own)
+    """Return what a request says about each of its sources, which may be in dialects of the user's own."""
+    names = [field.name for field in fields(SourceOptions) if field.name != "dialects"]
+    return SourceOptions(**{name: getattr(request, name) for name in names}, dialects=own)
 
 
 def plans(request: IngestRequest, own: Mapping[str, Dialect]) -> Iterator[tuple[Plan, Preview] | LakeError]:
@@ -35,14 +35,16 @@ def plans(request: IngestRequest, own: Mapping[str, Dialect]) -> Iterator[tuple[
     found = sources.expand(request.sources)
     for path in found.files:
         for source in sources.members(path, ignored=found.ignored):
-            yield _planned(source, options_of(request, own))
+            yield _planned(source, request, own)
 
 
-def _planned(source: SourceFile | LakeError, options: SourceOptions) -> tuple[Plan, Preview] | LakeError:
+def _planned(
+    source: SourceFile | LakeError, request: IngestRequest, own: Mapping[str, Dialect]
+) -> tuple[Plan, Preview] | LakeError:
     try:
         if isinstance(source, LakeError):
             raise source
-        plan = sources.detect(source, options)
+        plan = sources.detect(source, options_of(request, own))
         return plan, sources.preview_of(plan)
     except LakeError as error:
         if error.exit not in ONE_FILE_S:

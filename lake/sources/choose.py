@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
-from lake.sources import dialects as table
-from lake.sources.fit import Fit, Unfit, explain, fit_of, fits, named, rivals, verdicts
+from lake.sources.dialects import known
+from lake.sources.fit import Fit, Unfit, explain, fits, named, rivals, verdicts
 from lake.sources.generic import draft_by_names
 from lake.sources.hints import naming, options_for, why_unread
 from lake.sources.resolve import Draft
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from lake.sources.words import Told
 
 
-def known(options: SourceOptions) -> Mapping[str, Dialect]:
-    """Return the dialects there are: those built in, and the caller's own."""
-    return {**options.dialects, **table.known()} if options.dialects else table.known()
+def dialects_of(options: SourceOptions) -> Mapping[str, Dialect]:
+    """Return the dialects there are: those built in or installed, and the caller's own."""
+    return {**options.dialects, **known()} if options.dialects else known()
 
 
 def choose(head: Head, options: SourceOptions) -> tuple[Draft, Head]:
@@ -40,23 +40,20 @@ def choose(head: Head, options: SourceOptions) -> tuple[Draft, Head]:
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
     said = told(options.words)
-    dialects = known(options)
+    declared = dialects_of(options)
+    over = said.fields if said.only_bytes or options.format in declared else {}
+    dialects = {name: replace(dialect, **over) if over else dialect for name, dialect in declared.items()}
+    found = verdicts(head, dialects.values())
     if options.format is not None and options.format in dialects:
-        return _asked(head, options, dialects[options.format], said)
+        return _asked(head, options, dialects[options.format], said, found)
     if options.format is None and not options.columns and said.only_bytes:
-        laid_over = [replace(dialect, **said.fields) if said.fields else dialect for dialect in dialects.values()]
-        found = verdicts(head, laid_over)
         fit = _unasked(head, options, found)
         if fit is not None:
             return _from_fit(options, fit, rivals(found, fit))
-    else:
-        laid_over, found = [], {}
-    draft, head = _by_words(head, options, said, [(dialect, found[dialect.name]) for dialect in laid_over])
-    draft.against = rivals(found, None)
-    return draft, head
+    return _by_words(head, options, said, dialects, found)
 
 
-def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told) -> tuple[Draft, Head]:
+def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told, found: Verdicts) -> tuple[Draft, Head]:
     if said.of_columns:
         raise LakeError(
             "USAGE",
@@ -64,26 +61,23 @@ def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told) -> 
             why="A format that is named names its columns.",
             fix=["drop --format, or the options that name columns"],
         )
-    dialect = replace(dialect, **said.fields)
-    try:
-        fit = fit_of(head, dialect)
-    except Unfit as reason:
+    fit = found[dialect.name]
+    if isinstance(fit, Unfit):
         refusal = head.under(dialect.written).refusal
         if refusal is not None:
-            raise refusal from reason
-        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {dialect.name}: {reason}") from reason
-    others = [other for name, other in known(options).items() if name != dialect.name]
-    return _from_fit(options, fit, rivals(verdicts(head, others), fit))
+            raise refusal from fit
+        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {dialect.name}: {fit}") from fit
+    return _from_fit(options, fit, rivals(found, fit))
 
 
-def _unasked(head: Head, options: SourceOptions, told_of: Verdicts) -> Fit | None:
+def _unasked(head: Head, options: SourceOptions, found: Verdicts) -> Fit | None:
     """Return the one dialect that fits best, None when none does; AMBIGUOUS when several do equally."""
-    found = fits(told_of)
-    if options.market and len({fit.dialect.market for fit in found}) > 1:
-        found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
-    if len(found) > 1:
-        raise _ambiguous(head, [fit.dialect.name for fit in found])
-    return found[0] if found else None
+    fitting = fits(found)
+    if options.market and len({fit.dialect.market for fit in fitting}) > 1:
+        fitting = [fit for fit in fitting if fit.dialect.market == options.market.upper()] or fitting
+    if len(fitting) > 1:
+        raise _ambiguous(head, [fit.dialect.name for fit in fitting])
+    return fitting[0] if fitting else None
 
 
 def _ambiguous(head: Head, names: Sequence[str], why: str = "") -> LakeError:
@@ -92,16 +86,16 @@ def _ambiguous(head: Head, names: Sequence[str], why: str = "") -> LakeError:
 
 
 def _by_words(
-    head: Head, options: SourceOptions, said: Told, unfit: Sequence[tuple[Dialect, Fit | Unfit]]
+    head: Head, options: SourceOptions, said: Told, dialects: Mapping[str, Dialect], found: Verdicts
 ) -> tuple[Draft, Head]:
-    """Read a table by the names of its columns and by what the caller says; `unfit` are dialects that did not fit."""
+    """Read a table by the names of its columns and by what the caller says; no dialect was taken."""
     dialect = replace(BLANK, **said.fields)
     written = dialect.written
     head = head.under(replace(written, delimiter=dialect.delimiters) if dialect.delimiters else written)
     if head.refusal is not None:
         raise head.refusal
     if head.header is None and not options.columns and not said.of_columns:
-        raise _unknown(head, unfit)
+        raise _unknown(head, dialects, found)
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
     if head.header is not None and usual != len(head.header) and not said.columns:
         message = f"{head.path.name} has a header of {len(head.header)} columns over records of {usual}"
@@ -119,20 +113,22 @@ def _by_words(
     if dialect.sides and not {"side", "buyer_maker"} & set(draft.targets):
         raise LakeError("COLUMN_MISSING", f"{head.path.name} has no column of sides", fix=["--map side=COLUMN"])
     draft.dialect, draft.zone, draft.price_scale = dialect, options.tz or dialect.zone, dialect.price_scale
+    draft.against = rivals(found, None)
+    if said.of_columns:
+        draft.confidence = "mapped"
     match = named(head, dialect)
     draft.groups = {name: text for name, text in match.groupdict().items() if text} if match else {}
     return draft, head
 
 
-def _unknown(head: Head, unfit: Sequence[tuple[Dialect, Fit | Unfit]]) -> LakeError:
+def _unknown(head: Head, dialects: Mapping[str, Dialect], found: Verdicts) -> LakeError:
     """Return why nobody knows what a table without a header is."""
-    near = {dialect.name: verdict for dialect, verdict in unfit if _near(dialect, head)}
-    # Fitting, and not taken only because it must be asked for.
-    asking = [name for name, fit in near.items() if isinstance(fit, Fit) and fit.missing == ["the asking"]]
+    near = [name for name, dialect in dialects.items() if _near(dialect, head)]
+    asking = [name for name, fit in found.items() if isinstance(fit, Fit) and fit.missing == ["the asking"]]
     if asking:
         why = "Nothing in the file tells it: neither the zone of its times nor what its columns are."
         return _ambiguous(head, asking, why)
-    said = explain(near, list(near)[:6])
+    said = explain(found, near[:6])
     message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({said})" if said else "")
     return LakeError("FORMAT_UNKNOWN", message, why=why_unread(head), fix=naming(head))
 

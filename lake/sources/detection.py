@@ -11,7 +11,7 @@ import numpy as np
 
 from lake.errors import LakeError, printable
 from lake.sources import times
-from lake.sources.choose import choose, known
+from lake.sources.choose import choose, dialects_of
 from lake.sources.containers import as_source, verify_checksum
 from lake.sources.dialects.checking import GENERIC
 from lake.sources.generic import asked_asset
@@ -83,8 +83,7 @@ def _check_options(options: SourceOptions) -> None:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
     told(options.words)
-    dialects = known(options)
-    if options.format is not None and options.format not in (names := [*dialects, *GENERIC]):
+    if options.format is not None and options.format not in (names := [*dialects_of(options), *GENERIC]):
         near = difflib.get_close_matches(options.format, names, 3)
         raise LakeError(
             "USAGE",

@@ -64,7 +64,7 @@ Verdicts = dict[str, Fit | Unfit]
 
 
 def verdicts(head: Head, dialects: Iterable[Dialect]) -> Verdicts:
-    """Hold a source against dialects."""
+    """Hold a source against every dialect."""
     found: Verdicts = {}
     for dialect in dialects:
         name = dialect.name
@@ -255,8 +255,7 @@ def explain(found: Verdicts, names: Sequence[str]) -> str:
         if isinstance(fit, Unfit):
             said.append(f"{name}: {fit}")
         else:
-            missing = ", ".join(fit.missing)
-            said.append(f"{name}: fits but for {missing}" if missing else f"{name}: fits")
+            said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
     return "; ".join(said)
 
 

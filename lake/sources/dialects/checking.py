@@ -10,7 +10,6 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from lake.errors import LakeError
 from lake.sources.dialects.declare import Dialect
 from schemas.bars import BARS
 from schemas.orderbook import BOOK_L2, BOOK_L3
@@ -34,14 +33,13 @@ _TARGETS = {"ts.date", "ts.time", "symbol", "period"}
 _GROUPS = {"symbol", "period", "date", "exchange", "market", "place", "class"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
 _ASKING = "asking"
-"""A need that only `--format` meets."""
 
 
 def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    return [text for look in (_words, _columns, _headers, _patterns, _times, _values) for text in look(dialect)]
+    return [text for look in (_words, _columns, _headers, _patterns, _values) for text in look(dialect)]
 
 
 @cache
@@ -111,7 +109,7 @@ def _columns(dialect: Dialect) -> Iterator[str]:
 
 def _headers(dialect: Dialect) -> Iterator[str]:
     if any(len(header) + dialect.header_lacks != len(dialect.columns) for header in dialect.headers):
-        yield "a header has not as many names as there are columns"
+        yield "a header has not as many names as there are columns, less those that it is said to lack"
     if dialect.columns and (dialect.header == "never") != (not dialect.headers):
         yield f"header is {dialect.header!r}, and {len(dialect.headers)} header lines are declared"
     if dialect.by_name and dialect.header == "never":
@@ -136,8 +134,8 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
         if need == _ASKING:
             continue
         if need not in _NEEDS:
-            yield f"it needs {need!r}, which is none of {', '.join([*_NEEDS, _ASKING])}"
-        elif not any(getattr(dialect, name) for name in _NEEDS[need]):
+            yield f"it needs {need!r}, which is none of {', '.join(_NEEDS)}"
+        if need in _NEEDS and not any(getattr(dialect, name) for name in _NEEDS[need]):
             yield f"it needs a {need}, and has no pattern for it"
     if dialect.example and not (
         compiled["file"].fullmatch(dialect.example.rpartition("/")[2])
@@ -145,14 +143,6 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
         else dialect.folder and compiled["folder"].search(dialect.example)
     ):
         yield f"the example {dialect.example!r} has not such a name"
-
-
-def _times(dialect: Dialect) -> Iterator[str]:
-    if dialect.form:
-        from lake.sources.patterns import format_told
-
-        if dialect.time != "text" or not _can(format_told, dialect.form):
-            yield f"{dialect.form!r} is no way of writing times"
 
 
 def _values(dialect: Dialect) -> Iterator[str]:
@@ -176,6 +166,6 @@ def _values(dialect: Dialect) -> Iterator[str]:
 def _can(make: Callable[[str], object], text: str) -> bool:
     try:
         make(text)
-    except (ValueError, LookupError, OSError, LakeError):
+    except (ValueError, LookupError, OSError):
         return False
     return True
