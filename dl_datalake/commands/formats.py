@@ -24,6 +24,7 @@ _NEEDS = {
     "folder": "in such folders",
     "folder-or-header": "in such folders, or with the header",
     "member": "with such a name inside the zip",
+    "asking": "only when it is asked for by --format",
 }
 _OWN = {"name", "title", "asset", "vendor", "sample", "maker", "example"}
 """What is told of a declaration in words of its own, and never left out."""
@@ -39,13 +40,13 @@ def register(app: typer.Typer) -> None:
 
 
 def table_of(session: Session) -> Mapping[str, Dialect]:
-    """Return all formats; what an installed package offers in vain is told as a warning."""
+    """Return all formats, the lake's own among them; what an installed package offers in vain is told as a warning."""
     from lake.sources import dialects
 
     found = dialects.known()
     for text in dialects.left_out():
         session.out.warn(text)
-    return found
+    return {**own_dialects(session), **found}
 
 
 def list_(session: Session) -> None:
@@ -107,6 +108,20 @@ def detect(
     answer_plans(session, IngestRequest(sources=tuple(files)))
 
 
+def own_dialects(session: Session) -> dict[str, Dialect]:
+    """Return the dialects of the lake that is worked in, with a warning of each that is broken; none without a lake."""
+    from lake.sources.dialects.table import OWN_FOLDER
+
+    config = session.config(must_exist=False)
+    if not config.manifest.is_file():
+        session.out.root = None
+    if not (config.root / OWN_FOLDER).is_dir():
+        return {}
+    from lake.sources import own_dialects as of_lake
+
+    return of_lake(config.root, session.out.warn)
+
+
 def answer_plans(session: Session, request: IngestRequest) -> None:
     """Show how each source of a request would be read, and do nothing; refusals end as those of an ingest do."""
     from dl_datalake.plans import plan_data, plan_lines
@@ -116,7 +131,7 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
     shown: list[dict[str, Any]] = []
     errors: list[LakeError] = []
     lines: list[str] = []
-    for found in plans(request):
+    for found in plans(request, own_dialects(session)):
         if isinstance(found, LakeError):
             errors.append(found)
             continue

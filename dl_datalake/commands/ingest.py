@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._mapping import Mapped, Saved, with_words, words_of
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.commands.formats import answer_plans, table_of
 from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
@@ -23,6 +24,14 @@ _ALWAYS = ("read", "new", "identical", "corrected", "quarantined")
 _SERIES_SHOWN = 3
 _SAFE = "Every file that was finished is safely in the lake; of the one being read, nothing is."
 Text = str | None
+OnBad = Annotated[Literal["quarantine", "fail"], typer.Option(help="What bad rows do.")]
+MaxBad = Annotated[Text, typer.Option(metavar="SHARE", help="Refuse a file with more: 5%, 100; else 5% and 20 rows.")]
+OnConflict = Annotated[
+    Literal["newest", "keep", "fail"], typer.Option(help="What rows that differ from stored ones do.")
+]
+FetchedAt = Annotated[
+    Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +39,7 @@ def register(app: typer.Typer) -> None:
     command(app, "ingest")(ingest)
 
 
+@with_words
 def ingest(
     session: Session,
     source: Annotated[
@@ -57,19 +67,16 @@ def ingest(
         Text, typer.Option(metavar="DATE", help="Skip what is earlier: 2024-03, 2024-03-05T10:00Z, -7d.")
     ] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Skip this and what is later.")] = None,
-    on_bad: Annotated[Literal["quarantine", "fail"], typer.Option(help="What bad rows do.")] = "quarantine",
-    max_bad: Annotated[
-        Text, typer.Option(metavar="SHARE", help="Refuse a file with more: 5%, 100; else 5% and 20 rows.")
-    ] = None,
-    on_conflict: Annotated[
-        Literal["newest", "keep", "fail"], typer.Option(help="What rows that differ from stored ones do.")
-    ] = "newest",
-    fetched_at: Annotated[
-        Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
-    ] = None,
+    on_bad: OnBad = "quarantine",
+    max_bad: MaxBad = None,
+    on_conflict: OnConflict = "newest",
+    fetched_at: FetchedAt = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show how each file would be read; do nothing.")] = False,
     via: Via = None,
+    mapping: Mapped = None,
+    save_dialect: Saved = None,
+    **given: Any,  # noqa: ANN401 - the words of _mapping.OPTIONS
 ) -> None:
     """Take vendor files in.
 
@@ -95,6 +102,8 @@ def ingest(
         on_conflict=on_conflict,
         fetched_at_ns=None if fetched_at is None else parse_ns(fetched_at),
         dry_run=dry_run,
+        words=words_of(given, mapping),
+        save_dialect=save_dialect,
     )
     if plan:
         answer_plans(session, request)
@@ -181,13 +190,14 @@ def _answer(session: Session, report: IngestReport, request: IngestRequest) -> N
         session.others = report.errors[:-1]
         raise report.errors[-1]
     out = session.out
-    for file in report.files:
-        for text in file.warnings:
-            out.warn(text)
+    for text in [*report.warnings, *(text for file in report.files for text in file.warnings)]:
+        out.warn(text)
     data: dict[str, Any] = {"snapshot": report.snapshot, "files": [file_data(file) for file in report.files]}
+    data["saved"] = report.saved
     data["refused"] = [error_data(error) for error in report.errors]
     data["ignored"] = report.ignored
     lines = [line for file in report.files for line in _file_lines(file)]
+    lines += [f"saved the format as {report.saved}"] if report.saved else []
     out.done("ingest", data, lines)
     for error in report.errors:
         out.note(error_lines(error))

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from lake.errors import LakeError, printable
+from lake.sources.cells import is_text, pieces
 from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
 from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
@@ -18,14 +19,16 @@ from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
 from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, sides_of
 from lake.sources.times import TimeColumn
+from lake.sources.words import told
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
+    from lake.sources.words import Told
     from schemas.columns import Schema
 
 BATCH_ROWS = 16_384
@@ -45,14 +48,22 @@ class _File:
             else:
                 self._source = pa.PythonFile(source.open(), mode="r")
             if kind == "parquet":
-                self._parquet = pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+                self._parquet = self._open_parquet()
                 self.schema = self._parquet.schema_arrow
+                texts = [field.name for field in self.schema if is_text(field.type)]
+                if texts:
+                    self._parquet = self._open_parquet(texts)
             else:
                 self._parquet = None
                 self.schema = self._open_ipc().schema
             self.names = list(self.schema.names)
         except _DAMAGE as error:
             raise self.damaged(error) from error
+
+    def _open_parquet(self, texts: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- pyarrow has no types
+        return pq.ParquetFile(
+            self._source, pre_buffer=False, page_checksum_verification=True, read_dictionary=list(texts)
+        )
 
     def _open_ipc(self, options: Any = None) -> Any:  # noqa: ANN401 -- pyarrow has no types
         self._source.seek(0)
@@ -68,13 +79,13 @@ class _File:
     def batches(self, columns: list[int]) -> Iterator[Any]:
         """Yield record batches of BATCH_ROWS at most, with the columns at these places, in this order."""
         names = [self.names[place] for place in columns]
+        wanted = pa.schema([self.schema.field(place) for place in columns])
         try:
             made = self._ipc_batches(columns) if self._parquet is None else self._parquet_batches(names)
             for batch in made:
                 picked = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
                 picked.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
-                for start in range(0, len(picked), BATCH_ROWS):
-                    yield picked.slice(start, BATCH_ROWS)
+                yield from pieces(picked, wanted, BATCH_ROWS, self.path)
         except _DAMAGE as error:
             raise self.damaged(error) from error
 
@@ -126,7 +137,7 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
             draft.evidence = [f"file name {head.path.name}", f"columns {', '.join(names)}"]
             draft.confidence = "asked" if options.format else "named"
         else:
-            draft = draft_by_names(flat, (), len(flat), options)
+            draft = draft_by_names(flat, (), len(flat), options, _said(head, options))
         if any(names[column] in doubled for column in draft.targets.values()):
             raise LakeError("AMBIGUOUS", f"{head.path.name} has more than one column {doubled[0]!r}")
         draft.evidence.append(f"a {head.kind} file")
@@ -134,6 +145,16 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
         return draft, _recipe(draft, head, file)
     finally:
         file.close()
+
+
+def _said(head: Head, options: SourceOptions) -> Told:
+    """Return what the caller says of the columns; USAGE when it is about how a text is written."""
+    said = told(options.words)
+    if said.fields or said.columns:
+        word = next(name for name in options.words if name not in {"map", "date-column", "time-column"})
+        what = f"{head.path.name} is a {head.kind} file, to which {word} does not apply"
+        raise LakeError("USAGE", what, why="It says how a text is written.", fix=[f"drop --{word}"])
+    return said
 
 
 def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, Any] | None:

@@ -83,7 +83,7 @@ def _symbol(paths: tuple[str, ...], root: dict[str, Any], body: dict[str, Any]) 
 
 def _plan(head: Head, options: SourceOptions, dialect: Dialect, symbols: Counter[str], checksum: str | None) -> Plan:
     feed = _asked(head, options, dialect)
-    fit = Fit(dialect, {}, evidence=["a JSON message on each line" + (", after a time" if feed.received else "")])
+    fit = Fit(dialect, head, {}, evidence=["a JSON message on each line" + (", after a time" if feed.received else "")])
     match_names(head, dialect, fit)
     if len(symbols) > 1 and options.symbol is not None:
         said = ", ".join(symbol for symbol, _ in symbols.most_common(4))

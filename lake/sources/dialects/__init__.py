@@ -6,7 +6,7 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, feeds, finam, freqtrade, lean, terminals
+from lake.sources.dialects import binance, crypto, feeds, finam, freqtrade, lean, sites, terminals
 from lake.sources.dialects.declare import Dialect, Place
 from lake.sources.dialects.table import Table
 
@@ -22,6 +22,7 @@ DIALECTS: dict[str, Dialect] = {
         *feeds.DIALECTS,
         *freqtrade.DIALECTS,
         *terminals.DIALECTS,
+        *sites.DIALECTS,
     )
 }
 

@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _TARGETS = {"ts.date", "ts.time", "symbol", "period"}
 _GROUPS = {"symbol", "period", "date", "exchange", "market", "place", "class"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
+_ASKING = "asking"
 
 
 def check(dialect: Dialect) -> list[str]:
@@ -107,8 +108,8 @@ def _columns(dialect: Dialect) -> Iterator[str]:
 
 
 def _headers(dialect: Dialect) -> Iterator[str]:
-    if any(len(header) != len(dialect.columns) for header in dialect.headers):
-        yield "a header has not as many names as there are columns"
+    if any(len(header) + dialect.header_lacks != len(dialect.columns) for header in dialect.headers):
+        yield "a header has not as many names as there are columns, less those that it is said to lack"
     if dialect.columns and (dialect.header == "never") != (not dialect.headers):
         yield f"header is {dialect.header!r}, and {len(dialect.headers)} header lines are declared"
     if dialect.by_name and dialect.header == "never":
@@ -130,9 +131,11 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
         if unknown := sorted(set(compiled[name].groupindex) - _GROUPS):
             yield f"{name} names the group {', '.join(unknown)}, which tells nothing"
     for need in dialect.needs:
+        if need == _ASKING:
+            continue
         if need not in _NEEDS:
             yield f"it needs {need!r}, which is none of {', '.join(_NEEDS)}"
-        elif not any(getattr(dialect, name) for name in _NEEDS[need]):
+        if need in _NEEDS and not any(getattr(dialect, name) for name in _NEEDS[need]):
             yield f"it needs a {need}, and has no pattern for it"
     if dialect.example and not (
         compiled["file"].fullmatch(dialect.example.rpartition("/")[2])

@@ -82,8 +82,8 @@ BINANCE_UM_CAPTURE = Dialect(
     title="Binance USDⓈ-M streams, captured",
     asset="ticks/trade",
     vendor="developers.binance.com, USDⓈ-M WebSocket streams: bookTicker has T, E, u, b, B, a, A; depthUpdate T, E, U,"
-    " u, pu, b, a; order book: lastUpdateId, E, T, bids, asks. github.com/nkaz001/hftbacktest, binancefutures.py: trade has"
-    " T, E, t, p, q, X, m, and is one of the market where X is MARKET",
+    " u, pu, b, a; order book: lastUpdateId, E, T, bids, asks. github.com/nkaz001/hftbacktest, binancefutures.py: trade"
+    " has T, E, t, p, q, X, m, and is one of the market where X is MARKET",
     sample="tests/unit/lake/sources/dialects/test_feeds.py",
     maker="Binance",
     container="messages",
