@@ -295,13 +295,13 @@ def _ticks(value: Any, column: Column) -> int:  # noqa: ANN401 -- what Arrow mak
 
 def _reasons_by_pandera(batch: pa.RecordBatch, schema: Schema, *, grid_us: int | None, waive: bool) -> dict[int, str]:
     """Return the strongest reason of every row that Pandera rejects, by index."""
-    import pandas as pd
-    from pandera.errors import SchemaErrors
-
-    from schemas.models import NOT_NULLABLE, pandera_model
-
     names = arrow_schema(schema, identity=False).names
-    with _pandera:  # Pandera keeps state while it validates
+    with _pandera:  # it keeps state while it validates, and two threads that import it at once wait for each other
+        import pandas as pd
+        from pandera.errors import SchemaErrors
+
+        from schemas.models import NOT_NULLABLE, pandera_model
+
         frame = batch.select(names).to_pandas(types_mapper=pd.ArrowDtype)
         try:
             pandera_model(schema, grid_us=grid_us, waive=waive).validate(frame, lazy=True)

@@ -219,3 +219,23 @@ assert not {"pandas", "pandera"} & set(sys.modules)
 """
     root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+def test_threads_that_check_first_at_once_do_not_wait_for_each_other() -> None:
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+import pyarrow as pa
+from lake.validate import check_sample
+from schemas.arrow import arrow_schema
+from schemas.orderbook import BOOK_L2
+from schemas.ticks import QUOTES, TRADES
+with ThreadPoolExecutor(4) as pool:
+    made = []
+    for schema in (TRADES, QUOTES, BOOK_L2):
+        form = arrow_schema(schema, identity=False)
+        batch = pa.record_batch([pa.nulls(0, field.type) for field in form], schema=form)
+        made.append(pool.submit(check_sample, batch, schema, grid_us=None, waive=False))
+    [each.result() for each in made]
+"""
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
