@@ -28,7 +28,6 @@ MODULE_LINES_MAX = 400
 
 # What may be longer, and why it would be worse cut up.
 LONG_FUNCTIONS = {
-    "dl_datalake/commands/ingest.py:ingest": "one declaration: an option a line or two",
     "lake/manifest/migrations.py:m001_snapshots_and_files": "a schema is read whole, one table after the other",
     "lake/manifest/migrations.py:m002_provenance": "a schema is read whole, one table after the other",
     "lake/manifest/slimming.py:slim_files": "a schema is read whole, one table after the other",

@@ -40,13 +40,13 @@ def register(app: typer.Typer) -> None:
 
 
 def table_of(session: Session) -> Mapping[str, Dialect]:
-    """Return all formats, the lake's own among them; what an installed package offers in vain is told as a warning."""
+    """Return all formats but a lake's own; what an installed package offers in vain is told as a warning."""
     from lake.sources import dialects
 
     found = dialects.known()
     for text in dialects.left_out():
         session.out.warn(text)
-    return {**own_dialects(session), **found}
+    return found
 
 
 def list_(session: Session) -> None:
@@ -54,7 +54,7 @@ def list_(session: Session) -> None:
 
     What each is, what it becomes, where it belongs, and the file that proves it.
     """
-    found = table_of(session)
+    found = {**own_dialects(session), **table_of(session)}
     head = ("format", "what it is", "becomes", "exchange/market", "proof")
     rows = [(d.name, d.title, becomes(d), _place(d), d.sample) for d in found.values()]
     session.out.answer("formats.list", [_summary(dialect) for dialect in found.values()], table(head, rows))
@@ -69,7 +69,7 @@ def show(
 
     Names, columns and what they become, times, numbers, what to mind, and the vendor's own words.
     """
-    found = table_of(session)
+    found = {**own_dialects(session), **table_of(session)}
     if name not in found:
         near = difflib.get_close_matches(name, found, 3)
         raise LakeError(
@@ -260,7 +260,9 @@ def _columns(dialect: Dialect) -> list[dict[str, Any]]:
     """Return the vendor's columns in order, each with what becomes of it."""
     if dialect.by_name:
         return [{"place": None, "header": name, "column": target} for name, target in dialect.by_name.items()]
-    names: Iterable[str | None] = dialect.headers[0] if dialect.headers else [None] * len(dialect.columns)
+    # A header with names too few does not say which column is which.
+    told = dialect.headers[0] if dialect.headers and not dialect.header_lacks else ()
+    names: Iterable[str | None] = told or [None] * len(dialect.columns)
     return [
         {"place": place, "header": name, "column": target}
         for place, (name, target) in enumerate(zip(names, dialect.columns, strict=True))
