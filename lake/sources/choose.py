@@ -55,8 +55,9 @@ def choose(head: Head, options: SourceOptions) -> tuple[Draft, Head]:
     if head.messages and not head.rows:
         raise LakeError("FORMAT_UNKNOWN", f"{head.path.name} is in no known format: {head.seen()}")
     draft, head = _by_words(head, options, said, dialects, found)
-    if head.layout != "lines":
+    if head.layout != "lines" and draft.dialect is not None:
         draft.evidence.append(LAYOUTS[head.layout])
+        draft.dialect = replace(draft.dialect, name="json")
     return draft, head
 
 

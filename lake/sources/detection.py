@@ -118,7 +118,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     told = {c.what: c.value for c in recipe.constants}
     clock = recipe.times[0]
     kind = draft.asset.split("/", maxsplit=1)[0]
-    name = dialect.name if dialect else _kind(recipe)
+    name = dialect.name if dialect else recipe.kind
     market = draft.groups.get("market") or (dialect.market if dialect else None)
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
@@ -145,13 +145,6 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         confidence="mapped" if options.columns else draft.confidence,
         against=tuple(map(printable, draft.against)),
     )
-
-
-def _kind(recipe: Recipe) -> str:
-    """Return the name of a source that is in no declared format."""
-    if recipe.kind != "text":
-        return recipe.kind
-    return "csv" if recipe.layout == "lines" else "json"
 
 
 def _seen_symbol(batch: Batch) -> str | None:

@@ -24,7 +24,7 @@ FOLDER = "dialects"
 _BARE = re.compile("[A-Za-z0-9_-]+")
 """Keys that stand in TOML without quotes."""
 _LARGEST = 1 << 20
-_RESERVED = frozenset({"csv", "parquet", "arrow"})
+_RESERVED = frozenset({"csv", "json", "parquet", "arrow"})
 
 
 def read_words(path: Path) -> dict[str, Any]:

@@ -177,6 +177,8 @@ def test_the_same_bars_in_every_layout(tmp_path: Path, block_bytes: int) -> None
     for name, text in sources.items():
         whole = read(write(tmp_path / name, text), block_bytes=block_bytes)
         assert (whole.plan.type, whole.plan.period, whole.records, whole.rejects) == ("bars", "1m", 40, [])
+        expected = {"rows.csv": "csv", "arrays.json": "ccxt-candles", "pretty.json": "ccxt-candles"}.get(name, "json")
+        assert whole.plan.dialect == expected, name
         first = first or whole
         same = whole.rows.equals(first.rows)
         assert same, name
