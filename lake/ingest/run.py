@@ -14,6 +14,7 @@ from lake import files, sources, space
 from lake import write as writing
 from lake.errors import Exit, LakeError, printable
 from lake.ingest.destinations import Destinations, Naming
+from lake.ingest.own import Own, said
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
@@ -25,7 +26,7 @@ from lake.outcome import no_checks
 from lake.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lake.manifest.rows import IngestRow
     from lake.outcome import Check
     from lake.sources import Plan
+    from lake.sources.dialects import Dialect
     from schemas.keys import Address
 
 _ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
@@ -66,20 +68,22 @@ def ingest(
     bad_limit(request.max_bad)
     with Manifest.open(config):  # before any file is read: is there a lake?
         paths = sources.expand(request.sources)
+    own = Own(config, request)
     done: list[FileReport] = []
     errors: list[LakeError] = []
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
         for path in paths:
             try:
-                file = _File(config, request, path, pool, progress or (lambda _: None), checks)
+                file = _File(config, request, path, pool, progress or (lambda _: None), checks, own.dialects)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
+                own.keep(file.plan)
             except LakeError as error:
                 if len(paths) == 1 or error.exit not in _ONE_FILE_S:
                     raise
                 errors.append(error)
     with Manifest.open(config) as manifest:
-        return IngestReport(manifest.snapshot(), done, errors)
+        return IngestReport(manifest.snapshot(), done, errors, own.saved, own.warnings)
 
 
 class _File:
@@ -93,6 +97,7 @@ class _File:
         pool: ThreadPoolExecutor,
         progress: Callable[[Progress], None],
         checks: Callable[[str], Sequence[Check]],
+        own: Mapping[str, Dialect],
     ) -> None:
         self._config, self._request, self._path, self._pool = config, request, path, pool
         self._shown = printable(path)
@@ -107,9 +112,11 @@ class _File:
             symbol=request.symbol,
             exchange=request.exchange,
             fetched_at_ns=request.fetched_at_ns,
+            words=request.words,
+            dialects=own,
         )
         self._checks = checks
-        self._plan, self._naming = self._detected()
+        self.plan, self._naming = self._detected()
         self.address = self._naming.first
 
     def _detected(self) -> tuple[Plan, Naming]:
@@ -125,13 +132,13 @@ class _File:
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""
         with Manifest.open(self._config) as manifest:
-            if manifest.same_size_source(self._plan.nbytes):
+            if manifest.same_size_source(self.plan.nbytes):
                 with self._path.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 current = manifest.current_ingest(self._key(digest))
                 if current is not None:
                     return self._unchanged(current)
-            space.require(self._config, room_for(self._plan), f"the ingest of {self._plan.name}")
+            space.require(self._config, room_for(self.plan), f"the ingest of {self.plan.name}")
             lease = Lease(self._config, manifest.snapshot())
         with lease:
             return self._begin()
@@ -150,14 +157,14 @@ class _File:
             destinations = Destinations(
                 self._config,
                 self._request,
-                self._plan,
+                self.plan,
                 self._naming,
                 staging=staging,
                 run_id=run_id,
                 pool=self._pool,
                 checks=self._checks,
             )
-            reading = Reading(self._plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
+            reading = Reading(self.plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
             self._tell("merge", reading)
             outcome = _Outcome(digest, reading, destinations, self._settled(destinations))
@@ -176,7 +183,7 @@ class _File:
     def _settled(self, destinations: Destinations) -> list[writing.Delivery]:
         deliveries = []
         for each in destinations:
-            each.intake.doubt_ns = each.unproven_ns(self._plan)
+            each.intake.doubt_ns = each.unproven_ns(self.plan)
             settled = each.intake.settle()
             deliveries.append(
                 writing.Delivery(each.address, each.channel.schema, each.intake, settled, checks=each.checks)
@@ -188,19 +195,20 @@ class _File:
         request = self._request
         facts = [
             digest,
-            self._plan.dialect,
+            self.plan.dialect,
             str(self.address),
             sorted(request.columns.items()),
-            self._plan.time_zone,
+            self.plan.time_zone,
             request.start_ns,
             request.end_ns,
             request.on_conflict,
             request.fetched_at_ns,
         ]
+        facts += said(self._options, self.plan)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
-        total = self._plan.nbytes
+        total = self.plan.nbytes
         self._progress(Progress(self._shown, total if done is None else done, total, reading.read, phase))
 
     # ---- the end -----------------------------------------------------------------------------------------------------
@@ -209,9 +217,9 @@ class _File:
         change = Change(
             run_id=run_id,
             operation="ingest",
-            message=self._plan.name,
+            message=self.plan.name,
             instruments={
-                each.address: Instrument(each.vendor_symbol, time_zone=self._plan.time_zone)
+                each.address: Instrument(each.vendor_symbol, time_zone=self.plan.time_zone)
                 for each in outcome.destinations
             },
             source=self._source(outcome.digest),
@@ -247,7 +255,7 @@ class _File:
         files.discard(self._config.data, [file for file in written if file is not None])
 
     def _source(self, digest: str) -> SourceRecord:
-        plan = self._plan
+        plan = self.plan
         return SourceRecord(
             sha256=digest,
             name=plan.name,
@@ -260,6 +268,7 @@ class _File:
                 "stamp": plan.stamp,
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
                 "checksum": plan.checksum,
+                "words": dict(self._request.words),
             },
             evidence=plan.evidence,
             fetched_at_ns=plan.fetched_not_after_ns,
@@ -287,7 +296,7 @@ class _File:
         return FileReport(
             source=self._shown,
             sha256=outcome.digest,
-            dialect=self._plan.dialect,
+            dialect=self.plan.dialect,
             addresses=[str(each.address) for each in taken],
             records=reading.records,
             rows={
@@ -308,8 +317,8 @@ class _File:
             snapshot=0,
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
-            evidence=list(self._plan.evidence),
-            warnings=[*self._plan.warnings, *reading.warnings],
+            evidence=list(self.plan.evidence),
+            warnings=[*self.plan.warnings, *reading.warnings],
         )
 
 

@@ -10,6 +10,8 @@ from lake.errors import LakeError
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
 from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
+from lake.sources.own import own_dialects, read_words
+from lake.sources.saving import save, saving_to
 from lake.sources.text import TextReader
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ __all__ = [
     "expand",
     "id_space",
     "open_reader",
+    "own_dialects",
+    "read_words",
+    "save",
+    "saving_to",
 ]
 
 

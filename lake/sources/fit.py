@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from lake.errors import printable
 from lake.sources import times
-from lake.sources.careful import NUMBER
-from lake.sources.dialects import DIALECTS
+from lake.sources.careful import PRICES
+from lake.sources.patterns import format_told
 from lake.sources.relations import RELATIONS, holds
+from lake.sources.written import NUMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lake.sources.dialects import Dialect
     from lake.sources.sniff import Head
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _ENOUGH = 0.9
 _RELATION_ROWS = 200
 _DATE_LENGTH = 10
-_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period"})
+_TEXTS = frozenset({"trade_id", "conditions", "symbol", "exchange", "period"})
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Fit:
     """A dialect that fits: what spoke for it, how strongly, and what names told."""
 
     dialect: Dialect
+    head: Head
+    """The source as the dialect says it is written."""
     targets: dict[str, int]
     score: int = 0
     groups: dict[str, str] = field(default_factory=dict)
@@ -44,10 +47,10 @@ class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
     """The source is not in this dialect; the message says why."""
 
 
-def fits(head: Head) -> list[Fit]:
+def fits(head: Head, dialects: Iterable[Dialect]) -> list[Fit]:
     """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
     found = []
-    for dialect in DIALECTS.values():
+    for dialect in dialects:
         try:
             fit = fit_of(head, dialect)
         except Unfit:
@@ -64,10 +67,13 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
     if dialect.container == "zip" and head.container != "zip":
         raise Unfit("it is no zip")
-    if head.delimiter not in dialect.delimiters:
+    head = head.under(dialect.written)
+    if head.refusal is not None:
+        raise Unfit(head.refusal.message)
+    if dialect.delimiters and head.delimiter not in dialect.delimiters:
         raise Unfit(f"its columns are parted by {head.delimiter!r}")
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
-    fit = Fit(dialect, {target: place for target, (place, *others) in places.items() if not others})
+    fit = Fit(dialect, head, {target: place for target, (place, *others) in places.items() if not others})
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.header is not None:
         fit.score, fit.shape_only = 2, False
@@ -77,7 +83,7 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     _match_names(head, dialect, fit)
     _check_cells(head, dialect, fit)
     for name in dialect.relations:
-        told = holds(name, head.full_rows[:_RELATION_ROWS])
+        told = holds(name, head.plain_rows[:_RELATION_ROWS])
         if told is False:
             raise Unfit(f"not so: {RELATIONS[name][1]}")
         if told:
@@ -89,6 +95,8 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
 def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if head.header is None:
         raise Unfit("it has no header")
+    if len(head.header) != head.width:
+        raise Unfit(f"its header has {len(head.header)} columns over records of {head.width}")
     absent = [name for name in dialect.required if name not in head.header]
     if absent:
         raise Unfit(f"its header has no {', '.join(absent)}")
@@ -105,6 +113,8 @@ def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if head.header is not None:
         if dialect.header == "never" or not any(_says(head.header, known) for known in dialect.headers):
             raise Unfit("its header is not the vendor's")
+        if len(head.header) + dialect.header_lacks != head.width:
+            raise Unfit(f"its header has {len(head.header)} columns over records of {head.width}")
     elif dialect.header == "always":
         raise Unfit("it has no header")
     places: dict[str, tuple[int, ...]] = {}
@@ -122,21 +132,28 @@ def _says(header: Sequence[str], known: Sequence[str]) -> bool:
     )
 
 
-def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
-    name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
+def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
+    """Return how the name of the file, or of what is packed in it, is one that the dialect declares."""
+    if not dialect.file:
+        return None
+    name = printable(head.path.name)
     stem = re.sub(r"\.(?:gz|zip)$", "", name, flags=re.IGNORECASE)
-    names = {name, stem, stem + ".csv", member_name}
-    named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
+    names = {name, stem, stem + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
+
+
+def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
+    file, member_name = named(head, dialect), printable(head.member.name).rsplit("/", 1)[-1]
     folder = re.search(dialect.folder, printable(head.path.as_posix())) if dialect.folder else None
     member = re.fullmatch(dialect.member, member_name, re.IGNORECASE) if dialect.member else None
-    for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
+    for match, points, what in ((file, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
             fit.shape_only = False
             fit.evidence.append(f"{what} {match[0].strip('/')}")
             fit.groups |= {name: text for name, text in match.groupdict().items() if text}
-    told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
-    fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told[need]]
+    told = {"file": file, "folder": folder, "member": member, "folder-or-header": folder or head.header}
+    fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told.get(need)]
     if dialect.member and folder is None and member is not None:
         fit.missing.append("the folders or the long name, which tell asset class, market and resolution")
 
@@ -158,43 +175,59 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
         return target == "conditions" or bool(cell)
     if target == "side":
         return cell in dialect.sides or not cell
+    if target.startswith("ts"):
+        return _fits_time(cell, target, dialect)
+    if cell == "" or cell in dialect.nulls:
+        return True
+    return dialect.written.numerals.plain(cell, scaled=target not in PRICES) is not None
+
+
+def _fits_time(cell: str, target: str, dialect: Dialect) -> bool:
     if target == "ts.date":
         return len(cell) <= _DATE_LENGTH and times.is_time(cell)
     if target == "ts.time":
         return times.is_time(f"2000-01-01 {cell}")
     if target == "ts":
-        return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
+        return _is_clock(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None
+
+
+def _is_clock(cell: str, dialect: Dialect) -> bool:
+    if dialect.time == "any":
+        return times.is_time(cell) or _is_epoch(cell, dialect)
+    return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
 
 
 def _is_form(cell: str, form: str) -> bool:
     if not form:
         return True
-    try:
-        return str(times.format_of([cell])) == form
-    except ValueError:  # day first or month first
-        return False
+    told = format_told(form)
+    if isinstance(told, times.TextFormat) and told.order == "ymd":
+        return str(times.format_of([cell])) == str(told)
+    return told.one(cell) is not None
 
 
 def _is_epoch(cell: str, dialect: Dialect) -> bool:
-    if not NUMBER.fullmatch(cell) or len(cell) > 40:
+    plain = dialect.written.numerals.plain(cell) if len(cell) <= 40 else None
+    if plain is None:
         return False
-    value = float(cell)
+    value = float(plain)
     if dialect.time == "day":
         return 0 <= value < times.DAY_NS // 10**6
-    unit = times.unit_of(value)
+    unit = dialect.unit if dialect.unit in times.UNIT_NS else times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9
 
 
-def explain(head: Head, names: Sequence[str]) -> str:
+def explain(head: Head, dialects: Iterable[Dialect]) -> str:
     """Say why none of these dialects fits."""
     said = []
-    for name in names:
+    for dialect in dialects:
         try:
-            fit = fit_of(head, DIALECTS[name])
+            fit = fit_of(head, dialect)
         except Unfit as reason:
-            said.append(f"{name}: {reason}")
+            said.append(f"{dialect.name}: {reason}")
         else:
-            said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
+            missing = ", ".join(fit.missing)
+            said.append(f"{dialect.name}: fits but for {missing}" if missing else f"{dialect.name}: fits")
     return "; ".join(said)

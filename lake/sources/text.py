@@ -60,6 +60,7 @@ class TextParser:
         self.recipe = recipe
         self.schema = schema
         self.arrow = arrow_schema(schema, identity=False)
+        self._comment = recipe.comment.encode()
         self._is_us = schema.column("ts").type == "timestamp_us"
         types = self._column_types()
         self._integers = any(kind == pa.int64() for kind in types.values())
@@ -68,7 +69,8 @@ class TextParser:
         self._convert = pacsv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
-            null_values=[""],
+            null_values=["", *sorted(recipe.numerals.nulls)],
+            decimal_point=recipe.numerals.decimal,
             strings_can_be_null=True,
             true_values=[word for word, side in recipe.sides.items() if side == "sell"],
             false_values=[word for word, side in recipe.sides.items() if side == "buy"],
@@ -81,16 +83,23 @@ class TextParser:
             for position in column.columns:
                 types[names[position]] = _time_type(column)
         for target, position in recipe.fields.items():
-            kind = self.arrow.field(target).type
-            types[names[position]] = (
-                pa.bool_() if target == "side" else pa.float64() if target in recipe.pointed else kind
-            )
+            types[names[position]] = self._column_type(target)
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
         said = [recipe.symbol] if recipe.symbol is not None else []
         for position in [*said, *(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
+
+    def _column_type(self, target: str) -> Any:  # noqa: ANN401 -- pa.DataType
+        kind = self.arrow.field(target).type
+        if target == "side":
+            return pa.bool_()
+        if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+            return kind
+        if self.recipe.numerals.as_text(scaled=target not in PRICES):
+            return pa.string()
+        return pa.float64() if target in self.recipe.pointed else kind
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
@@ -103,6 +112,8 @@ class TextParser:
         data = block.data
         if b"\0" in data or (self._integers and _maybe_hex(data)):
             raise _Odd  # Arrow reads 0x10 as sixteen
+        if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
+            raise _Odd
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
             raise _Odd
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
@@ -141,6 +152,7 @@ class TextParser:
             raise _Odd
         if target == "side":
             return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), SIDES)
+        array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
@@ -155,6 +167,17 @@ class TextParser:
         if nulls or (values != np.floor(values)).any():
             raise _Odd  # dividing a rounded fraction would round twice
         return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
+
+    def _numbers(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
+        """Return numbers that were read as texts, because of the marks they are written with, as numbers."""
+        kind = self.arrow.field(target).type
+        scaled = target not in PRICES
+        if array.type != pa.string() or kind == pa.string() or not self.recipe.numerals.as_text(scaled=scaled):
+            return array
+        texts = self.recipe.numerals.rewritten(array, scaled=scaled)
+        if texts is None:
+            raise _Odd
+        return texts.cast(pa.float64() if target in self.recipe.pointed else kind)
 
     def _times(self, column: TimeColumn, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.Array
         is_us = self._is_us and column.target == "ts"
@@ -214,6 +237,11 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
     if column.kind == "text":
         return _texts(column, parts), 1
     factor = times.UNIT_NS[column.unit]
+    if column.mixed:
+        values, ok = times.mixed_epochs(numbers(parts[0], np.int64))
+        if not ok.all():
+            raise _Odd
+        return values, 1
     if column.fraction:
         pairs = np.frombuffer(parts[0].buffers()[1], dtype=np.int64).reshape(-1, 2)[parts[0].offset :][: len(parts[0])]
         values = np.ascontiguousarray(pairs[:, 0])
@@ -245,7 +273,7 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
         ok = times.in_years(values)
     else:
         texts = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
-        values, ok = times.parse_text(texts, form)
+        values, ok = form.many(texts)
     if not ok.all():
         raise _Odd
     if form.aware or column.labels or not form.clock:
@@ -334,9 +362,12 @@ class TextReader:
                 first = False
             return
         decoder = codecs.getincrementaldecoder(encoding)()
+        first = True
         try:
             while data := self._source.read(self._size):
-                yield decoder.decode(data).encode()
+                text = decoder.decode(data)
+                yield (text.removeprefix("\ufeff") if first else text).encode()
+                first = first and not text
             yield decoder.decode(b"", final=True).encode()
         except UnicodeError as error:
             message = f"{self._plan.path.name} is not {encoding}: {error}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, lean, terminals
+from lake.sources.dialects import binance, crypto, finam, lean, sites, terminals
 from lake.sources.dialects.declare import Dialect, Place
 
 __all__ = ["DIALECTS", "Dialect", "Place"]
@@ -15,5 +15,6 @@ DIALECTS: dict[str, Dialect] = {
         *finam.DIALECTS,
         *crypto.DIALECTS,
         *terminals.DIALECTS,
+        *sites.DIALECTS,
     )
 }
