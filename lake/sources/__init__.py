@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
+from lake.sources.lines import TextReader
 from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
 from lake.sources.own import own_dialects, read_words
 from lake.sources.saving import save, saving_to
-from lake.sources.text import TextReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,15 +6,13 @@ import re
 
 import pytest
 
+from lake.sources.detect import SCHEMAS
 from lake.sources.dialects import DIALECTS, Dialect
 from lake.sources.relations import RELATIONS
 from lake.sources.times import zone
-from schemas.bars import BARS
-from schemas.periods import Period
-from schemas.ticks import QUOTES, TRADES
+from schemas.periods import ADJUSTMENTS, SIDES, Period
 from tests.conftest import REPO, VENDOR_DATA
 
-SCHEMAS = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
 EXTRA = {"ts.date", "ts.time", "symbol", "period"}
 
 
@@ -59,9 +57,21 @@ def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
 
 
 def test_headers_are_as_wide_as_the_columns(dialect: Dialect) -> None:
-    assert all(len(header) == len(dialect.columns) for header in dialect.headers)
+    widths = {len(header) + dialect.header_lacks for header in dialect.headers}
+    assert widths <= set(range(len(dialect.columns) - dialect.optional, len(dialect.columns) + 1))
     assert (dialect.header == "never") == (not dialect.headers and not dialect.by_name)
     assert dialect.optional < max(1, len(dialect.columns))
+
+
+def test_sides_adjustments_and_what_is_filled_exist(dialect: Dialect) -> None:
+    assert dialect.side in {"", *SIDES}
+    assert dialect.adjustment in {"", *ADJUSTMENTS}
+    assert set(dialect.fill) <= {*dialect.columns, *dialect.by_name.values()}
+    for part in dialect.parts:
+        assert {target for target in part.columns if target} <= {*SCHEMAS[part.asset].names, "symbol"}
+        assert len(part.columns) <= len(dialect.columns)
+    if dialect.days:
+        zone(dialect.days)
 
 
 def test_it_quotes_its_vendor_and_names_a_sample_that_exists(dialect: Dialect) -> None:
