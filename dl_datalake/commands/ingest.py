@@ -14,13 +14,14 @@ from dl_datalake.output import Step, clear, error_data, error_lines, plural, siz
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lake.ingest import FileReport, IngestReport, IngestRequest, Progress
 
 COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped")
 _ALWAYS = ("read", "new", "identical", "corrected", "quarantined")
 _SERIES_SHOWN = 3
+_SAFE = "Every file that was finished is safely in the lake; of the one being read, nothing is."
 Text = str | None
 
 
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def ingest(
     session: Session,
     source: Annotated[
-        list[str], typer.Option(metavar="FILE|GLOB", help="A file or a glob; give it as often as needed.")
+        list[str], typer.Option(metavar="FILE|DIR|GLOB", help="A file, a folder or a glob; as often as needed.")
     ],
     exchange: Annotated[Text, typer.Option(metavar="NAME", help="Exchange or provider, such as BINANCE.")] = None,
     symbol: Annotated[Text, typer.Option(metavar="NAME", help="Symbol, when the file does not say it.")] = None,
@@ -127,7 +128,7 @@ class _Watch:
         self._session, self._reporter = session, reporter
         self._last: Progress | None = None
         self._committed = 0
-        session.safe = "Every file that was finished is safely in the lake; of the one being read, nothing is."
+        session.safe = _SAFE
 
     def __call__(self, at: Progress) -> None:
         last, self._last = self._last, at
@@ -136,9 +137,13 @@ class _Watch:
         if last is None or (last.source, last.phase) != (at.source, at.phase):
             self._session.safe = self._sentence(at)
         if self._reporter is not None:
-            self._reporter(Step(at.bytes_done, at.bytes_total, f"{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
+            which = f"{at.file:,} of {at.files:,} files, " if at.files > 1 else ""
+            done, total = (at.all_done, at.all_total) if at.all_total else (at.bytes_done, at.bytes_total)
+            self._reporter(Step(done, total, f"{which}{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
 
     def _sentence(self, at: Progress) -> str:
+        if at.phase == "done":
+            return _SAFE
         if at.phase == "commit":
             current = f"all of {at.source} was stored, or nothing: its commit was under way"
         else:
@@ -182,11 +187,16 @@ def _answer(session: Session, report: IngestReport, request: IngestRequest) -> N
     data: dict[str, Any] = {"snapshot": report.snapshot, "files": [file_data(file) for file in report.files]}
     data["saved"] = report.saved
     data["refused"] = [error_data(error) for error in report.errors]
+    data["ignored"] = report.ignored
     lines = [line for file in report.files for line in _file_lines(file)]
     lines += [f"saved the format as {report.saved}"] if report.saved else []
     out.done("ingest", data, lines)
     for error in report.errors:
         out.note(error_lines(error))
+    if report.ignored:
+        out.note(
+            [f"{plural(sum(report.ignored.values()), 'file')} beside the data left out: {_reasons(report.ignored)}"]
+        )
     bad = [file for file in report.files if file.rows["quarantined"]]
     if bad and not request.dry_run:
         out.note(f"see the rejected rows: dl quarantine show {file.run}" for file in bad)
@@ -241,6 +251,10 @@ def _counts(file: FileReport) -> list[str]:
     for name in COUNTS:
         count = file.rows.get(name, 0)
         if count or name in _ALWAYS:
-            why = ", ".join(f"{reason}: {n:,}" for reason, n in reasons.get(name, {}).items())
+            why = _reasons(reasons.get(name, {}))
             parts.append(f"{name} {count:,}" + (f" ({why})" if why else ""))
     return parts
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {n:,}" for reason, n in counts.items())

@@ -74,6 +74,8 @@ class IngestReport:
     snapshot: int
     files: list[FileReport]
     errors: list[LakeError]
+    ignored: dict[str, int] = field(default_factory=dict)
+    """How many files of the folders, globs and archives named are no data and were left out, by reason."""
     saved: str | None = None
     """The file that holds the dialect that was saved."""
     warnings: list[str] = field(default_factory=list)
@@ -82,10 +84,18 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one source is."""
+    """How far one source is, and all of them together.
+
+    `file` of `files`, and `all_done` of `all_total` bytes, count what was named as it lies on disk: an archive is one
+    file. A source that is refused or in the lake already goes straight to `done`.
+    """
 
     source: str
     bytes_done: int
     bytes_total: int
     rows: int
-    phase: Literal["read", "merge", "commit"]
+    phase: Literal["read", "merge", "commit", "done"]
+    file: int = 1
+    files: int = 1
+    all_done: int = 0
+    all_total: int = 0

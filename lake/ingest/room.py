@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lake import sources
+
 if TYPE_CHECKING:
     from lake.sources import Plan
 
@@ -16,7 +18,6 @@ _OF_TEXT = 1.0
 _OF_PACKED = 2.5
 _LEAST = 1_000_000
 """Small files take their place in the manifest's journal, and a day of few rows is a file, too."""
-_PACKED_HEADS = (b"PK", b"\x1f\x8b")
 
 
 def room_for(plan: Plan) -> int:
@@ -31,5 +32,5 @@ def room_for(plan: Plan) -> int:
 def _is_packed(plan: Plan) -> bool:
     if plan.recipe.kind != "text":
         return True
-    with plan.path.open("rb") as stream:
-        return stream.read(2).startswith(_PACKED_HEADS)
+    with sources.Source(plan.source) as source:
+        return source.packed

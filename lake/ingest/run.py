@@ -8,12 +8,14 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-from lake import files, sources, space
+from lake import files, layout, sources, space
 from lake import write as writing
 from lake.errors import Exit, LakeError, printable
+from lake.ingest.course import Course
 from lake.ingest.destinations import Destinations, Naming
+from lake.ingest.known import Known, marked, unchanged
 from lake.ingest.own import Own, said
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
@@ -26,15 +28,14 @@ from lake.outcome import no_checks
 from lake.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lake.config import Config
     from lake.ingest.report import IngestRequest
-    from lake.manifest.rows import IngestRow
     from lake.outcome import Check
-    from lake.sources import Plan
+    from lake.sources import Found, Plan, SourceFile
     from lake.sources.dialects import Dialect
     from schemas.keys import Address
 
@@ -67,23 +68,52 @@ def ingest(
     """
     bad_limit(request.max_bad)
     with Manifest.open(config):  # before any file is read: is there a lake?
-        paths = sources.expand(request.sources)
+        found = sources.expand(request.sources)
     own = Own(config, request)
+    course, known = Course(found, progress), Known(config, request, own.dialects)
     done: list[FileReport] = []
     errors: list[LakeError] = []
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
-        for path in paths:
+        for path, source in _sources(config, found, course):
             try:
-                file = _File(config, request, path, pool, progress or (lambda _: None), checks, own.dialects)
+                if isinstance(source, LakeError):
+                    _refuse(config, request, path, source)
+                shown = printable(source.place)
+                if (current := known.find(source)) is not None:
+                    done.append(unchanged(current, shown))
+                    course(Progress(shown, 1, 1, done[-1].rows["read"], "done"))
+                    continue
+                file = _File(config, request, source, pool, course, checks, own.dialects)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
                 own.keep(file.plan)
             except LakeError as error:
-                if len(paths) == 1 or error.exit not in _ONE_FILE_S:
+                if error.exit not in _ONE_FILE_S:
                     raise
                 errors.append(error)
+                course.passed(printable(path))
+    if len(found.files) == len(errors) == 1 and not done:
+        raise errors[0]
     with Manifest.open(config) as manifest:
-        return IngestReport(manifest.snapshot(), done, errors, own.saved, own.warnings)
+        return IngestReport(manifest.snapshot(), done, errors, dict(found.ignored), own.saved, own.warnings)
+
+
+def _sources(config: Config, found: Found, course: Course) -> Iterator[tuple[Path, SourceFile | LakeError]]:
+    """Yield every source of the files, members of archives one by one."""
+    for path in found.files:
+        course.begin(path)
+        for source in sources.members(path, config.data / layout.STAGING, found.ignored):
+            if not isinstance(source, LakeError):
+                course.enter(source)
+            yield path, source
+
+
+def _refuse(config: Config, request: IngestRequest, path: Path, error: LakeError) -> NoReturn:
+    """Raise an error, with a run that says so."""
+    if not request.dry_run:
+        with Writer(config) as writer, writing.run(writer, "ingest", error.where or printable(path)):
+            raise error
+    raise error
 
 
 class _File:
@@ -93,14 +123,14 @@ class _File:
         self,
         config: Config,
         request: IngestRequest,
-        path: Path,
+        source: SourceFile,
         pool: ThreadPoolExecutor,
         progress: Callable[[Progress], None],
         checks: Callable[[str], Sequence[Check]],
         own: Mapping[str, Dialect],
     ) -> None:
-        self._config, self._request, self._path, self._pool = config, request, path, pool
-        self._shown = printable(path)
+        self._config, self._request, self._origin, self._pool = config, request, source, pool
+        self._shown = printable(source.place)
         self._progress = progress
         self._options = sources.SourceOptions(
             format=request.format,
@@ -121,7 +151,7 @@ class _File:
 
     def _detected(self) -> tuple[Plan, Naming]:
         try:
-            plan = sources.detect(self._path, self._options)
+            plan = sources.detect(self._origin, self._options)
             return plan, Naming(self._request, plan)
         except LakeError:
             if not self._request.dry_run:
@@ -133,11 +163,9 @@ class _File:
         """Ingest the file, or say that it is in the lake already."""
         with Manifest.open(self._config) as manifest:
             if manifest.same_size_source(self.plan.nbytes):
-                with self._path.open("rb") as stream:
-                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                current = manifest.current_ingest(self._key(digest))
+                current = manifest.current_ingest(self._key(self._origin.digest()))
                 if current is not None:
-                    return self._unchanged(current)
+                    return unchanged(current, self._shown)
             space.require(self._config, room_for(self.plan), f"the ingest of {self.plan.name}")
             lease = Lease(self._config, manifest.snapshot())
         with lease:
@@ -203,8 +231,8 @@ class _File:
             request.end_ns,
             request.on_conflict,
             request.fetched_at_ns,
+            *said(self._options, self.plan),
         ]
-        facts += said(self._options, self.plan)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
@@ -236,14 +264,14 @@ class _File:
                 raise
             report = self._report(outcome, "committed", run_id)
             change.ledger = _ledger(report, outcome.reading.accepted)
-            change.report = {name: getattr(report, name) for name in FileReport.__slots__}
+            change.report = marked(report, self._request, self._origin, self._options.dialects)
 
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
         except AlreadyIngested as same:
             self._withdraw(outcome)
             writer.end_run(run_id, "unchanged")
-            return self._unchanged(same.ingest)
+            return unchanged(same.ingest, self._shown)
         report = self._report(outcome, "committed", run_id)
         report.snapshot = snapshot
         return report
@@ -259,7 +287,7 @@ class _File:
         return SourceRecord(
             sha256=digest,
             name=plan.name,
-            path=printable(self._path.resolve()),
+            path=printable(self._origin.resolved()),
             bytes=plan.nbytes,
             dialect=plan.dialect,
             options={
@@ -267,22 +295,12 @@ class _File:
                 "tz": plan.time_zone,
                 "stamp": plan.stamp,
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
-                "checksum": plan.checksum,
                 "words": dict(self._request.words),
+                "checksum": plan.checksum,
             },
             evidence=plan.evidence,
             fetched_at_ns=plan.fetched_not_after_ns,
         )
-
-    def _unchanged(self, current: IngestRow) -> FileReport:
-        """Say what the first ingest of the same bytes said, but that nothing is new."""
-        report = FileReport(**({"records": current.report["rows"]["read"]} | current.report))
-        placed = report.rows["read"] - report.rows["quarantined"] - report.rows["skipped"]
-        report.rows |= {"new": 0, "identical": placed, "corrected": 0, "superseded": 0}
-        report.status, report.source = "unchanged", self._shown
-        report.run, report.snapshot = current.run_id, current.snapshot
-        report.files_written = report.bytes_written = 0
-        return report
 
     def _report(self, outcome: _Outcome, status: Literal["committed", "dry_run"], run_id: str | None) -> FileReport:
         counts = Counts()
@@ -318,7 +336,7 @@ class _File:
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
             evidence=list(self.plan.evidence),
-            warnings=[*self.plan.warnings, *reading.warnings],
+            warnings=[*self.plan.warnings, *reading.warnings, *filter(None, (each.jumps.warning for each in taken))],
         )
 
 

@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-from glob import glob
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from lake.errors import LakeError
+from lake.sources.containers import Source, SourceFile, members, verify_checksum
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
 from lake.sources.lines import TextReader
 from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
 from lake.sources.own import own_dialects, read_words
 from lake.sources.saving import save, saving_to
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from lake.sources.walk import Found, expand
 
 __all__ = [
     "Batch",
     "Block",
     "Channel",
+    "Found",
     "Plan",
     "Portion",
     "Reader",
     "Reject",
+    "Source",
+    "SourceFile",
     "SourceOptions",
     "detect",
     "expand",
     "id_space",
+    "members",
     "open_reader",
     "own_dialects",
     "read_words",
     "save",
     "saving_to",
+    "verify_checksum",
 ]
-
-
-def expand(patterns: Sequence[str]) -> list[Path]:
-    """Return the files that paths and globs name, sorted and each once; SOURCE_NOT_FOUND when one names none."""
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        files = [path] if path.is_file() else [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207 -- Path.glob takes no absolute patterns
-        files = [file for file in files if file.is_file() and (file == path or file.suffix != ".CHECKSUM")]
-        if not files:
-            what = "is a folder: name its files" if path.is_dir() else "names no file"
-            fix = [f"'{pattern.rstrip('/')}/*'"] if path.is_dir() else []
-            raise LakeError("SOURCE_NOT_FOUND", f"{pattern} {what}", where=pattern, fix=fix)
-        found.update(dict.fromkeys(files))
-    return sorted(found)
 
 
 def id_space(dialect: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,8 @@ from lake.sources.words import told
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
     from lake.sources.words import Told
@@ -39,10 +38,13 @@ _MAX_CELL = 1 << 16
 class _File:
     """An opened Parquet or Arrow file: its schema, and its records in batches of the columns asked for."""
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self.path = path
+    def __init__(self, source: SourceFile, kind: str) -> None:
+        self.path = source.place
         try:
-            self._source = pa.OSFile(os.fsencode(path), "rb")
+            if source.held is None:
+                self._source = pa.OSFile(os.fsencode(source.path), "rb")
+            else:
+                self._source = pa.PythonFile(source.open(), mode="r")
             if kind == "parquet":
                 self._parquet = pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
                 self.schema = self._parquet.schema_arrow
@@ -108,7 +110,7 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
     dialect = _dialect(head, options)
     if dialect is None and options.format not in {None, head.kind}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is a {head.kind} file, not {options.format}")
-    file = _File(head.path, head.kind)
+    file = _File(head.source, head.kind)
     try:
         names = list(file.schema.names)
         doubled = sorted({name for name in names if names.count(name) > 1})
@@ -206,9 +208,9 @@ def _clock(draft: Draft, target: str, columns: tuple[int, ...], arrays: list[Any
     return replace(made, zone=draft.zone or "UTC")
 
 
-def first_rows(path: Path, recipe: Recipe, schema: Schema) -> Batch:
+def first_rows(source: SourceFile, recipe: Recipe, schema: Schema) -> Batch:
     """Parse the first records of a source."""
-    file = _File(path, recipe.kind)
+    file = _File(source, recipe.kind)
     try:
         batch = file.first([int(name) for name in recipe.names])
         return ColumnarParser(recipe, schema).parse(ColumnarBlock(batch, 1))
@@ -221,7 +223,7 @@ class ColumnarReader:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._file = _File(plan.path, plan.recipe.kind)
+        self._file = _File(plan.source, plan.recipe.kind)
         self._parser = ColumnarParser(plan.recipe, plan.schema)
         self._sha256 = ""
         self._done = 0
@@ -245,8 +247,7 @@ class ColumnarReader:
 
     def blocks(self) -> Iterator[ColumnarBlock]:
         """Hash the file, then yield its records in batches."""
-        with self._plan.path.open("rb") as file:
-            self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._sha256 = self._plan.source.digest()
         if self._plan.recipe.sha256 not in {None, self._sha256}:
             message = f"{self._plan.path.name} changed while it was read"
             raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))

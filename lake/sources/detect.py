@@ -12,7 +12,7 @@ import numpy as np
 from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.choose import choose, known
-from lake.sources.containers import verify_checksum
+from lake.sources.containers import as_source, verify_checksum
 from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
 from lake.sources.model import Channel, Plan
@@ -31,6 +31,7 @@ from schemas.ticks import QUOTES, TRADES
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, SourceOptions
     from lake.sources.recipe import Recipe
     from lake.sources.sniff import Head
@@ -50,7 +51,7 @@ _DAY_S = 86_400
 _VARIANTS = {"markpriceklines": "mark", "indexpriceklines": "index", "premiumindexklines": "premium"}
 
 
-def detect(path: Path, options: SourceOptions) -> Plan:
+def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
     """Look at the head of a source and say how it will be read.
 
     Raises:
@@ -58,16 +59,17 @@ def detect(path: Path, options: SourceOptions) -> Plan:
             FORMAT_MISMATCH, AMBIGUOUS, COLUMN_MISSING, TIME_FORMAT, PERIOD, or USAGE for options that mean nothing.
     """
     _check_options(options)
-    if not path.is_file():
-        raise LakeError("SOURCE_NOT_FOUND", f"{path} is not a file", where=str(path))
-    checksum = verify_checksum(path)
-    head = look(path)
+    source = as_source(path)
+    if not source.path.is_file():
+        raise LakeError("SOURCE_NOT_FOUND", f"{source.path} is not a file", where=str(source.path))
+    checksum = verify_checksum(source.path) if source.member is None else None
+    head = look(source)
     try:
         if head.kind != "text":
             from lake.sources.columnar import draft_columnar, first_rows
 
             draft, recipe = draft_columnar(head, options)
-            batch = first_rows(path, recipe, SCHEMAS[draft.asset])
+            batch = first_rows(source, recipe, SCHEMAS[draft.asset])
         else:
             draft, head = choose(head, options)
             draft.many = "symbol" in draft.targets and options.symbol is None
@@ -78,7 +80,7 @@ def detect(path: Path, options: SourceOptions) -> Plan:
         plan = with_parts(plan, head, draft, partial(_period, head, options))
         return replace(plan, words=words_for(plan, head, draft, options)) if plan.dialect == BLANK.name else plan
     except LakeError as error:
-        error.where = error.where or printable(path)
+        error.where = error.where or printable(source.place)
         raise
 
 
@@ -124,6 +126,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     market = market_of(draft)
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
+        source=head.source,
         path=head.path,
         name=printable(head.path.name),
         nbytes=head.nbytes,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import PRICES
+from lake.sources.containers import stem
 from lake.sources.patterns import format_told
 from lake.sources.relations import RELATIONS, holds
 from lake.sources.written import NUMBER
@@ -140,8 +141,7 @@ def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
     if not dialect.file:
         return None
     name = printable(head.path.name)
-    stem = re.sub(r"\.(?:gz|zip)$", "", name, flags=re.IGNORECASE)
-    names = {name, stem, stem + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    names = {name, stem(name), stem(name) + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
     return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lake.errors import LakeError
 from lake.lookup import schema_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lake.sources.model import SourceOptions
     from lake.sources.words import Told
 
+T = TypeVar("T")
 _TYPES = {
     "bars": "bars",
     "trade": "ticks/trade",
@@ -30,7 +31,7 @@ _WHY_NOT_DEPTH = (
     " dozen, of percentages that have changed."
 )
 _ALIASES = {"date": "ts.date", "time": "ts.time"}
-_OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
+OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
 
 
 def draft_by_names(
@@ -44,7 +45,7 @@ def draft_by_names(
     else:
         mapped = _mapped(labels, {**said.named, **options.columns})
     asset = _asset(labels, mapped, options)
-    allowed = {*_OTHERS, *names.COLUMNS[asset]}
+    allowed = {*OTHERS, *names.COLUMNS[asset]}
     wrong = [target for target in mapped if target not in allowed]
     if wrong:
         raise LakeError(
@@ -93,14 +94,14 @@ def _in_order(columns: Sequence[str | None], width: int, options: SourceOptions)
         )
     if options.columns:
         raise LakeError("USAGE", "the columns are named in order or by --map, not both", fix=["drop --map"])
-    return _clocked({target: place for place, target in enumerate(columns) if target is not None})
+    return clocked({target: place for place, target in enumerate(columns) if target is not None})
 
 
 def _mapped(labels: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
-    return _clocked({target: names.position(column, labels) for target, column in named.items()})
+    return clocked({target: names.position(column, labels) for target, column in named.items()})
 
 
-def _clocked(mapped: dict[str, int]) -> dict[str, int]:
+def clocked(mapped: dict[str, T]) -> dict[str, T]:
     """Return the columns with those of time under the names we have for them."""
     if "date" in mapped or "ts.date" in mapped:
         mapped = {_ALIASES.get(target, target): column for target, column in mapped.items()}

@@ -21,13 +21,13 @@ MAX_LINE = 1 << 20
 
 
 class TextReader:
-    """Reads a delimited text source, plain, gzip or zip."""
+    """Reads a delimited text source, whatever it is packed in."""
 
     def __init__(self, plan: Plan, *, block_bytes: int) -> None:
         self._plan = plan
         self._recipe = plan.recipe
         self._size = block_bytes
-        self._source = Source(plan.path)
+        self._source = Source(plan.source)
         self._parsers = [TextParser(*made) for made in ((plan.recipe, plan.schema), *plan.recipe.others)]
         self._sha256 = ""
 

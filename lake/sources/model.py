@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lake.sources.containers import SourceFile
     from lake.sources.dialects import Dialect
     from lake.sources.recipe import Recipe
     from schemas.columns import Schema
@@ -68,7 +69,9 @@ class Plan:
     head, None when there are several. `recipe` is what the reader works from and nobody else's business.
     """
 
+    source: SourceFile
     path: Path
+    """The source's name, to look at; `source` opens it."""
     name: str
     nbytes: int
     dialect: str

@@ -58,7 +58,8 @@ def _pattern(name: str, symbol: str | None) -> str:
 
 
 def _digits(text: str) -> str:
-    return re.sub(r"[0-9]+", lambda _: "[0-9]+", re.escape(text))
+    escaped = re.sub(r"([^\w\s-])", r"\\\1", text)
+    return re.sub("[0-9]+", "[0-9]+", escaped)
 
 
 def saving_to(root: Path, name: str) -> Path:

@@ -7,10 +7,10 @@ import csv
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lake.errors import LakeError
-from lake.sources.containers import Container, Member, Source
+from lake.sources.containers import Container, Member, Source, SourceFile
 from lake.sources.times import is_time
 from lake.sources.written import AS_USUAL, Written
 
@@ -29,9 +29,9 @@ _BINARY = {
     b"\xff\xff\xff\xff": "arrow",
 }
 _FOREIGN = {
-    b"\xfd7zXZ": "compressed with xz",
-    b"BZh": "compressed with bzip2",
-    b"\x28\xb5\x2f\xfd": "compressed with zstandard",
+    b"\xfd7zXZ": "an xz file inside another file",
+    b"BZh": "a bzip2 file inside another file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file inside another file",
     b"\x1f\x8b": "a gzip file inside another file",
     b"PK\x03\x04": "a zip file inside another file",
     b"DBN": "Databento DBN",
@@ -47,7 +47,9 @@ _UNICODE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs
 class Head:
     """What the start of a source looks like; `rows` are the first records as cells, ragged ones included."""
 
+    source: SourceFile
     path: Path
+    """The source's name, to look at; `source` opens it."""
     nbytes: int
     container: Container
     member: Member
@@ -100,7 +102,8 @@ class Head:
         if written == self.written or self.kind != "text":
             return self
         if written not in self._others:
-            self._others[written] = _taken(self.path, self.nbytes, self.container, self.member, self.raw, written)
+            bare = Head(self.source, self.path, self.nbytes, self.container, self.member, "text", raw=self.raw)
+            self._others[written] = _taken(bare, written)
         return self._others[written]
 
     @cached_property
@@ -116,36 +119,41 @@ class Head:
         return f"no header, {self.width} columns parted by {self.delimiter!r}, first record {first!r}"
 
 
-def look(path: Path, written: Written = AS_USUAL) -> Head:
+def look(source_file: Path | SourceFile, written: Written = AS_USUAL) -> Head:
     """Read the head of a source, a text as it is said to be written, and else as it looks.
 
     Raises:
         LakeError: SOURCE_UNREADABLE, SOURCE_UNSAFE, AMBIGUOUS; FORMAT_UNKNOWN for what no table is read from. Why a
             text is none is only kept, as the head's refusal.
     """
-    with Source(path) as source:
+    with Source(source_file) as source:
         data = b""
         while len(data) < HEAD_BYTES and (piece := source.read(HEAD_BYTES - len(data))):
             data += piece
-        size, container, member = source.file.size, source.container, source.member
+        path = source.path
     if not data:
         raise LakeError("SOURCE_UNREADABLE", f"{path.name} is empty", where=str(path))
     for magic, kind in _BINARY.items():
         if data.startswith(magic) and len(data) > len(magic):
-            if container != "plain":
-                raise _unknown(path, f"a {kind} file inside a {container} file", fix="unpack it first")
-            return Head(path, size, container, member, "parquet" if kind == "parquet" else "arrow")
+            if source.packed:
+                raise _unknown(path, f"a {kind} file inside a {source.container} file", fix="unpack it first")
+            return _head_of(source, "parquet" if kind == "parquet" else "arrow")
     for magic, words in _FOREIGN.items():
         if data.startswith(magic):
             raise _unknown(path, words, fix="unpack or convert it first")
-    return _taken(path, size, container, member, data, written)
+    return _taken(_head_of(source, "text", raw=data), written)
 
 
-def _taken(path: Path, size: int, container: Container, member: Member, data: bytes, written: Written) -> Head:
+def _head_of(source: Source, kind: Literal["text", "parquet", "arrow"], **seen: Any) -> Head:  # noqa: ANN401 -- the fields of Head
+    return Head(source.source, source.path, source.source.nbytes, source.container, source.member, kind, **seen)
+
+
+def _taken(bare: Head, written: Written) -> Head:
+    """Return the head of a text, of which only the first bytes are known so far, taken to be written so."""
     try:
-        return _text_head(path, size, container, member, data, written)
+        return _text_head(bare, written)
     except LakeError as error:
-        return Head(path, size, container, member, "text", written=written, refusal=error, raw=data)
+        return replace(bare, written=written, refusal=error)
 
 
 def _unknown(path: Path, what: str, *, fix: str = "") -> LakeError:
@@ -153,7 +161,8 @@ def _unknown(path: Path, what: str, *, fix: str = "") -> LakeError:
     return LakeError("FORMAT_UNKNOWN", f"{path.name} is {what}", where=str(path), fix=fixes)
 
 
-def _text_head(path: Path, size: int, container: Container, member: Member, data: bytes, written: Written) -> Head:
+def _text_head(bare: Head, written: Written) -> Head:
+    path, data = bare.path, bare.raw
     whole = len(data) < HEAD_BYTES
     encoding, text = _decode(path, data, written.encoding)
     if not whole:
@@ -180,8 +189,8 @@ def _text_head(path: Path, size: int, container: Container, member: Member, data
             raise _unknown(path, "a header and no rows", fix="there is nothing in it to ingest")
     body = "\n".join(lines[skip:]).encode("utf-8", "surrogateescape")
     names = tuple(cell.strip() for cell in header) if header is not None else None
-    found = Head(path, size, container, member, "text", encoding, delimiter, names, tuple(rows), skip, body)
-    return replace(found, written=written, raw=data)
+    seen = replace(bare, encoding=encoding, delimiter=delimiter, header=names, rows=tuple(rows))
+    return replace(seen, skip_lines=skip, data=body, written=written)
 
 
 def _refuse_others(path: Path, text: str) -> None:

@@ -7,10 +7,10 @@ import re
 from calendar import monthrange
 from zoneinfo import ZoneInfo
 
+from lake.sources.containers import stem
 from lake.sources.dialects import DIALECTS
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
-_SUFFIX = re.compile(r"\.(?:gz|zip)$", re.IGNORECASE)
 
 
 def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
@@ -27,10 +27,8 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
     if declared is None:
         return None
     name = path.rpartition("/")[2]
-    stem = _SUFFIX.sub("", name)
-    named = next(
-        (m for n in (name, stem, f"{stem}.csv") if declared.file and (m := re.fullmatch(declared.file, n))), None
-    )
+    names = (name, stem(name), f"{stem(name)}.csv") if declared.file else ()
+    named = next((m for n in names if (m := re.fullmatch(declared.file, n))), None)
     folder = re.search(declared.folder, path) if declared.folder else None
     for match in (named, folder):
         if match is not None and (date := match.groupdict().get("date")):

@@ -43,7 +43,7 @@ class Word:
     take: Callable[[Any], Any]
     example: str
     option: bool = True
-    """Whether it is one of the command line, too; the others only mean something in a file."""
+    """Whether the command line has it among these words; the others are options for themselves, or of files alone."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _encoding(value: Any) -> str:  # noqa: ANN401 -- the same
     try:
         name = codecs.lookup(_text(value)).name
         codecs.getincrementaldecoder(name)
-        b"".decode(name)  # refuses what is no encoding of texts
+        "a".encode(name)  # refuses what is no encoding of texts
     except (LookupError, ValueError) as error:
         raise _No("the name of an encoding, such as cp1251") from error
     return "utf-8" if name == "utf-8-sig" else name

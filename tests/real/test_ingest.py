@@ -202,3 +202,9 @@ def test_a_truncated_zip_without_a_checksum_file_is_refused_whole(vendor_data: P
     assert dl("list", "--json").data == []
     assert dl("history", "--json").data == []
     assert data_files(tmp_path) == set()
+
+
+def test_a_file_of_pence_and_pounds_is_kept_and_warned_of(vendor_data: Path, dl: Dl) -> None:
+    ran = dl(*words(vendor_data / "yahoo_yfinance_csv/AET-L-1d-100x-error.csv"))
+    assert ran.status == 0
+    assert "the close jumps by a factor of 100" in ran.err

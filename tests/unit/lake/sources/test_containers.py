@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lake.errors import LakeError
-from lake.sources import SourceOptions, detect, expand, open_reader
+from lake.sources import SourceOptions, detect, open_reader
 from lake.sources.containers import Source
 from tests.source_files import read, write
 
@@ -84,16 +84,4 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     for attempt in (lambda: Source(tmp_path / "no.csv"), lambda: detect(tmp_path / "no.csv", SourceOptions())):
         with pytest.raises(LakeError) as refusal:
             attempt()
-        assert refusal.value.code == "E_SOURCE_NOT_FOUND"
-
-
-def test_patterns_name_files_once_and_in_order_and_no_checksums(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "a.csv.CHECKSUM", "[1].csv"):
-        write(tmp_path / name, "x")
-    found = expand([f"{tmp_path}/*", f"{tmp_path}/a.csv"])
-    assert [path.name for path in found] == ["[1].csv", "a.csv", "b.csv"]
-    assert expand([f"{tmp_path}/[1].csv"]) == [tmp_path / "[1].csv"]
-    for nothing in (f"{tmp_path}/*.txt", str(tmp_path)):
-        with pytest.raises(LakeError) as refusal:
-            expand([nothing])
         assert refusal.value.code == "E_SOURCE_NOT_FOUND"

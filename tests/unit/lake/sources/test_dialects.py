@@ -8,6 +8,7 @@ import pytest
 
 from lake.sources.detect import SCHEMAS
 from lake.sources.dialects import DIALECTS, Dialect
+from lake.sources.patterns import format_told
 from lake.sources.relations import RELATIONS
 from lake.sources.times import zone
 from schemas.periods import ADJUSTMENTS, SIDES, Period
@@ -54,6 +55,12 @@ def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
             zone(name)
     for pattern in (dialect.file, dialect.folder, dialect.member):
         re.compile(pattern)
+
+
+def test_forms_of_times_are_understood(dialect: Dialect) -> None:
+    assert dialect.time == "text" or not dialect.form
+    if dialect.form:
+        format_told(dialect.form)
 
 
 def test_headers_are_as_wide_as_the_columns(dialect: Dialect) -> None:

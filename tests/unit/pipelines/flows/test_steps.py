@@ -33,7 +33,7 @@ def test_progress_of_every_verb_is_a_share(at: object, percent: float) -> None:
 
 def test_progress_is_said_in_words() -> None:
     assert steps._words(ingest.Progress("a.csv", 1, 2, 3, "read")) == (
-        "source a.csv, bytes done 1, bytes total 2, rows 3, phase read"
+        "source a.csv, bytes done 1, bytes total 2, rows 3, phase read, file 1, files 1, all done 0, all total 0"
     )
 
 
