@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from lake.sources.model import Batch, Portion
 from lake.sources.written import NUMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from lake.sources.recipe import Recipe
 
@@ -41,24 +44,40 @@ class Filling:
         return None if all(cells[column] for column in self._columns) else _BEFORE_FIRST
 
 
-def filled(arrays: list[Any], before: Sequence[str]) -> list[Any] | None:
-    """Fill arrays of numbers (pa.Array with nulls) as `Filling` does; None where a record is to be skipped."""
+@dataclass(frozen=True)
+class Filled:
+    """Columns without empty cells, and what is to be done with the rows."""
+
+    arrays: list[Any]
+    keep: Any = None
+    """pa.BooleanArray; None where all rows are kept."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    def batch(self, portion: Portion, records: int) -> Batch:
+        """Return the batch of a block, of which `portion` has all rows."""
+        if self.keep is None:
+            return Batch([portion], records, [], {})
+        kept = np.flatnonzero(np.array(self.keep.to_pylist(), dtype=bool))
+        return Batch([_chosen(portion, kept, portion.channel)], records, [], dict(self.skipped))
+
+
+def filled(arrays: list[Any], before: Sequence[str]) -> Filled:
+    """Fill arrays of numbers (pa.Array with nulls) as `Filling` does; rows that are not kept hold anything."""
     if not any(array.null_count for array in arrays):
-        return arrays  # all there is to do where there is nothing to fill
-    empty = arrays[0].is_null()
-    for array in arrays[1:]:
-        empty = pc.and_(empty, array.is_null())
-    if pc.any(empty).as_py():
-        return None
-    made = []
+        return Filled(arrays)
+    empty = functools.reduce(pc.and_, [array.is_null() for array in arrays])
+    made, unknown = [], pc.xor(empty, empty)
     for array, last in zip(arrays, before or [""] * len(arrays), strict=True):
         whole = pc.fill_null_forward(array)
-        if whole.null_count:
-            if not last:
-                return None
-            whole = whole.fill_null(float(last))
-        made.append(whole)
-    return made
+        if whole.null_count and not last:
+            unknown = pc.or_(unknown, whole.is_null())
+        made.append(whole.fill_null(float(last or 0)) if whole.null_count else whole)
+    unknown = pc.and_not(unknown, empty)
+    skipped = {_NO_QUOTE: pc.sum(empty).as_py(), _BEFORE_FIRST: pc.sum(unknown).as_py()}
+    if not any(skipped.values()):
+        return Filled(made)
+    keep = pc.invert(pc.or_(empty, unknown))
+    return Filled(made, keep, {reason: count for reason, count in skipped.items() if count})
 
 
 def last_cells(data: bytes, recipe: Recipe, before: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,5 +123,10 @@ def _without(portion: Portion, lines: dict[int, Any], channel: int) -> Portion:
     if not lines:
         return replace(portion, channel=channel)
     kept = np.array([row for row in range(rows.num_rows) if locate(row)[0] not in lines], dtype=np.int64)
-    symbols = None if portion.symbols is None else portion.symbols.take(kept)
-    return Portion(rows.take(kept), lambda row: locate(int(kept[row])), channel, symbols)
+    return _chosen(portion, kept, channel)
+
+
+def _chosen(portion: Portion, rows: NDArray[np.int64], channel: int) -> Portion:
+    symbols, locate = portion.symbols, portion.locate
+    taken = None if symbols is None else symbols.take(rows)
+    return Portion(portion.rows.take(rows), lambda row: locate(int(rows[row])), channel, taken)

@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from lake.sources import times
 from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
-from lake.sources.filling import Filling, filled
+from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 
@@ -124,7 +124,7 @@ class TextParser:
             raise _Odd  # empty lines, or quotes that swallowed line ends
         columns = {name: _one(table.column(name)) for name in table.column_names}
         self._hold_to_constants(columns)
-        columns |= self._filled(columns, block)
+        fill = self._filled(columns, block)
         symbols = self._symbols(columns)
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
@@ -134,7 +134,7 @@ class TextParser:
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
-        return Batch([portion], count, [], {})
+        return fill.batch(portion, count)
 
     def _symbols(self, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.DictionaryArray | None
         if self.recipe.symbol is None:
@@ -152,12 +152,12 @@ class TextParser:
             if any(word in skip.values for word in words.to_pylist()):
                 raise _Odd
 
-    def _filled(self, columns: dict[str, Any], block: TextBlock) -> dict[str, Any]:
+    def _filled(self, columns: dict[str, Any], block: TextBlock) -> Filled:
+        """Fill the columns that are to be."""
         names = [self.recipe.names[position] for position in self.recipe.fill]
-        arrays = filled([columns[name] for name in names], block.before)
-        if arrays is None:
-            raise _Odd
-        return dict(zip(names, arrays, strict=True))
+        made = filled([columns[name] for name in names], block.before)
+        columns |= dict(zip(names, made.arrays, strict=True))
+        return made
 
     def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count

@@ -40,7 +40,6 @@ CM_BOOK_TICKER = replace(
     title="Binance Vision best quotes, COIN-M futures",
     file=rf"{_CM}-bookTicker-{_DATE}\.csv",
     folder=_CM_FOLDER,
-    needs=("file",),
     market="FUTURES-CM",
     caution="The sizes count contracts.",
 )
@@ -80,7 +79,6 @@ CM_METRICS = replace(
     title="Binance Vision open interest and ratios of long to short, COIN-M futures",
     file=rf"{_CM}-metrics-{_DATE}\.csv",
     folder=_CM_FOLDER,
-    needs=("file",),
     market="FUTURES-CM",
 )
 
@@ -106,7 +104,6 @@ CM_FUNDING = replace(
     title="Binance Vision funding rates, COIN-M futures",
     file=rf"{_CM}-fundingRate-{_DATE}\.csv",
     folder=_CM_FOLDER,
-    needs=("file",),
     market="FUTURES-CM",
 )
 

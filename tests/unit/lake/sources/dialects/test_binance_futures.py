@@ -116,6 +116,18 @@ def test_funding_keeps_its_times_to_the_millisecond(tmp_path: Path, path: str, d
     assert (whole.column("funding_rate"), whole.column("interval_hours")) == ([0.00038765, -0.0001], [8.0, 8.0])
 
 
+@pytest.mark.parametrize(("kind", "text"), [("bookticker", BOOK_TICKER), ("metrics", METRICS), ("funding", FUNDING)])
+def test_without_name_and_folder_the_market_is_asked_about(tmp_path: Path, kind: str, text: str) -> None:
+    path = write(tmp_path / "mine.csv", text)
+    with pytest.raises(LakeError) as refusal:
+        detect(path, SourceOptions())
+    assert refusal.value.code == "E_AMBIGUOUS"
+    assert list(refusal.value.fix) == [f"--format binance-um-{kind}", f"--format binance-cm-{kind}"]
+    assert detect(path, SourceOptions(market="FUTURES-CM")).dialect == f"binance-cm-{kind}"
+    folder = write(tmp_path / "data/futures/um/daily/mine.csv", text)
+    assert detect(folder, SourceOptions()).dialect == f"binance-um-{kind}"
+
+
 def test_depth_by_percentage_is_refused_with_the_reason(tmp_path: Path) -> None:
     text = "timestamp,percentage,depth,notional\n2024-03-30 00:00:08,-5,7000.1,480000000\n"
     with pytest.raises(LakeError) as refusal:
