@@ -75,6 +75,7 @@ EXAMPLES = {
     "okx-contract-candles": "BTC-USDT-SWAP-candlesticks-2024-01-01.csv",
     "okx-funding": "allswap-fundingrates-2024-01-01.csv",
     "alphavantage-daily": "daily_adjusted_IBM.csv",
+    "alphavantage-daily-raw": "daily_IBM.csv",
     "alphavantage-intraday": "intraday_5min_IBM.csv",
     "polygon-aggregates": "2024-03-28.csv",
     "polygon-trades": "2024-03-28.csv",

@@ -33,6 +33,18 @@ ALPHA_VANTAGE_DAILY = Dialect(
     caution="The adjusted close, dividends and splits are not kept.",
 )  # fmt: skip
 
+ALPHA_VANTAGE_DAILY_RAW = replace(
+    ALPHA_VANTAGE_DAILY,
+    name="alphavantage-daily-raw",
+    title="Alpha Vantage daily prices, raw",
+    vendor='alphavantage.co/documentation, daily: "raw (as-traded) daily time series"',
+    columns=("ts", "open", "high", "low", "close", "volume"),
+    headers=(("timestamp", "open", "high", "low", "close", "volume"),),
+    file=r"daily_(?!adjusted_)(?P<symbol>[A-Za-z0-9.^-]+?)(?: \(\d+\))?\.csv",
+    needs=("file",),
+    caution="",
+)
+
 ALPHA_VANTAGE_INTRADAY = Dialect(
     name="alphavantage-intraday",
     title="Alpha Vantage intraday prices",
@@ -240,6 +252,7 @@ EIKON = Dialect(
 
 DIALECTS = (
     ALPHA_VANTAGE_DAILY,
+    ALPHA_VANTAGE_DAILY_RAW,
     ALPHA_VANTAGE_INTRADAY,
     POLYGON_AGGREGATES,
     POLYGON_TRADES,

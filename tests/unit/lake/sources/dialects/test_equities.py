@@ -42,6 +42,13 @@ def test_alpha_vantages_daily_prices_are_raw_and_newest_first(tmp_path: Path) ->
     assert (whole.column("close"), whole.column("volume")) == ([190.96, 190.8], [3742169.0, 3693305.0])
 
 
+def test_alpha_vantages_days_without_adjustment_are_named_so(tmp_path: Path) -> None:
+    text = INTRADAY + "2024-03-28,190.94,191.93,190.34,190.96,3742169\n2024-03-27,189.6,190.96,188.6,190.8,3693305\n"
+    whole = read(write(tmp_path / "daily_IBM.csv", text))
+    assert (whole.plan.dialect, whole.plan.period, whole.plan.symbol) == ("alphavantage-daily-raw", "1d", "IBM")
+    assert stamps(whole) == ["2024-03-28 00:00", "2024-03-27 00:00"]
+
+
 @pytest.mark.parametrize(("day", "hour"), [("2024-03-08", 21), ("2024-03-11", 20)])
 def test_alpha_vantages_minutes_are_new_yorks(tmp_path: Path, day: str, hour: int) -> None:
     text = INTRADAY + f"{day} 16:05:00,1,2,1,2,10\n{day} 16:00:00,1,2,1,2,10\n"
