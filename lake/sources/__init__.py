@@ -1,15 +1,21 @@
-"""Vendor files in, typed record batches out: what a file is, and its rows with where each one came from."""
+"""Vendor files in, typed record batches out: what a file is, and its rows with where each one came from.
+
+Its parts are loaded when they are first asked for: whoever only looks at the declared dialects needs no Arrow.
+"""
 
 from __future__ import annotations
 
-from lake.sources.containers import Source, SourceFile, members, verify_checksum
-from lake.sources.detect import detect
-from lake.sources.dialects import DIALECTS
-from lake.sources.lines import TextReader
-from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
-from lake.sources.own import own_dialects, read_words
-from lake.sources.saving import save, saving_to
-from lake.sources.walk import Found, expand
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lake.sources.containers import Source, SourceFile, members, verify_checksum
+    from lake.sources.detection import detect
+    from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
+    from lake.sources.own import own_dialects, read_words
+    from lake.sources.preview import Preview, preview_of
+    from lake.sources.saving import save, saving_to
+    from lake.sources.walk import Found, expand
 
 __all__ = [
     "Batch",
@@ -18,6 +24,7 @@ __all__ = [
     "Found",
     "Plan",
     "Portion",
+    "Preview",
     "Reader",
     "Reject",
     "Source",
@@ -29,21 +36,47 @@ __all__ = [
     "members",
     "open_reader",
     "own_dialects",
+    "preview_of",
     "read_words",
     "save",
     "saving_to",
     "verify_checksum",
 ]
 
+_HOMES = {
+    "detect": "detection",
+    **dict.fromkeys(("Batch", "Block", "Channel", "Plan", "Portion", "Reader", "Reject", "SourceOptions"), "model"),
+    "Preview": "preview",
+    "preview_of": "preview",
+    **dict.fromkeys(("Source", "SourceFile", "members", "verify_checksum"), "containers"),
+    **dict.fromkeys(("Found", "expand"), "walk"),
+    **dict.fromkeys(("own_dialects", "read_words"), "own"),
+    **dict.fromkeys(("save", "saving_to"), "saving"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home module, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
 
 def id_space(dialect: str) -> str:
     """Return what numbers a dialect's trades; empty where they carry no ids, or nobody knows."""
-    return DIALECTS[dialect].id_space if dialect in DIALECTS else ""
+    from lake.sources.dialects import known
+
+    found = known().get(dialect)
+    return found.id_space if found is not None else ""
 
 
 def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
+        from lake.sources.lines import TextReader
+
         return TextReader(plan, block_bytes=block_bytes)
     from lake.sources.columnar import ColumnarReader
 

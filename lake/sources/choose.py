@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
-from lake.sources.dialects import DIALECTS
-from lake.sources.fit import Unfit, explain, fit_of, fits, named
+from lake.sources.dialects import known
+from lake.sources.fit import Fit, Unfit, explain, fits, named, rivals, verdicts
 from lake.sources.generic import draft_by_names
 from lake.sources.hints import naming, options_for, why_unread
 from lake.sources.resolve import Draft
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lake.sources.dialects import Dialect, Place
-    from lake.sources.fit import Fit
+    from lake.sources.fit import Verdicts
     from lake.sources.model import SourceOptions
     from lake.sources.sniff import Head
     from lake.sources.words import Told
 
 
-def known(options: SourceOptions) -> Mapping[str, Dialect]:
-    """Return the dialects there are: those built in, and the caller's own."""
-    return {**options.dialects, **DIALECTS} if options.dialects else DIALECTS
+def dialects_of(options: SourceOptions) -> Mapping[str, Dialect]:
+    """Return the dialects there are: those built in or installed, and the caller's own."""
+    return {**options.dialects, **known()} if options.dialects else known()
 
 
 def choose(head: Head, options: SourceOptions) -> tuple[Draft, Head]:
@@ -40,20 +40,20 @@ def choose(head: Head, options: SourceOptions) -> tuple[Draft, Head]:
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
     said = told(options.words)
-    dialects = known(options)
+    declared = dialects_of(options)
+    over = said.fields if said.only_bytes or options.format in declared else {}
+    dialects = {name: replace(dialect, **over) if over else dialect for name, dialect in declared.items()}
+    found = verdicts(head, dialects.values())
     if options.format is not None and options.format in dialects:
-        return _asked(head, options, dialects[options.format], said)
+        return _asked(head, options, dialects[options.format], said, found)
     if options.format is None and not options.columns and said.only_bytes:
-        laid_over = [replace(dialect, **said.fields) if said.fields else dialect for dialect in dialects.values()]
-        fit = _unasked(head, options, laid_over)
+        fit = _unasked(head, options, found)
         if fit is not None:
-            return _from_fit(options, fit)
-    else:
-        laid_over = []
-    return _by_words(head, options, said, laid_over)
+            return _from_fit(options, fit, rivals(found, fit))
+    return _by_words(head, options, said, dialects, found)
 
 
-def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told) -> tuple[Draft, Head]:
+def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told, found: Verdicts) -> tuple[Draft, Head]:
     if said.of_columns:
         raise LakeError(
             "USAGE",
@@ -61,24 +61,23 @@ def _asked(head: Head, options: SourceOptions, dialect: Dialect, said: Told) -> 
             why="A format that is named names its columns.",
             fix=["drop --format, or the options that name columns"],
         )
-    dialect = replace(dialect, **said.fields)
-    try:
-        return _from_fit(options, fit_of(head, dialect))
-    except Unfit as reason:
+    fit = found[dialect.name]
+    if isinstance(fit, Unfit):
         refusal = head.under(dialect.written).refusal
         if refusal is not None:
-            raise refusal from reason
-        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {dialect.name}: {reason}") from reason
+            raise refusal from fit
+        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {dialect.name}: {fit}") from fit
+    return _from_fit(options, fit, rivals(found, fit))
 
 
-def _unasked(head: Head, options: SourceOptions, dialects: Sequence[Dialect]) -> Fit | None:
+def _unasked(head: Head, options: SourceOptions, found: Verdicts) -> Fit | None:
     """Return the one dialect that fits best, None when none does; AMBIGUOUS when several do equally."""
-    found = fits(head, dialects)
-    if options.market and len({fit.dialect.market for fit in found}) > 1:
-        found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
-    if len(found) > 1:
-        raise _ambiguous(head, [fit.dialect.name for fit in found])
-    return found[0] if found else None
+    fitting = fits(found)
+    if options.market and len({fit.dialect.market for fit in fitting}) > 1:
+        fitting = [fit for fit in fitting if fit.dialect.market == options.market.upper()] or fitting
+    if len(fitting) > 1:
+        raise _ambiguous(head, [fit.dialect.name for fit in fitting])
+    return fitting[0] if fitting else None
 
 
 def _ambiguous(head: Head, names: Sequence[str], why: str = "") -> LakeError:
@@ -86,15 +85,17 @@ def _ambiguous(head: Head, names: Sequence[str], why: str = "") -> LakeError:
     return LakeError("AMBIGUOUS", message, why=why, fix=[f"--format {name}" for name in names])
 
 
-def _by_words(head: Head, options: SourceOptions, said: Told, dialects: Sequence[Dialect]) -> tuple[Draft, Head]:
-    """Read a table by the names of its columns and by what the caller says; `dialects` are those that did not fit."""
+def _by_words(
+    head: Head, options: SourceOptions, said: Told, dialects: Mapping[str, Dialect], found: Verdicts
+) -> tuple[Draft, Head]:
+    """Read a table by the names of its columns and by what the caller says; no dialect was taken."""
     dialect = replace(BLANK, **said.fields)
     written = dialect.written
     head = head.under(replace(written, delimiter=dialect.delimiters) if dialect.delimiters else written)
     if head.refusal is not None:
         raise head.refusal
     if head.header is None and not options.columns and not said.of_columns:
-        raise _unknown(head, dialects)
+        raise _unknown(head, dialects, found)
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
     if head.header is not None and usual != len(head.header) and not said.columns:
         message = f"{head.path.name} has a header of {len(head.header)} columns over records of {usual}"
@@ -112,31 +113,24 @@ def _by_words(head: Head, options: SourceOptions, said: Told, dialects: Sequence
     if dialect.sides and not {"side", "buyer_maker"} & set(draft.targets):
         raise LakeError("COLUMN_MISSING", f"{head.path.name} has no column of sides", fix=["--map side=COLUMN"])
     draft.dialect, draft.zone, draft.price_scale = dialect, options.tz or dialect.zone, dialect.price_scale
+    draft.against = rivals(found, None)
+    if said.of_columns:
+        draft.confidence = "mapped"
     match = named(head, dialect)
     draft.groups = {name: text for name, text in match.groupdict().items() if text} if match else {}
     return draft, head
 
 
-def _unknown(head: Head, dialects: Sequence[Dialect]) -> LakeError:
+def _unknown(head: Head, dialects: Mapping[str, Dialect], found: Verdicts) -> LakeError:
     """Return why nobody knows what a table without a header is."""
-    near = [dialect for dialect in dialects if _near(dialect, head)]
-    asking = [dialect for dialect in near if _only_asking(head, dialect)]
+    near = [name for name, dialect in dialects.items() if _near(dialect, head)]
+    asking = [name for name, fit in found.items() if isinstance(fit, Fit) and fit.missing == ["the asking"]]
     if asking:
         why = "Nothing in the file tells it: neither the zone of its times nor what its columns are."
-        return _ambiguous(head, [dialect.name for dialect in asking], why)
-    said = explain(head, near[:6])
+        return _ambiguous(head, asking, why)
+    said = explain(found, near[:6])
     message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({said})" if said else "")
     return LakeError("FORMAT_UNKNOWN", message, why=why_unread(head), fix=naming(head))
-
-
-def _only_asking(head: Head, dialect: Dialect) -> bool:
-    """Whether a dialect fits, and is only not taken because it must be asked for."""
-    if "asking" not in dialect.needs:
-        return False
-    try:
-        return fit_of(head, dialect).missing == ["the asking"]
-    except Unfit:
-        return False
 
 
 def _near(dialect: Dialect, head: Head) -> bool:
@@ -146,10 +140,12 @@ def _near(dialect: Dialect, head: Head) -> bool:
     return bool(dialect.columns) and least <= head.width <= len(dialect.columns)
 
 
-def _from_fit(options: SourceOptions, fit: Fit) -> tuple[Draft, Head]:
+def _from_fit(options: SourceOptions, fit: Fit, against: list[str]) -> tuple[Draft, Head]:
     dialect, head = fit.dialect, fit.head
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
     draft.joined = fit.joined
+    draft.confidence = "asked" if options.format else fit.confidence
+    draft.against = against
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError, printable
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.generic import OTHERS, clocked
 from lake.sources.names import COLUMNS, LEAST, SIDE_WORDS
 from lake.sources.words import BLANK, NAME, WORDS, told
@@ -50,8 +50,8 @@ def dialect_of(words: Mapping[str, Any], name: str, where: str = "") -> Dialect:
     Raises:
         LakeError: USAGE when they do not declare one.
     """
-    if not NAME.fullmatch(name) or name in DIALECTS or name in _RESERVED:
-        taken = name in DIALECTS or name in _RESERVED
+    if not NAME.fullmatch(name) or name in known() or name in _RESERVED:
+        taken = name in known() or name in _RESERVED
         why = "A dialect is named like those built in, in lower case, and unlike any of them."
         what = f"{name!r} is the name of another format" if taken else f"{name!r} cannot name a dialect"
         raise LakeError("USAGE", what, where=where, why=why, fix=["choose a name like my-broker-bars"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lake.sources.dialects import Dialect
+    from lake.sources.model import Confidence
     from lake.sources.sniff import Head
 
 _DATE_DIGITS = re.compile(
@@ -43,6 +44,8 @@ class Draft:
     day_ns: int = 0
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns, which are not among `targets`."""
+    confidence: Confidence = "columns"
+    against: list[str] = field(default_factory=list)
     many: bool = False
     """Whether each row says its symbol, and the rows go to a series each."""
 

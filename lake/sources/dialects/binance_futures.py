@@ -16,6 +16,8 @@ _CM_FOLDER = r"futures/cm/|futures-cm|futures_cm"
 UM_BOOK_TICKER = Dialect(
     name="binance-um-bookticker",
     title="Binance Vision best quotes, USD-M futures",
+    maker="Binance Vision",
+    example="BTCUSDT-bookTicker-2024-03-30.csv",
     asset="ticks/quote",
     vendor=_VISION
     + '"update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time"',
@@ -38,6 +40,7 @@ CM_BOOK_TICKER = replace(
     UM_BOOK_TICKER,
     name="binance-cm-bookticker",
     title="Binance Vision best quotes, COIN-M futures",
+    example="BTCUSD_PERP-bookTicker-2024-03-30.csv",
     file=rf"{_CM}-bookTicker-{_DATE}\.csv",
     folder=_CM_FOLDER,
     market="FUTURES-CM",
@@ -47,6 +50,8 @@ CM_BOOK_TICKER = replace(
 UM_METRICS = Dialect(
     name="binance-um-metrics",
     title="Binance Vision open interest and ratios of long to short, USD-M futures",
+    maker="Binance Vision",
+    example="BTCUSDT-metrics-2024-03-30.csv",
     asset="metrics/open_interest",
     vendor=_VISION
     + '"create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,…"',
@@ -77,6 +82,7 @@ CM_METRICS = replace(
     UM_METRICS,
     name="binance-cm-metrics",
     title="Binance Vision open interest and ratios of long to short, COIN-M futures",
+    example="BTCUSD_PERP-metrics-2024-03-30.csv",
     file=rf"{_CM}-metrics-{_DATE}\.csv",
     folder=_CM_FOLDER,
     market="FUTURES-CM",
@@ -85,6 +91,8 @@ CM_METRICS = replace(
 UM_FUNDING = Dialect(
     name="binance-um-funding",
     title="Binance Vision funding rates, USD-M futures",
+    maker="Binance Vision",
+    example="BTCUSDT-fundingRate-2024-03.csv",
     asset="metrics/funding",
     vendor=_VISION + '"calc_time,funding_interval_hours,last_funding_rate"',
     sample="tests/unit/lake/sources/dialects/test_binance_futures.py",
@@ -102,6 +110,7 @@ CM_FUNDING = replace(
     UM_FUNDING,
     name="binance-cm-funding",
     title="Binance Vision funding rates, COIN-M futures",
+    example="BTCUSD_PERP-fundingRate-2024-03.csv",
     file=rf"{_CM}-fundingRate-{_DATE}\.csv",
     folder=_CM_FOLDER,
     market="FUTURES-CM",

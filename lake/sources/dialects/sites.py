@@ -7,6 +7,7 @@ from lake.sources.dialects.declare import Dialect
 INVESTING_RU = Dialect(
     name="investing-ru",
     title="Investing.com daily bars, Russian",
+    maker="Investing.com",
     asset="bars",
     vendor='ru.investing.com, historical data, download: "Дата","Цена","Откр.","Макс.","Мин.","Объём","Изм. %"; what it'
     " calls the price is the close",
@@ -26,6 +27,7 @@ INVESTING_RU = Dialect(
 BACKTRADER_MINUTES = Dialect(
     name="backtrader-minutes",
     title="backtrader minute bars",
+    maker="backtrader",
     asset="bars",
     vendor="github.com/mementum/backtrader, its sample files: date and time stand in two columns under"
     ' "Date,Open,High,Low,Close,Volume,OpenInterest"',
@@ -43,6 +45,7 @@ BACKTRADER_MINUTES = Dialect(
 NSE_SECONDS = Dialect(
     name="nse-1s",
     title="NSE index values, one a second",
+    maker="NSE",
     asset="ticks/trade",
     vendor="index values as scripts record them, a file a day: 2022-08-24 09:00:14,17216.15, in Indian time",
     sample="2022-08-24.csv",

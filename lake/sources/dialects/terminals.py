@@ -20,6 +20,8 @@ HISTDATA_M1 = Dialect(
     vendor="histdata.com, file specification, generic ASCII M1: YYYYMMDD HHMMSS;open bid;high bid;low bid;close bid;"
     "volume, in Eastern Standard Time without daylight saving",
     sample="DAT_ASCII_EURUSD_M1_201701.csv",
+    maker="HistData",
+    example="DAT_ASCII_EURUSD_M1_201701.csv",
     columns=("ts", "open", "high", "low", "close", "volume"),
     delimiters=";",
     file=r"DAT_ASCII_(?P<symbol>[A-Z0-9]+)_M1_(?:(?P<date>\d{6})|\d{4})\.csv",
@@ -40,6 +42,8 @@ HISTDATA_TICKS = Dialect(
     vendor="histdata.com, file specification, generic ASCII tick: YYYYMMDD HHMMSSNNN,bid,ask,volume, in Eastern"
     " Standard Time without daylight saving",
     sample="quote_tick_data.csv",
+    maker="HistData",
+    example="DAT_ASCII_EURUSD_T_202001.csv",
     columns=("ts", "bid", "ask", None),
     file=r"DAT_ASCII_(?P<symbol>[A-Z0-9]+)_T_(?P<date>\d{6})\.csv",
     time="text",
@@ -56,6 +60,7 @@ HISTDATA_MT = replace(
     vendor="histdata.com, file specification, MetaTrader M1: YYYY.MM.DD,HH:MM,open bid,high bid,low bid,close bid,"
     "volume, in Eastern Standard Time without daylight saving",
     sample="tests/unit/lake/sources/dialects/test_terminals.py",
+    example="DAT_MT_EURUSD_M1_202008.csv",
     columns=("ts.date", "ts.time", "open", "high", "low", "close", "volume"),
     delimiters=",",
     file=r"DAT_MT_(?P<symbol>[A-Z0-9]+)_M1_(?:(?P<date>\d{6})|\d{4})\.csv",
@@ -70,6 +75,8 @@ NINJATRADER_MINUTES = Dialect(
     vendor="ninjatrader.com, help, importing: yyyyMMdd HHmmss;open;high;low;close;volume, stamped at the end of the"
     " bar; exported in UTC",
     sample="nt-spy-minute-2011-03.csv",
+    maker="NinjaTrader",
+    example="ES 12-06.Last.txt",
     columns=("ts", "open", "high", "low", "close", "volume"),
     delimiters=";",
     file=r"(?P<symbol>[A-Z0-9]+(?: \d\d-\d\d)?)(?:\.(?:Last|(?P<side>Bid|Ask)))?\.txt",
@@ -86,6 +93,8 @@ METATRADER4_BARS = Dialect(
     asset="bars",
     vendor="metatrader4.com, help, history center, export: 2020.08.27,15:13,open,high,low,close,tick volume",
     sample="tests/unit/lake/sources/dialects/test_terminals.py",
+    maker="MetaTrader",
+    example="EURUSD60.csv",
     columns=("ts.date", "ts.time", "open", "high", "low", "close", "volume"),
     file=r"(?P<symbol>[A-Za-z0-9.#]+?)_?"
     r"(?P<period>(?<=_)(?:M1|M5|M15|M30|H1|H4|D1|W1)|(?<!_)(?:1|5|15|30|60|240|1440|10080))\.csv",
@@ -102,6 +111,7 @@ METATRADER4_BARS_ONE = replace(
     title="MetaTrader 4 bars, date and time in one column",
     vendor="MetaTrader's bars as scripts write them: 2020-08-27 15:13,open,high,low,close,tick volume",
     sample="EURUSD_M1.csv",
+    example="EURUSD_M1.csv",
     columns=("ts", "open", "high", "low", "close", "volume"),
     needs=("file",),
     form="YYYY-MM-DD HH:MM",
@@ -114,6 +124,7 @@ METATRADER5_RATES = Dialect(
     asset="bars",
     vendor="mql5.com, copy_rates_range: time, open, high, low, close, tick_volume, spread, real_volume",
     sample="EURUSD_M1.csv",
+    maker="MetaTrader",
     header="always",
     by_name={
         "time": "ts",
@@ -131,6 +142,8 @@ METATRADER5_RATES = Dialect(
 METATRADER5_BARS = Dialect(
     name="metatrader5-bars",
     title="MetaTrader 5 bars, exported from the terminal",
+    maker="MetaTrader",
+    example="EURUSD_M1_202401020000_202401312359.csv",
     asset="bars",
     vendor="metatrader5.com, help, symbols, bars, export: <DATE> <TIME> <OPEN> <HIGH> <LOW> <CLOSE> <TICKVOL> <VOL>"
     " <SPREAD>, in the broker's time",
@@ -164,6 +177,8 @@ METATRADER5_BARS = Dialect(
 METATRADER5_TICKS = Dialect(
     name="metatrader5-ticks",
     title="MetaTrader 5 ticks, exported from the terminal: bid and ask",
+    maker="MetaTrader",
+    example="EURUSD_202401020000_202401022359.csv",
     asset="ticks/quote",
     vendor="metatrader5.com, help, symbols, ticks, export: <DATE> <TIME> <BID> <ASK> <LAST> <VOLUME> <FLAGS>, a cell"
     " empty where nothing changed, in the broker's time",
@@ -182,6 +197,8 @@ METATRADER5_TICKS = Dialect(
 TRADINGVIEW = Dialect(
     name="tradingview",
     title="TradingView chart exports",
+    maker="TradingView",
+    example="BINANCE_BTCUSDT, 60.csv",
     asset="bars",
     vendor='tradingview.com, "Export chart data…": time,open,high,low,close, then Volume and whatever the chart plots,'
     " named as in BINANCE_BTCUSDT, 60.csv",

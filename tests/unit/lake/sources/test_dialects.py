@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from lake.sources.detect import SCHEMAS
-from lake.sources.dialects import DIALECTS, Dialect
-from lake.sources.patterns import format_told
-from lake.sources.relations import RELATIONS
-from lake.sources.times import zone
-from schemas.periods import ADJUSTMENTS, SIDES, Period
+from lake.sources.dialects import DIALECTS, Dialect, known
 from tests.conftest import REPO, VENDOR_DATA
-
-EXTRA = {"ts.date", "ts.time", "symbol", "period"}
 
 
 @pytest.fixture(params=DIALECTS.values(), ids=list(DIALECTS))
@@ -23,62 +14,12 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     return declared
 
 
-def test_every_target_is_a_column_of_the_schema(dialect: Dialect) -> None:
-    targets = {target for target in (*dialect.columns, *dialect.by_name.values()) if target}
-    assert targets <= {*SCHEMAS[dialect.asset].names, *EXTRA}
-    assert {"ts"} <= targets or {"ts.date", "ts.time"} <= targets
+def test_the_table_has_every_built_in_dialect_under_its_name() -> None:
+    assert {name: known()[name] for name in DIALECTS} == {dialect.name: dialect for dialect in DIALECTS.values()}
 
 
-def test_only_texts_are_made_of_several_cells(dialect: Dialect) -> None:
-    schema = SCHEMAS[dialect.asset]
-    several = {target for target in dialect.columns if target and dialect.columns.count(target) > 1}
-    assert {schema.column(target).type for target in several} <= {"text"}
-    assert len({*dialect.by_name.values()}) == len(dialect.by_name)
-
-
-def test_only_trades_with_ids_have_an_id_space(dialect: Dialect) -> None:
-    assert not dialect.id_space or "trade_id" in {*dialect.columns, *dialect.by_name.values()}
-
-
-def test_every_needed_column_is_there(dialect: Dialect) -> None:
-    needed = {column.name for column in SCHEMAS[dialect.asset].columns if not column.nullable}
-    needed -= {"ts", "exchange", "market", "symbol"}
-    assert needed <= {*dialect.columns, *dialect.by_name.values()}
-
-
-def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
-    assert set(dialect.relations) <= set(RELATIONS)
-    for word in dialect.periods.values():
-        Period.parse(word)
-    for name in [dialect.zone, *(place.zone for place in dialect.places.values())]:
-        if name:
-            zone(name)
-    for pattern in (dialect.file, dialect.folder, dialect.member):
-        re.compile(pattern)
-
-
-def test_forms_of_times_are_understood(dialect: Dialect) -> None:
-    assert dialect.time == "text" or not dialect.form
-    if dialect.form:
-        format_told(dialect.form)
-
-
-def test_headers_are_as_wide_as_the_columns(dialect: Dialect) -> None:
-    widths = {len(header) + dialect.header_lacks for header in dialect.headers}
-    assert widths <= set(range(len(dialect.columns) - dialect.optional, len(dialect.columns) + 1))
-    assert (dialect.header == "never") == (not dialect.headers and not dialect.by_name)
-    assert dialect.optional < max(1, len(dialect.columns))
-
-
-def test_sides_adjustments_and_what_is_filled_exist(dialect: Dialect) -> None:
-    assert dialect.side in {"", *SIDES}
-    assert dialect.adjustment in {"", *ADJUSTMENTS}
-    assert set(dialect.fill) <= {*dialect.columns, *dialect.by_name.values()}
-    for part in dialect.parts:
-        assert {target for target in part.columns if target} <= {*SCHEMAS[part.asset].names, "symbol"}
-        assert len(part.columns) <= len(dialect.columns)
-    if dialect.days:
-        zone(dialect.days)
+def test_one_that_looks_at_names_has_an_example_of_one(dialect: Dialect) -> None:
+    assert bool(dialect.example) == bool(dialect.file or dialect.folder or dialect.member)
 
 
 def test_it_quotes_its_vendor_and_names_a_sample_that_exists(dialect: Dialect) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -11,8 +12,9 @@ import numpy as np
 
 from lake.errors import LakeError, printable
 from lake.sources import times
-from lake.sources.choose import choose, known
+from lake.sources.choose import choose, dialects_of
 from lake.sources.containers import as_source, verify_checksum
+from lake.sources.dialects.checking import GENERIC
 from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
 from lake.sources.model import Channel, Plan
@@ -92,13 +94,13 @@ def _check_options(options: SourceOptions) -> None:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
     told(options.words)
-    dialects = known(options)
-    if options.format is not None and options.format not in {*dialects, "csv", "parquet", "arrow"}:
+    if options.format is not None and options.format not in (names := [*dialects_of(options), *GENERIC]):
+        near = difflib.get_close_matches(options.format, names, 3)
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
-            why="--format takes the name of a format that is read, as docs/formats.md lists them.",
-            fix=[f"one of: csv, parquet, arrow, {', '.join(dialects)}"],
+            why="--format takes the name of a format that is read, or csv, parquet or arrow.",
+            fix=[*(f"--format {name}" for name in near), "dl formats list"],
         )
 
 
@@ -146,6 +148,8 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         checksum="verified" if recipe.sha256 else "absent",
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
         recipe=recipe,
+        confidence="mapped" if options.columns else draft.confidence,
+        against=tuple(map(printable, draft.against)),
     )
 
 
