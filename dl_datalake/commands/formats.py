@@ -14,7 +14,7 @@ from dl_datalake.output import error_data, error_lines, facts, table
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from lake.ingest import IngestRequest
     from lake.sources.dialects import Dialect
