@@ -75,12 +75,12 @@ def id_space(dialect: str) -> str:
 def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
-        from lake.sources.text import TextReader
+        from lake.sources.lines import TextReader
 
         return TextReader(plan, block_bytes=block_bytes)
     if plan.recipe.feed is not None:
         from lake.sources.feed import FeedParser
-        from lake.sources.text import TextReader
+        from lake.sources.lines import TextReader
 
         # A message takes many times its length in memory while it is looked at.
         return TextReader(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))

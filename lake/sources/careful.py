@@ -18,7 +18,7 @@ from lake.sources.written import PLAIN_NUMERALS
 from schemas.keys import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
@@ -56,8 +56,18 @@ class _Kept:
     records: int = 0
 
 
-def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401 -- pa.Schema
-    """Convert the block `data`, whose first line has the number `first_line`, record by record."""
+def parse_carefully(
+    recipe: Recipe,
+    schema: Schema,
+    arrow: Any,  # noqa: ANN401 -- pa.Schema
+    data: bytes,
+    first_line: int,
+    fill: Callable[[list[str]], str | None] = lambda _: None,
+) -> Batch:
+    """Convert the block `data`, whose first line has the number `first_line`, record by record.
+
+    `fill` puts into empty cells what they stand for, and returns why a record is skipped, if it is.
+    """
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
     convert = Converter(recipe, schema)
@@ -68,7 +78,7 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
         kept.records += 1
         try:
             cells = split(raw, recipe)
-            reason = convert.skip(cells)
+            reason = convert.skip(cells) or fill(cells)
             if reason:
                 kept.skipped[reason] = kept.skipped.get(reason, 0) + 1
                 continue

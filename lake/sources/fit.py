@@ -93,8 +93,11 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     if head.layout != "lines":
         fit.evidence.append(LAYOUTS[head.layout])
     if head.header is not None:
-        fit.score, fit.shape_only = 2, False
+        unknown = [name for name in head.header if name not in {*dialect.by_name, *dialect.required}]
+        fit.score, fit.shape_only = 2 + (bool(dialect.by_name) and not unknown), False
         fit.evidence.append("header " + head.delimiter.join(head.header))
+        lost = [name for name in head.header if dialect.by_name and name not in dialect.by_name]
+        fit.evidence += [f"not kept: {', '.join(lost[:20])}"] if lost else []
     else:
         fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
     match_names(head, dialect, fit)
@@ -199,15 +202,24 @@ def match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
 
 
 def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
-    rows = head.full_rows
-    if len(rows) < _ENOUGH * len(head.rows):
+    if len(head.full_rows) < _ENOUGH * len(head.rows):
         raise Unfit("its records have different numbers of columns")
+    rows = _meant(head, dialect)
     for target, column in fit.targets.items():
         cells = [row[column].strip() for row in rows]
         good = sum(_fits(cell, target, dialect) for cell in cells)
         if good < _ENOUGH * len(cells):
             bad = next(cell for cell in cells if not _fits(cell, target, dialect))
             raise Unfit(f"column {column} cannot be {target}: {bad[:40]!r}")
+
+
+def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
+    """Return the rows that the vendor means as data, all where there is none among them."""
+    names, rows = head.header or (), head.full_rows
+    for name, words, _ in dialect.skips:
+        column = names.index(name) if name in names else int(name)
+        rows = tuple(row for row in rows if row[column] not in words)
+    return rows or head.full_rows
 
 
 def _fits(cell: str, target: str, dialect: Dialect) -> bool:

@@ -26,6 +26,10 @@ _TYPES = {
     "quotes": "ticks/quote",
     "ticks/quote": "ticks/quote",
 }
+_WHY_NOT_DEPTH = (
+    "It is summed up to each percentage: no book can be made of it, and a metric has one row a time, where it has a"
+    " dozen, of percentages that have changed."
+)
 _ALIASES = {"date": "ts.date", "time": "ts.time"}
 OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
 
@@ -116,13 +120,16 @@ def asked_asset(options: SourceOptions) -> str | None:
     word = "bars" if word.startswith("bars/") else word
     if word == "ticks":
         word = f"ticks/{options.period}" if options.period else ""
+    if word.startswith("metrics/"):
+        schema_of(word)
+        return word
     if word and word not in _TYPES:
         if "/" in word:
             schema_of(word)
         raise LakeError(
             "USAGE",
             f"there is no type {word!r} to ingest",
-            why="Files are read as bars, trades or quotes.",
+            why="Files are read as bars, trades, quotes or metrics.",
             fix=["--type bars, ticks/trade or ticks/quote"],
         )
     return _TYPES.get(word)
@@ -131,8 +138,13 @@ def asked_asset(options: SourceOptions) -> str | None:
 def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
     """Return the kind of table: as asked, or the only one whose needed columns are there."""
     if options.type is not None and (asked := asked_asset(options)):
+        if asked not in names.COLUMNS:
+            why = "Metrics are read from the declared formats that hold them."
+            raise LakeError("FORMAT_UNKNOWN", f"the table is in no format of {asked}", why=why)
         return asked
     plain = {names.normal(label) for label in labels}
+    if plain == names.DEPTH_BY_PERCENTAGE:
+        raise LakeError("FORMAT_UNKNOWN", "the columns are depth by distance from the mid price", why=_WHY_NOT_DEPTH)
     share: dict[str, int] = {}
     for asset, needed in names.NEEDED.items():
         share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lake.sources.feed import FeedRecipe
     from lake.sources.flatten import Layout
     from lake.sources.times import TimeColumn
+    from schemas.columns import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Recipe:
     symbol: int | None = None
     """The column that says each row's symbol, where rows are told apart by it."""
     skips: tuple[Skip, ...] = ()
+    fill: tuple[int, ...] = ()
+    """Columns of numbers whose empty cells mean what the last one above said."""
+    others: tuple[tuple[Recipe, Schema], ...] = ()
+    """What else is made of the same records."""
     encoding: str = "utf-8"
     delimiter: str = ","
     comment: str = ""

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
-from lake.sources.containers import Source
-from lake.sources.flatten import flattener, whole_lines
+from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lake.sources.model import Plan, Reject
+    from lake.sources.model import Reject
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
@@ -35,13 +30,17 @@ _EXACT = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, in UTF-8: their bytes, the 1-based number of the first, and how many they are."""
+    """Whole lines, in UTF-8: their bytes, the 1-based number of the first, and how many they are.
+
+    `before` are the cells above them that empty cells of the recipe's `fill` stand for.
+    """
 
     data: bytes
     line: int
     lines: int
     rejects: tuple[Reject, ...] = ()
     """Records that are no lines at all: a block of them has nothing else."""
+    before: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: bytes, line: int) -> TextBlock:
@@ -105,12 +104,17 @@ class TextParser:
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
         if block.rejects:
-            nothing = parse_carefully(self.recipe, self.schema, self.arrow, b"", block.line)
+            nothing = self.parse_carefully(block)
             return Batch(nothing.portions, len(block.rejects), list(block.rejects), {})
         try:
             return self._parse_fast(block)
         except (_Odd, pa.ArrowInvalid):
-            return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line)
+            return self.parse_carefully(block)
+
+    def parse_carefully(self, block: TextBlock) -> Batch:
+        """Convert one block record by record."""
+        fill = Filling(self.recipe, block.before)
+        return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, fill)
 
     def _parse_fast(self, block: TextBlock) -> Batch:
         data = block.data
@@ -125,12 +129,8 @@ class TextParser:
         if count != block.lines:
             raise _Odd  # empty lines, or quotes that swallowed line ends
         columns = {name: _one(table.column(name)) for name in table.column_names}
-        for constant in self.recipe.constants:
-            _check_constant(columns[self.recipe.names[constant.column]], constant.value)
-        for skip in self.recipe.skips:
-            words = columns[self.recipe.names[skip.column]].dictionary
-            if any(word in skip.values for word in words.to_pylist()):
-                raise _Odd
+        self._hold_to_constants(columns)
+        fill = self._filled(columns, block)
         symbols = self._symbols(columns)
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
@@ -140,7 +140,7 @@ class TextParser:
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
-        return Batch([portion], count, [], {})
+        return fill.batch(portion, count)
 
     def _symbols(self, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.DictionaryArray | None
         if self.recipe.symbol is None:
@@ -149,6 +149,21 @@ class TextParser:
         if symbols.null_count or not all(is_name(word) for word in symbols.dictionary.to_pylist()):
             raise _Odd
         return symbols
+
+    def _hold_to_constants(self, columns: dict[str, Any]) -> None:
+        for constant in self.recipe.constants:
+            _check_constant(columns[self.recipe.names[constant.column]], constant.value)
+        for skip in self.recipe.skips:
+            words = columns[self.recipe.names[skip.column]].dictionary
+            if any(word in skip.values for word in words.to_pylist()):
+                raise _Odd
+
+    def _filled(self, columns: dict[str, Any], block: TextBlock) -> Filled:
+        """Fill the columns that are to be."""
+        names = [self.recipe.names[position] for position in self.recipe.fill]
+        made = filled([columns[name] for name in names], block.before)
+        columns |= dict(zip(names, made.arrays, strict=True))
+        return made
 
     def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count
@@ -309,86 +324,3 @@ def _check_constant(array: Any, value: str) -> None:  # noqa: ANN401 -- pa.Dicti
 
 def _line(data: bytes, row: int) -> str:
     return data.split(b"\n", row + 1)[row].rstrip(b"\r").decode("utf-8", "backslashreplace")[:MAX_RAW]
-
-
-class Parser(Protocol):
-    """Converts blocks of lines."""
-
-    def parse(self, block: TextBlock) -> Batch:
-        """Convert one block; any thread may call it."""
-        ...
-
-
-class TextReader:
-    """Reads a source of lines, whatever it is packed in: a delimited table, or what another parser reads."""
-
-    def __init__(self, plan: Plan, *, block_bytes: int, parser: Parser | None = None) -> None:
-        self._plan = plan
-        self._recipe = plan.recipe
-        self._size = block_bytes
-        self._source = Source(plan.source)
-        self._parser = parser or TextParser(plan.recipe, plan.schema)
-        self._sha256 = ""
-
-    def parse(self, block: TextBlock) -> Batch:
-        """Convert one block; any thread may call it."""
-        return self._parser.parse(block)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file's bytes, in hex; valid once `blocks` is exhausted."""
-        return self._sha256
-
-    def progress(self) -> tuple[int, int]:
-        """Bytes of the file consumed, and its size."""
-        return self._source.file.consumed, self._source.file.size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
-    def blocks(self) -> Iterator[TextBlock]:
-        """Yield the source in whole lines, hashing the file on the way."""
-        yield from self._lines() if self._recipe.layout == "lines" else self._flat()
-        self._sha256 = self._source.file.finish()
-        if self._recipe.sha256 not in {None, self._sha256}:
-            message = f"{self._plan.path.name} changed while it was read"
-            raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))
-
-    def _flat(self) -> Iterator[TextBlock]:
-        made = flattener(self._recipe.layout, self._recipe.keys, self._plan.path.name)
-        for piece in made.pieces(self._decoded()):
-            yield TextBlock(piece.data, piece.record, piece.count, piece.rejects)
-
-    def _lines(self) -> Iterator[TextBlock]:
-        line, skip = 1, self._recipe.skip_lines
-        for whole in whole_lines(self._decoded(), self._plan.path.name):
-            data = whole
-            while skip and data:
-                data = data[data.find(b"\n") + 1 or len(data) :]
-                skip, line = skip - 1, line + 1
-            if data:
-                block = TextBlock.of(data, line)
-                line += block.lines
-                yield block
-
-    def _decoded(self) -> Iterator[bytes]:
-        """Yield the unpacked bytes in UTF-8 without a byte order mark."""
-        encoding = self._recipe.encoding
-        if encoding == "utf-8":
-            first = True
-            while data := self._source.read(self._size):
-                yield data.removeprefix(codecs.BOM_UTF8) if first else data
-                first = False
-            return
-        decoder = codecs.getincrementaldecoder(encoding)()
-        first = True
-        try:
-            while data := self._source.read(self._size):
-                text = decoder.decode(data)
-                yield (text.removeprefix("\ufeff") if first else text).encode()
-                first = first and not text
-            yield decoder.decode(b"", final=True).encode()
-        except UnicodeError as error:
-            message = f"{self._plan.path.name} is not {encoding}: {error}"
-            raise LakeError("SOURCE_UNREADABLE", message, where=str(self._plan.path)) from error

@@ -6,7 +6,21 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, feeds, finam, freqtrade, lean, sites, terminals
+from lake.sources.dialects import (
+    binance,
+    binance_futures,
+    bybit,
+    crypto,
+    equities,
+    feeds,
+    finam,
+    freqtrade,
+    fx,
+    lean,
+    okx,
+    sites,
+    terminals,
+)
 from lake.sources.dialects.declare import Dialect, Place
 from lake.sources.dialects.table import Table
 
@@ -16,6 +30,11 @@ DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         *binance.DIALECTS,
+        *binance_futures.DIALECTS,
+        *bybit.DIALECTS,
+        *okx.DIALECTS,
+        *equities.DIALECTS,
+        *fx.DIALECTS,
         *lean.DIALECTS,
         *finam.DIALECTS,
         *crypto.DIALECTS,
