@@ -42,9 +42,19 @@ class Whole:
         return list(self.rows.column(name).to_pylist())
 
     @property
+    def symbols(self) -> list[str | None]:
+        """What each row says of its symbol."""
+        told = [batch.portions[0].symbols for batch in self.batches]
+        return [symbol for column in told if column is not None for symbol in column.to_pylist()]
+
+    @property
     def ns(self) -> list[int]:
         """`ts` as ns since the epoch."""
-        return list(self.rows.column("ts").cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_pylist())
+        return self.of("ts")
+
+    def of(self, clock: str) -> list[int]:
+        """A time column as ns since the epoch."""
+        return list(self.rows.column(clock).cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64()).to_pylist())
 
 
 def read(path: Path, *, block_bytes: int = 1 << 20, **options: Any) -> Whole:  # noqa: ANN401 -- as SourceOptions takes them
@@ -56,7 +66,7 @@ def read(path: Path, *, block_bytes: int = 1 << 20, **options: Any) -> Whole:  #
         whole = Whole(plan, [reader.parse(block) for block in reader.blocks()], reader.sha256)
     finally:
         reader.close()
-    for batch in whole.batches:
+    for batch in whole.batches if not plan.recipe.levels else []:  # a record of levels makes a row of each
         assert batch.records == batch.rows.num_rows + len(batch.rejects) + sum(batch.skipped.values())
     return whole
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lake.sources.containers import Source, SourceFile, members
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
+from lake.sources.lines import TextReader
 from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
-from lake.sources.text import TextReader
 from lake.sources.walk import Found, expand
 
 __all__ = [

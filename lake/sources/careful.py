@@ -10,10 +10,10 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from lake.sources import times
+from lake.sources.categories import TRUE, dictionary_of, vocabulary
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from schemas.keys import normalise
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-# The same dictionary in every batch; made of buffers, because pa.array of a list imports pandas.
-SIDES = pa.Array.from_buffers(
-    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 7], dtype=np.int32)), pa.py_buffer(b"buysell")]
-)
 _INT64 = 1 << 63
 _MAX_DIGITS = 400
 """Longer numbers are no market data, and slow to convert."""
 PRICES = frozenset({"open", "high", "low", "close", "price", "bid", "ask", "vwap", "spread"})
+
+
+def is_price(target: str) -> bool:
+    """Return whether a target is a price; `price.3` is the one of level 3."""
+    return target.partition(".")[0] in PRICES
 
 
 class Bad(Exception):  # noqa: N818 -- a verdict on a row, not an error of the program
@@ -56,16 +57,26 @@ class _Kept:
     records: int = 0
 
 
-def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, first_line: int) -> Batch:  # noqa: ANN401 -- pa.Schema
-    """Convert the block `data`, whose first line has the number `first_line`, record by record."""
+def parse_carefully(
+    recipe: Recipe,
+    schema: Schema,
+    arrow: Any,  # noqa: ANN401 -- pa.Schema
+    data: bytes,
+    first_line: int,
+    waiting: frozenset[int] = frozenset(),
+) -> Batch:
+    """Convert the block `data`, whose first line has the number `first_line`, record by record.
+
+    The lines `waiting` are of books that have not begun, and are skipped.
+    """
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
     convert = Converter(recipe, schema)
-    for line, raw in _records(data, first_line):
+    for line, raw in records(data, first_line):
         kept.records += 1
         try:
             cells = split(raw, recipe)
-            reason = convert.skip(cells)
+            reason = recipe.awaits.reason if recipe.awaits and line in waiting else convert.skip(cells)
             if reason:
                 kept.skipped[reason] = kept.skipped.get(reason, 0) + 1
                 continue
@@ -79,7 +90,11 @@ def parse_carefully(recipe: Recipe, schema: Schema, arrow: Any, data: bytes, fir
             kept.symbols.append(cells[recipe.symbol])
         kept.lines.append((line, raw))
     count = len(kept.lines)
-    arrays = [_array(kept.values[f.name], f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow]
+    for target, word in recipe.fixed.items():
+        kept.values[target] = [word == TRUE if schema.column(target).type == "bool" else word] * count
+    arrays = [
+        _array(kept.values[f.name], f, schema) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow
+    ]
     rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
     def locate(row: int) -> tuple[int, str]:
@@ -100,11 +115,12 @@ def is_name(symbol: str) -> bool:
     return True
 
 
-def _array(values: list[Any], kind: Any) -> Any:  # noqa: ANN401 -- pa.DataType to pa.Array
-    if pa.types.is_dictionary(kind):
-        indices = [None if side is None else int(side == "sell") for side in values]
-        return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), SIDES)
-    return pa.array(values, type=kind)
+def _array(values: list[Any], field_: Any, schema: Schema) -> Any:  # noqa: ANN401 -- pa.Field to pa.Array
+    if pa.types.is_dictionary(field_.type):
+        words = vocabulary(schema, field_.name)
+        indices = [None if value is None else words.index(value) for value in values]
+        return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), dictionary_of(words))
+    return pa.array(values, type=field_.type)
 
 
 def text_of(raw: bytes) -> str:
@@ -112,7 +128,7 @@ def text_of(raw: bytes) -> str:
     return raw[: 4 * MAX_RAW].decode("utf-8", "backslashreplace")[:MAX_RAW]
 
 
-def _records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
+def records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, text) of each line that is not empty; a lone carriage return ends a line too."""
     if not data.strip(b"\r\n"):
         return
@@ -158,6 +174,9 @@ class Converter:
         for skip in self._recipe.skips:
             if cells[skip.column] in skip.values:
                 return skip.reason
+        for target, reason in self._recipe.lacking.items():
+            if not cells[self._recipe.fields[target]].strip():
+                return reason
         return None
 
     def row(self, cells: list[str]) -> dict[str, Any]:
@@ -196,18 +215,19 @@ class Converter:
         return ns
 
     def _value(self, target: str, cell: str, kind: str, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
-        if kind in {"float64", "int64"} or target == "side":
+        if kind != "text":
             cell = cell.strip()
         if cell == "":
             if nullable:
                 return None
             raise Bad("missing_value", f"{target} is empty")
-        if target == "side":
-            if cell not in self._recipe.sides:
-                raise Bad("bad_value", f"side {shown(cell)} is none of {', '.join(self._recipe.sides)}")
-            return self._recipe.sides[cell]
+        if kind in {"category", "bool"}:
+            words = self._recipe.said(target)
+            if cell not in words:
+                raise Bad("bad_value", f"{target} {shown(cell)} is none of {', '.join(words)}")
+            return words[cell] == TRUE if kind == "bool" else words[cell] or None
         if kind == "float64":
-            return number(target, cell, self._recipe.price_scale if target in PRICES else 1)
+            return number(target, cell, self._recipe.price_scale if is_price(target) else 1)
         if kind == "int64":
             return integer(target, cell)
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):

@@ -16,12 +16,14 @@ from lake.sources.containers import as_source, verify_checksum
 from lake.sources.dialects import DIALECTS
 from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
 from lake.sources.generic import asked_asset, draft_by_names
+from lake.sources.levels import parser_of
 from lake.sources.model import Channel, Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
 from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
 from schemas.bars import BARS
+from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period, from_step
 from schemas.ticks import QUOTES, TRADES
 
@@ -36,7 +38,13 @@ if TYPE_CHECKING:
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
 
-SCHEMAS: dict[str, Schema] = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
+SCHEMAS: dict[str, Schema] = {
+    "bars": BARS,
+    "ticks/trade": TRADES,
+    "ticks/quote": QUOTES,
+    "orderbook/l2": BOOK_L2,
+    "orderbook/l3": BOOK_L3,
+}
 _TWO_HOURS_NS = 7200 * 10**9
 _DAY_S = 86_400
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -66,8 +74,7 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
             draft = _draft(head, options)
             draft.many = "symbol" in draft.targets and options.symbol is None
             recipe = recipe_of(draft, head)
-            parser = TextParser(recipe, SCHEMAS[draft.asset])
-            batch = parser.parse(TextBlock.of(head.data, head.skip_lines + 1))
+            batch = parser_of(recipe, SCHEMAS[draft.asset]).parse(TextBlock.of(head.data, head.skip_lines + 1))
         return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
     except LakeError as error:
         error.where = error.where or printable(source.place)
@@ -147,7 +154,7 @@ def _near(dialect: Dialect, head: Head) -> bool:
 def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
     dialect = fit.dialect
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
-    draft.joined = fit.joined
+    draft.joined, draft.levels = fit.joined, fit.levels
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)
@@ -227,7 +234,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         nbytes=head.nbytes,
         dialect=name,
         channels=(Channel(SCHEMAS[draft.asset], kind, period, dialect.id_space if dialect else ""),),
-        market=options.market or market,
+        market=options.market or (market.upper() if market else None),
         symbol=options.symbol or told.get("symbol") or _seen_symbol(batch) or draft.groups.get("symbol"),
         many=recipe.symbol is not None,
         exchange=options.exchange or (exchange.upper() if exchange else None),

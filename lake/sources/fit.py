@@ -11,6 +11,7 @@ from lake.sources import times
 from lake.sources.careful import NUMBER
 from lake.sources.containers import stem
 from lake.sources.dialects import DIALECTS
+from lake.sources.recipe import Level
 from lake.sources.relations import RELATIONS, holds
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _ENOUGH = 0.9
 _RELATION_ROWS = 200
 _DATE_LENGTH = 10
-_TEXTS = frozenset({"trade_id", "conditions", "symbol", "period"})
+_TEXTS = frozenset({"trade_id", "order_id", "conditions", "symbol", "exchange", "period"})
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Fit:
     shape_only: bool = True
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets that several columns make up; any cell fits them."""
+    levels: tuple[Level, ...] = ()
 
 
 class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
@@ -68,7 +70,11 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     if head.delimiter not in dialect.delimiters:
         raise Unfit(f"its columns are parted by {head.delimiter!r}")
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
+    levels = levels_of(head.header or (), dialect)
+    if dialect.levels and not levels:
+        raise Unfit("its header has no levels of a book")
     fit = Fit(dialect, {target: place for target, (place, *others) in places.items() if not others})
+    fit.levels = levels
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.header is not None:
         fit.score, fit.shape_only = 2, False
@@ -97,6 +103,21 @@ def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if doubled:
         raise Unfit(f"its header has {doubled[0]} twice")
     return {target: (head.header.index(name),) for name, target in dialect.by_name.items() if name in head.header}
+
+
+def levels_of(header: Sequence[str], dialect: Dialect) -> tuple[Level, ...]:
+    """Return the levels of a book that a header has, in its order; Unfit when one has a price and no size."""
+    found = []
+    for column, name in enumerate(header):
+        for levels in dialect.levels:
+            told = re.fullmatch(re.escape(levels.price).replace(r"\*", r"(\d+)"), name)
+            if told is None:
+                continue
+            size = levels.size.replace("*", told[1])
+            if size not in header:
+                raise Unfit(f"its header has {name} and no {size}")
+            found.append(Level(levels.side, column, header.index(size)))
+    return tuple(found)
 
 
 def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
@@ -156,8 +177,8 @@ def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
 def _fits(cell: str, target: str, dialect: Dialect) -> bool:
     if target in _TEXTS:
         return target == "conditions" or bool(cell)
-    if target == "side":
-        return cell in dialect.sides or not cell
+    if target == "side" or target in dialect.words:
+        return not cell or cell in (dialect.sides if target == "side" else dialect.words[target])
     if target == "ts.date":
         return len(cell) <= _DATE_LENGTH and times.is_time(cell)
     if target == "ts.time":

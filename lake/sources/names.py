@@ -85,6 +85,43 @@ SIDE_WORDS: Mapping[str, str] = {
     for spelt in words
     for word in (spelt, spelt.upper(), spelt.capitalize())
 }
+BOOK_SIDE_WORDS: Mapping[str, str] = {
+    word: side
+    for side, words in {"bid": ("bid", "b", "buy", "bids"), "ask": ("ask", "a", "sell", "s", "asks")}.items()
+    for spelt in words
+    for word in (spelt, spelt.upper(), spelt.capitalize())
+}
+IS_ASK_WORDS: Mapping[str, str] = {
+    word: side
+    for side, words in {"ask": ("1", "true"), "bid": ("0", "false")}.items()
+    for spelt in words
+    for word in (spelt, spelt.upper(), spelt.capitalize())
+}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "is_snapshot": {
+        word: ours
+        for ours, words in {
+            "true": ("true", "1", "t", "snapshot", "snap"),
+            "false": ("false", "0", "f", "update", "delta", "set"),
+        }.items()
+        for spelt in words
+        for word in (spelt, spelt.upper(), spelt.capitalize())
+    },
+    "action": {
+        word: action
+        for action, words in {
+            "add": ("add", "insert", "new", "created", "open", "received"),
+            "change": ("change", "changed", "modify", "update", "replace"),
+            "cancel": ("cancel", "cancelled", "delete", "deleted", "remove", "done"),
+            "trade": ("trade", "execute", "match"),
+            "fill": ("fill", "filled"),
+            "clear": ("clear",),
+        }.items()
+        for spelt in words
+        for word in (spelt, spelt.upper(), spelt.capitalize())
+    },
+}
+"""What columns of one of few words say, mostly, and what that is in ours."""
 MAKER_WORDS = {**BUYER_IS_MAKER, "TRUE": "sell", "FALSE": "buy"}
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.careful import NUMBER
-from lake.sources.names import MAKER_WORDS, SIDE_WORDS
-from lake.sources.recipe import Constant, Recipe, Skip
+from lake.sources.categories import FALSE
+from lake.sources.names import BOOK_SIDE_WORDS, MAKER_WORDS, SIDE_WORDS, WORDS
+from lake.sources.recipe import Constant, Level, Recipe, Skip
 from lake.sources.times import TimeColumn
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Draft:
     day_ns: int = 0
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns, which are not among `targets`."""
+    levels: tuple[Level, ...] = ()
+    """The levels of a book that stand side by side."""
     many: bool = False
     """Whether each row says its symbol, and the rows go to a series each."""
 
@@ -56,15 +59,18 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         for target, column in draft.targets.items()
         if target not in {*TIME_TARGETS, "ts.date", "ts.time", "symbol", "exchange", "period"}
     }
-    skips: list[Skip] = []
-    for name, words, reason in dialect.skips if dialect else ():
-        skips.append(Skip(_named(head, name), frozenset(words), reason))
+    skips = [_skip(head, *said) for said in dialect.skips] if dialect else []
     return Recipe(
         kind="text",
         names=tuple(f"#{i}" for i in range(head.width)),
         times=tuple(clocks),
         fields=fields,
         sides=dict(sides_of(draft)),
+        words=words_of(draft),
+        fixed=fixed_of(draft),
+        levels=draft.levels,
+        lacking=dict(dialect.lacking) if dialect else {},
+        awaits=_skip(head, *dialect.awaits) if dialect and dialect.awaits else None,
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
         price_scale=draft.price_scale,
@@ -77,18 +83,37 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
     )
 
 
+def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:
+    return Skip(_named(head, name), frozenset(words), reason)
+
+
 def _named(head: Head, name: str) -> int:
     names = head.header or ()
     return names.index(name) if name in names else int(name)
 
 
 def sides_of(draft: Draft) -> Mapping[str, str]:
-    """Return the source's words for the aggressor."""
+    """Return the source's words for the aggressor, or for the side of a book."""
     if draft.dialect and draft.dialect.sides:
         return draft.dialect.sides
     if "buyer_maker" in draft.targets:
         return MAKER_WORDS
+    if draft.asset.startswith("orderbook"):
+        return BOOK_SIDE_WORDS if "side" in draft.targets else {}
     return SIDE_WORDS if "side" in draft.targets else {}
+
+
+def words_of(draft: Draft) -> dict[str, dict[str, str]]:
+    """Return the source's words for other columns that say one of few."""
+    declared = draft.dialect.words if draft.dialect else {}
+    return {target: dict(declared.get(target, usual)) for target, usual in WORDS.items() if target in draft.targets}
+
+
+def fixed_of(draft: Draft) -> dict[str, str]:
+    """Return what every row is; rows of a book that nothing calls a snapshot are changes of it."""
+    if draft.dialect is not None:
+        return dict(draft.dialect.fixed)
+    return {"is_snapshot": FALSE} if draft.asset == "orderbook/l2" and "is_snapshot" not in draft.targets else {}
 
 
 def constants(draft: Draft, rows: Sequence[Sequence[str]]) -> list[Constant]:

@@ -1,8 +1,7 @@
-"""Delimited text: blocks cut at line ends, parsed whole by Arrow; a block with anything odd goes the careful way."""
+"""Blocks of delimited text, parsed whole by Arrow; a block with anything odd goes the careful way."""
 
 from __future__ import annotations
 
-import codecs
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,17 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
-from lake.sources.containers import Source
+from lake.sources.careful import is_name, is_price, parse_carefully
+from lake.sources.categories import coded, dictionary_of, fixed, flags, vocabulary
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lake.sources.model import Plan
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
 _NEWLINE = 10
 _EXACT = 1 << 53
 """Up to here every whole number is a float64."""
-MAX_LINE = 1 << 20
-"""Bytes of the longest line that is still a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +34,8 @@ class TextBlock:
     data: bytes
     line: int
     lines: int
+    waiting: frozenset[int] = frozenset()
+    """Numbers of the lines that tell of a book before its first snapshot."""
 
     @classmethod
     def of(cls, data: bytes, line: int) -> TextBlock:
@@ -61,6 +56,8 @@ class TextParser:
         self.schema = schema
         self.arrow = arrow_schema(schema, identity=False)
         self._is_us = schema.column("ts").type == "timestamp_us"
+        # Two words are read fastest; a third, for neither side, makes it three.
+        self._sides = vocabulary(schema, "side") if recipe.sides and all(recipe.sides.values()) else ()
         types = self._column_types()
         self._integers = any(kind == pa.int64() for kind in types.values())
         self._read = pacsv.ReadOptions(use_threads=False, column_names=list(recipe.names), block_size=1 << 30)
@@ -70,8 +67,8 @@ class TextParser:
             include_columns=list(types),
             null_values=[""],
             strings_can_be_null=True,
-            true_values=[word for word, side in recipe.sides.items() if side == "sell"],
-            false_values=[word for word, side in recipe.sides.items() if side == "buy"],
+            true_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[1]],
+            false_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[0]],
         )
 
     def _column_types(self) -> dict[str, Any]:
@@ -82,9 +79,11 @@ class TextParser:
                 types[names[position]] = _time_type(column)
         for target, position in recipe.fields.items():
             kind = self.arrow.field(target).type
-            types[names[position]] = (
-                pa.bool_() if target == "side" else pa.float64() if target in recipe.pointed else kind
-            )
+            if target == "side" and self._sides:
+                kind = pa.bool_()
+            elif pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
+                kind = pa.dictionary(pa.int32(), pa.string())
+            types[names[position]] = pa.float64() if target in recipe.pointed else kind
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
         said = [recipe.symbol] if recipe.symbol is not None else []
@@ -97,11 +96,11 @@ class TextParser:
         try:
             return self._parse_fast(block)
         except (_Odd, pa.ArrowInvalid):
-            return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line)
+            return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, block.waiting)
 
     def _parse_fast(self, block: TextBlock) -> Batch:
         data = block.data
-        if b"\0" in data or (self._integers and _maybe_hex(data)):
+        if block.waiting or b"\0" in data or (self._integers and _maybe_hex(data)):
             raise _Odd  # Arrow reads 0x10 as sixteen
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
             raise _Odd
@@ -122,6 +121,8 @@ class TextParser:
             made[target] = self._values(target, columns[self.recipe.names[position]])
         for target, positions in self.recipe.joined.items():
             made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
+        for target, word in self.recipe.fixed.items():
+            made[target] = fixed(self.schema, target, word, count)
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
@@ -139,8 +140,10 @@ class TextParser:
         nulls = array.null_count
         if nulls and not self.schema.column(target).nullable:
             raise _Odd
-        if target == "side":
-            return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), SIDES)
+        if target == "side" and self._sides:
+            return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), dictionary_of(self._sides))
+        if pa.types.is_dictionary(array.type):
+            return self._worded(target, array)
         if array.type != pa.float64():
             return array
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
@@ -150,11 +153,23 @@ class TextParser:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
             return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
-        if self.recipe.price_scale == 1 or target not in PRICES:
+        if self.recipe.price_scale == 1 or not is_price(target):
             return array
         if nulls or (values != np.floor(values)).any():
             raise _Odd  # dividing a rounded fraction would round twice
         return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
+
+    def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
+        """Return the source's words for one of few as ours."""
+        ours, said = vocabulary(self.schema, target), self.recipe.said(target)
+        words = array.dictionary.to_pylist()
+        if not all(word in said for word in words):
+            raise _Odd
+        codes = np.array([*(ours.index(said[word]) if said[word] else -1 for word in words), -1], dtype=np.int32)
+        places = np.frombuffer(
+            array.indices.fill_null(len(words)).buffers()[1], dtype=np.int32, count=len(array), offset=array.offset * 4
+        )
+        return flags(codes[places]) if self.arrow.field(target).type == pa.bool_() else coded(codes[places], ours)
 
     def _times(self, column: TimeColumn, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.Array
         is_us = self._is_us and column.target == "ts"
@@ -277,83 +292,3 @@ def _check_constant(array: Any, value: str) -> None:  # noqa: ANN401 -- pa.Dicti
 
 def _line(data: bytes, row: int) -> str:
     return data.split(b"\n", row + 1)[row].rstrip(b"\r").decode("utf-8", "backslashreplace")[:MAX_RAW]
-
-
-class TextReader:
-    """Reads a delimited text source, whatever it is packed in."""
-
-    def __init__(self, plan: Plan, *, block_bytes: int) -> None:
-        self._plan = plan
-        self._recipe = plan.recipe
-        self._size = block_bytes
-        self._source = Source(plan.source)
-        self._parser = TextParser(plan.recipe, plan.schema)
-        self._sha256 = ""
-
-    def parse(self, block: TextBlock) -> Batch:
-        """Convert one block; any thread may call it."""
-        return self._parser.parse(block)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the file's bytes, in hex; valid once `blocks` is exhausted."""
-        return self._sha256
-
-    def progress(self) -> tuple[int, int]:
-        """Bytes of the file consumed, and its size."""
-        return self._source.file.consumed, self._source.file.size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
-    def blocks(self) -> Iterator[TextBlock]:
-        """Yield the source in whole lines, hashing the file on the way."""
-        line, skip = 1, self._recipe.skip_lines
-        for whole in whole_lines(self._decoded(), self._plan.path.name):
-            data = whole
-            while skip and data:
-                data = data[data.find(b"\n") + 1 or len(data) :]
-                skip, line = skip - 1, line + 1
-            if data:
-                block = TextBlock.of(data, line)
-                line += block.lines
-                yield block
-        self._sha256 = self._source.file.finish()
-        if self._recipe.sha256 not in {None, self._sha256}:
-            message = f"{self._plan.path.name} changed while it was read"
-            raise LakeError("SOURCE_CHECKSUM", message, where=str(self._plan.path))
-
-    def _decoded(self) -> Iterator[bytes]:
-        """Yield the unpacked bytes in UTF-8 without a byte order mark."""
-        encoding = self._recipe.encoding
-        if encoding == "utf-8":
-            first = True
-            while data := self._source.read(self._size):
-                yield data.removeprefix(codecs.BOM_UTF8) if first else data
-                first = False
-            return
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            while data := self._source.read(self._size):
-                yield decoder.decode(data).encode()
-            yield decoder.decode(b"", final=True).encode()
-        except UnicodeError as error:
-            message = f"{self._plan.path.name} is not {encoding}: {error}"
-            raise LakeError("SOURCE_UNREADABLE", message, where=str(self._plan.path)) from error
-
-
-def whole_lines(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Cut chunks after their last newline; what is left at the end comes last. No line may exceed MAX_LINE."""
-    rest = b""
-    for chunk in chunks:
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            yield rest + chunk[:cut] if rest else chunk[:cut]
-            rest = chunk[cut:]
-        else:
-            rest += chunk
-            if len(rest) > MAX_LINE:
-                raise LakeError("SOURCE_UNREADABLE", f"{name} has a line of more than {MAX_LINE} bytes", where=name)
-    if rest:
-        yield rest

@@ -54,6 +54,7 @@ EXAMPLES = {
     "ninjatrader-minutes": "ES 12-06.Last.txt",
     "metatrader4-bars": "EURUSD60.csv",
     "metatrader4-bars-iso": "EURUSD_M1.csv",
+    "binance-ws-depth": "binance_difference_depth_stream_spot_trxusdt_04-03-2025.csv",
 }
 """A file name as the vendor writes it, for each dialect that looks at names; held against its pattern by a test."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, crypto, finam, lean, terminals
-from lake.sources.dialects.declare import Dialect, Place
+from lake.sources.dialects import binance, books, crypto, finam, lean, tardis, terminals
+from lake.sources.dialects.declare import Dialect, Levels, Place
 
-__all__ = ["DIALECTS", "Dialect", "Place"]
+__all__ = ["DIALECTS", "Dialect", "Levels", "Place"]
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
@@ -15,5 +15,7 @@ DIALECTS: dict[str, Dialect] = {
         *finam.DIALECTS,
         *crypto.DIALECTS,
         *terminals.DIALECTS,
+        *books.DIALECTS,
+        *tardis.DIALECTS,
     )
 }

@@ -22,6 +22,15 @@ PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """The header names of the levels of one side of a book; a `*` stands for the level's number."""
+
+    side: Literal["bid", "ask"]
+    price: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """What a place (an asset class and its market) decides; no zone where the vendor's word for it is not known."""
 
@@ -48,7 +57,7 @@ class Dialect:
 
     name: str
     title: str
-    asset: Literal["bars", "ticks/trade", "ticks/quote"]
+    asset: Literal["bars", "ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3"]
     vendor: str
     """The vendor's own words, and where they stand."""
     sample: str
@@ -79,6 +88,15 @@ class Dialect:
     stamp: Literal["open", "close"] = "open"
     price_scale: int = 1
     sides: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's words for a side, and what they are in ours; nothing where they name none."""
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The vendor's words for other columns that say one of few, such as an action, and what they are in ours."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """What every row is, where no column says it: `is_snapshot` of `true` for files of whole books."""
+    levels: tuple[Levels, ...] = ()
+    """The levels of a book that stand side by side in a record, in the order of their rows."""
+    awaits: tuple[str, tuple[str, ...], str] | None = None
+    """(column, its values, reason): what begins a book; a symbol's records before the first such are skipped."""
     id_space: str = ""
     """What numbers the trades: ids of two spaces have nothing to do with each other. Empty where trades carry none, or
     nobody knows. One vendor's markets share it: they are told apart by the address."""
@@ -88,6 +106,8 @@ class Dialect:
     exchange: str | None = None
     skips: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     """(column, its values, reason): records the vendor means as no data."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Target → reason: records whose cell for it is empty are no data, and counted under the reason."""
     relations: tuple[str, ...] = ()
     """Names of value relations (lake.sources.relations) that most rows satisfy."""
     complete: bool = False

@@ -6,16 +6,24 @@ import re
 
 import pytest
 
+from lake.sources.categories import vocabulary
 from lake.sources.dialects import DIALECTS, Dialect
 from lake.sources.relations import RELATIONS
 from lake.sources.times import zone
 from schemas.bars import BARS
+from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period
 from schemas.ticks import QUOTES, TRADES
 from tests.conftest import REPO, VENDOR_DATA
 
-SCHEMAS = {"bars": BARS, "ticks/trade": TRADES, "ticks/quote": QUOTES}
-EXTRA = {"ts.date", "ts.time", "symbol", "period"}
+SCHEMAS = {
+    "bars": BARS,
+    "ticks/trade": TRADES,
+    "ticks/quote": QUOTES,
+    "orderbook/l2": BOOK_L2,
+    "orderbook/l3": BOOK_L3,
+}
+EXTRA = {"ts.date", "ts.time", "symbol", "exchange", "period"}
 
 
 @pytest.fixture(params=DIALECTS.values(), ids=list(DIALECTS))
@@ -44,7 +52,21 @@ def test_only_trades_with_ids_have_an_id_space(dialect: Dialect) -> None:
 def test_every_needed_column_is_there(dialect: Dialect) -> None:
     needed = {column.name for column in SCHEMAS[dialect.asset].columns if not column.nullable}
     needed -= {"ts", "exchange", "market", "symbol"}
-    assert needed <= {*dialect.columns, *dialect.by_name.values()}
+    levels = {"side", "price", "size"} if dialect.levels else set()
+    assert needed <= {*dialect.columns, *dialect.by_name.values(), *dialect.fixed, *levels}
+
+
+def test_every_word_is_one_of_the_schemas(dialect: Dialect) -> None:
+    schema = SCHEMAS[dialect.asset]
+    targets = {*dialect.columns, *dialect.by_name.values()}
+    said = {**dialect.words, **({"side": dialect.sides} if dialect.sides else {})}
+    for target, words in said.items():
+        assert set(words.values()) <= {*vocabulary(schema, target), ""}
+    few = {column.name for column in schema.columns if column.type in {"category", "bool"}} & targets
+    assert few - {"exchange", "symbol", "market"} == set(said)
+    for target, word in dialect.fixed.items():
+        assert word in vocabulary(schema, target)
+        assert target not in targets
 
 
 def test_names_relations_zones_and_periods_exist(dialect: Dialect) -> None:
