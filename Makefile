@@ -37,7 +37,9 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Where atheris has no wheel, its install fails and the fuzzing is skipped, which the end of the run says.
 nightly: $(STAMP) ## every test there is: full sweeps and servers included
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev,fuzz]'
 	$(BIN)/python -m pytest -m "" --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(STAMP) ## measure speed and memory
@@ -46,7 +48,7 @@ bench: $(STAMP) ## measure speed and memory
 lock: ## resolve the dependencies anew and write constraints.txt
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
 	$(BIN)/python -m pip check
 	{ echo '# The exact versions that are tested, on Python 3.11. Made by `make lock`.'; \
 	  $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt

@@ -13,13 +13,14 @@ from dl_datalake.output import Step, clear, error_data, error_lines, plural, siz
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lake.ingest import FileReport, IngestReport, IngestRequest, Progress
 
 COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped")
 _ALWAYS = ("read", "new", "identical", "corrected", "quarantined")
 _SERIES_SHOWN = 3
+_SAFE = "Every file that was finished is safely in the lake; of the one being read, nothing is."
 Text = str | None
 
 
@@ -31,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def ingest(
     session: Session,
     source: Annotated[
-        list[str], typer.Option(metavar="FILE|GLOB", help="A file or a glob; give it as often as needed.")
+        list[str], typer.Option(metavar="FILE|DIR|GLOB", help="A file, a folder or a glob; as often as needed.")
     ],
     exchange: Annotated[Text, typer.Option(metavar="NAME", help="Exchange or provider, such as BINANCE.")] = None,
     symbol: Annotated[Text, typer.Option(metavar="NAME", help="Symbol, when the file does not say it.")] = None,
@@ -120,7 +121,7 @@ class _Watch:
         self._session, self._reporter = session, reporter
         self._last: Progress | None = None
         self._committed = 0
-        session.safe = "Every file that was finished is safely in the lake; of the one being read, nothing is."
+        session.safe = _SAFE
 
     def __call__(self, at: Progress) -> None:
         last, self._last = self._last, at
@@ -134,6 +135,8 @@ class _Watch:
             self._reporter(Step(done, total, f"{which}{at.source}: {at.phase}, {at.rows:,} rows", "bytes"))
 
     def _sentence(self, at: Progress) -> str:
+        if at.phase == "done":
+            return _SAFE
         if at.phase == "commit":
             current = f"all of {at.source} was stored, or nothing: its commit was under way"
         else:
@@ -177,10 +180,15 @@ def _answer(session: Session, report: IngestReport, request: IngestRequest) -> N
             out.warn(text)
     data: dict[str, Any] = {"snapshot": report.snapshot, "files": [file_data(file) for file in report.files]}
     data["refused"] = [error_data(error) for error in report.errors]
+    data["ignored"] = report.ignored
     lines = [line for file in report.files for line in _file_lines(file)]
     out.done("ingest", data, lines)
     for error in report.errors:
         out.note(error_lines(error))
+    if report.ignored:
+        out.note(
+            [f"{plural(sum(report.ignored.values()), 'file')} beside the data left out: {_reasons(report.ignored)}"]
+        )
     bad = [file for file in report.files if file.rows["quarantined"]]
     if bad and not request.dry_run:
         out.note(f"see the rejected rows: dl quarantine show {file.run}" for file in bad)
@@ -235,6 +243,10 @@ def _counts(file: FileReport) -> list[str]:
     for name in COUNTS:
         count = file.rows.get(name, 0)
         if count or name in _ALWAYS:
-            why = ", ".join(f"{reason}: {n:,}" for reason, n in reasons.get(name, {}).items())
+            why = _reasons(reasons.get(name, {}))
             parts.append(f"{name} {count:,}" + (f" ({why})" if why else ""))
     return parts
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {n:,}" for reason, n in counts.items())

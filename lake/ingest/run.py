@@ -15,6 +15,7 @@ from lake import write as writing
 from lake.errors import Exit, LakeError, printable
 from lake.ingest.course import Course
 from lake.ingest.destinations import Destinations, Naming
+from lake.ingest.known import Known, marked, unchanged
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.ingest.report import IngestRequest
-    from lake.manifest.rows import IngestRow
     from lake.outcome import Check
     from lake.sources import Found, Plan, SourceFile
     from schemas.keys import Address
@@ -67,7 +67,7 @@ def ingest(
     bad_limit(request.max_bad)
     with Manifest.open(config):  # before any file is read: is there a lake?
         found = sources.expand(request.sources)
-    course = Course(found, progress)
+    course, known = Course(found, progress), Known(config, request)
     done: list[FileReport] = []
     errors: list[LakeError] = []
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
@@ -75,6 +75,11 @@ def ingest(
             try:
                 if isinstance(source, LakeError):
                     _refuse(config, request, path, source)
+                shown = printable(source.place)
+                if (current := known.find(source)) is not None:
+                    done.append(unchanged(current, shown))
+                    course(Progress(shown, 1, 1, done[-1].rows["read"], "done"))
+                    continue
                 file = _File(config, request, source, pool, course, checks)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
@@ -153,7 +158,7 @@ class _File:
             if manifest.same_size_source(self._plan.nbytes):
                 current = manifest.current_ingest(self._key(self._origin.digest()))
                 if current is not None:
-                    return self._unchanged(current)
+                    return unchanged(current, self._shown)
             space.require(self._config, room_for(self._plan), f"the ingest of {self._plan.name}")
             lease = Lease(self._config, manifest.snapshot())
         with lease:
@@ -251,14 +256,14 @@ class _File:
                 raise
             report = self._report(outcome, "committed", run_id)
             change.ledger = _ledger(report, outcome.reading.accepted)
-            change.report = {name: getattr(report, name) for name in FileReport.__slots__}
+            change.report = marked(report, self._request, self._origin)
 
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
         except AlreadyIngested as same:
             self._withdraw(outcome)
             writer.end_run(run_id, "unchanged")
-            return self._unchanged(same.ingest)
+            return unchanged(same.ingest, self._shown)
         report = self._report(outcome, "committed", run_id)
         report.snapshot = snapshot
         return report
@@ -287,17 +292,6 @@ class _File:
             evidence=plan.evidence,
             fetched_at_ns=plan.fetched_not_after_ns,
         )
-
-    def _unchanged(self, current: IngestRow) -> FileReport:
-        """Say what the first ingest of the same bytes said, but that nothing is new."""
-        report = FileReport(**({"records": current.report["rows"]["read"]} | current.report))
-        placed = report.rows["read"] - report.rows["quarantined"] - report.rows["skipped"]
-        report.rows |= {"new": 0, "identical": placed, "corrected": 0, "superseded": 0}
-        report.status, report.source = "unchanged", self._shown
-        report.run, report.snapshot = current.run_id, current.snapshot
-        report.files_written = report.bytes_written = 0
-        self._progress(Progress(self._shown, self._plan.nbytes, self._plan.nbytes, report.rows["read"], "done"))
-        return report
 
     def _report(self, outcome: _Outcome, status: Literal["committed", "dry_run"], run_id: str | None) -> FileReport:
         counts = Counts()

@@ -54,6 +54,14 @@ def went_on(connection: sqlite3.Connection, series: int, withheld_ns: int | None
     return last is not None and last[0] >= withheld_ns
 
 
+def current_keys(connection: sqlite3.Connection, fact: str) -> dict[str, str]:
+    """Return the keys of all ingests whose effect is still current, by a fact of their reports."""
+    rows = connection.execute(
+        "SELECT json_extract(report, ?), key FROM ingests WHERE expired_by IS NULL", (f"$.{fact}",)
+    )
+    return {str(said): str(key) for said, key in rows if said is not None}
+
+
 def current_ingest(connection: sqlite3.Connection, key: str) -> IngestRow | None:
     """Return the ingest with this key whose effect is still current."""
     row = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lake.sources.containers import Source, SourceFile, members
+from lake.sources.containers import Source, SourceFile, members, verify_checksum
 from lake.sources.detect import detect
 from lake.sources.dialects import DIALECTS
 from lake.sources.lines import TextReader
@@ -26,6 +26,7 @@ __all__ = [
     "id_space",
     "members",
     "open_reader",
+    "verify_checksum",
 ]
 
 

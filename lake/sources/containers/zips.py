@@ -68,7 +68,7 @@ def data_entries(archive: zipfile.ZipFile, ignored: Counter[str] | None = None) 
     found = []
     beside = reports(entry.filename for entry in archive.filelist)
     for entry in archive.filelist:
-        if entry.is_dir():
+        if entry.filename.endswith("/"):
             continue
         reason = "note" if entry.filename in beside else reason_to_leave(entry.filename)
         if not reason:

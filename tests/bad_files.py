@@ -1,0 +1,221 @@
+"""Bad files, one line a case: what they hold, and the code they are refused with, or the reasons of their bad rows."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import struct
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEADER = "open_time,open,high,low,close,volume\n"
+T0 = 1_704_067_200_000  # 2024-01-01T00:00Z in ms
+
+
+def row(minute: int, values: str = "1,2,0.5,1.5,10", unit: int = 1) -> str:
+    return f"{(T0 + 60_000 * minute) * unit},{values}\n"
+
+
+def rows(count: int, first: int = 0, unit: int = 1) -> str:
+    return "".join(row(first + i, unit=unit) for i in range(count))
+
+
+GOOD = HEADER + rows(30)
+NO_VOLUME = "".join(line.rpartition(",")[0] + "\n" for line in rows(5).splitlines())
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def lying_zip() -> bytes:
+    """A zip whose directory states a smaller size than its member has."""
+    data = bytearray(zipped(("bars.csv", (GOOD * 50).encode())))
+    size = struct.pack("<I", len(GOOD) * 50)
+    at = data.rfind(size)
+    data[at : at + 4] = struct.pack("<I", 700)
+    return bytes(data)
+
+
+def bad_zip_crc() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("bars.csv", GOOD)
+    return file.getvalue().replace(b"1704067260000,1,2", b"1704067260000,1,3", 1)
+
+
+def encrypted_zip() -> bytes:
+    data = bytearray(zipped(("bars.csv", GOOD.encode())))
+    data[6] |= 1
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+def parquet(table: pa.Table, **options: Any) -> bytes:  # noqa: ANN401 -- as pyarrow takes them
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def bars_table(**columns: list[Any]) -> pa.Table:
+    made: dict[str, list[Any]] = {
+        "timestamp": [T0 + 60_000 * i for i in range(4)],
+        "open": [1.0] * 4,
+        "high": [2.0] * 4,
+        "low": [0.5] * 4,
+        "close": [1.5] * 4,
+        "volume": [10.0] * 4,
+    }
+    return pa.table(made | columns)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+GZ = gzip.compress(GOOD.encode(), mtime=0)
+PARQUET = parquet(bars_table(), write_page_checksum=True, use_dictionary=False, compression="none")
+WIDE = ",".join(f"c{i}" for i in range(100_000)) + "\n" + ",".join("1" * 100_000) + "\n"
+
+REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "an empty file": ("x.csv", lambda: b"", "SOURCE_UNREADABLE"),
+    "white space alone": ("x.csv", lambda: b"\n\n  \n", "FORMAT_UNKNOWN"),
+    "a header and no rows": ("x.csv", HEADER.encode, "FORMAT_UNKNOWN"),
+    "an HTML error page": ("x.csv", lambda: b"<!DOCTYPE html><html><body>451</body></html>\n", "FORMAT_UNKNOWN"),
+    "an XML error page": (
+        "x.csv", lambda: b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "FORMAT_UNKNOWN"),
+    "a JSON error": ("x.csv", lambda: b'{"code":-1121,"msg":"Invalid symbol."}\n', "FORMAT_UNKNOWN"),
+    "a JSON array": ("x.csv", lambda: b"[[1704067200000,1,2,0.5,1.5,10]]", "FORMAT_UNKNOWN"),
+    "a missing header": ("x.csv", NO_VOLUME.encode, "FORMAT_UNKNOWN"),
+    "a missing header, and a column more": ("x.csv", rows(5).replace("\n", ",7\n").encode, "FORMAT_UNKNOWN"),
+    "semicolons without a header": ("x.csv", lambda: rows(5).replace(",", ";").encode(), "FORMAT_UNKNOWN"),
+    "a header that names nothing": ("x.csv", lambda: b"a,b,c\n1,2,3\n", "FORMAT_UNKNOWN"),
+    "one price missing": ("x.csv", lambda: b"time,open,high,low\n1704067200000,1,2,0.5\n", "COLUMN_MISSING"),
+    "no time column": ("x.csv", lambda: b"open,high,low,close\n1,2,0.5,1.5\n", "COLUMN_MISSING"),
+    "a column name twice": (
+        "x.csv", lambda: b"time,open,open,high,low,close\n1704067200000,1,1,2,0.5,1.5\n", "AMBIGUOUS"),
+    "a header shorter than its rows": ("x.csv", (HEADER + rows(3).replace("\n", ",7\n")).encode, "FORMAT_UNKNOWN"),
+    "100 000 columns": ("x.csv", WIDE.encode, "FORMAT_UNKNOWN"),
+    "an endless line": ("x.csv", lambda: b"1" * 3_000_000, "FORMAT_UNKNOWN"),
+    "lone carriage returns": ("x.csv", lambda: GOOD.replace("\n", "\r").encode(), "FORMAT_UNKNOWN"),
+    "UTF-16 without its mark": ("x.csv", lambda: GOOD.encode("utf-16-le"), "FORMAT_UNKNOWN"),
+    "half a UTF-16 character": ("x.csv", lambda: GOOD.encode("utf-16")[:-1], "SOURCE_UNREADABLE"),
+    "a picture": ("x.csv", lambda: b"\x89PNG\r\n\x1a\n" + bytes(500), "FORMAT_UNKNOWN"),
+    "days that may be months": (
+        "x.csv", lambda: b"date,open,high,low,close\n03/04/2024,1,2,0.5,1.5\n04/04/2024,1,2,0.5,1.5\n", "TIME_FORMAT"),
+    "times that are words": ("x.csv", lambda: b"date,open,high,low,close\nyesterday,1,2,0.5,1.5\n", "TIME_FORMAT"),
+    "decimal commas": ("x.csv", lambda: GOOD.replace(",", ";").replace(".", ",").encode(), "FORMAT_UNKNOWN"),
+    "a single bar": ("x.csv", (HEADER + row(0)).encode, "PERIOD"),
+    "two exchanges": (
+        "x.csv", lambda: b"exchange,time,price,size\nA,1704067200000,1,1\nB,1704067200000,1,1\n", "AMBIGUOUS"),
+    "an order book": ("x.csv", lambda: b"timestamp,isAsk,price,quantity\n1704067200000,1,1,1\n", "FORMAT_UNKNOWN"),
+    "trades and quotes in one": (
+        "x.csv", lambda: b"time,price,size,bid,ask\n1704067200000,1,1,1,2\n", "AMBIGUOUS"),
+    "a truncated zip": ("x.zip", lambda: zipped(("bars.csv", GOOD.encode()))[:200], "SOURCE_UNREADABLE"),
+    "a zip of nothing": ("x.zip", zipped, "SOURCE_UNREADABLE"),
+    "a zip of two files": ("x.zip", lambda: zipped(("a.csv", GOOD.encode()), ("b.csv", b"x")), "AMBIGUOUS"),
+    "a zip with a bad CRC": ("x.zip", bad_zip_crc, "SOURCE_UNREADABLE"),
+    "a zip that lies about a size": ("x.zip", lying_zip, "SOURCE_UNREADABLE"),
+    "an encrypted zip": ("x.zip", encrypted_zip, "SOURCE_UNREADABLE"),
+    "a zip bomb": ("x.zip", lambda: zipped(("bars.csv", bytes(100 << 20))), "SOURCE_UNSAFE"),
+    "a zip that is none": ("x.zip", GOOD.encode, "SOURCE_UNREADABLE"),
+    "a zip in a zip": ("x.zip", lambda: zipped(("a.zip", zipped(("a.csv", b"x")))), "FORMAT_UNKNOWN"),
+    "a truncated gzip": ("x.csv.gz", lambda: GZ[: len(GZ) // 2], "SOURCE_UNREADABLE"),
+    "a gzip with a bad CRC": ("x.csv.gz", lambda: flipped(GZ, len(GZ) - 7), "SOURCE_UNREADABLE"),
+    "a gzip with garbage behind": ("x.csv.gz", lambda: GZ + b"garbage", "SOURCE_UNREADABLE"),
+    "xz": ("x.csv.xz", lambda: b"\xfd7zXZ\x00" + bytes(50), "FORMAT_UNKNOWN"),
+    "a Parquet file without a footer": ("x.parquet", lambda: PARQUET[:-8], "SOURCE_UNREADABLE"),
+    "a Parquet footer of no length": ("x.parquet", lambda: PARQUET[:-8] + bytes(4) + b"PAR1", "SOURCE_UNREADABLE"),
+    "a Parquet footer beyond the file": (
+        "x.parquet", lambda: PARQUET[:-8] + (2**31 - 1).to_bytes(4, "little") + b"PAR1", "SOURCE_UNREADABLE"),
+    "a flipped bit in a Parquet page": (
+        "x.parquet", lambda: flipped(PARQUET, PARQUET.find(struct.pack("<4d", *[1.5] * 4))), "SOURCE_UNREADABLE"),
+    "a Parquet file of no rows": ("x.parquet", lambda: parquet(bars_table().slice(0, 0)), "FORMAT_UNKNOWN"),
+    "a truncated Arrow file": ("x.arrow", lambda: b"ARROW1\0\0" + bytes(100), "SOURCE_UNREADABLE"),
+    "Parquet prices that are truths": ("x.parquet", lambda: parquet(bars_table(open=[True] * 4)), "FORMAT_UNKNOWN"),
+}  # fmt: skip
+
+
+REJECTED: dict[str, tuple[str | bytes, list[tuple[str, int]], int]] = {
+    "a line cut short": (GOOD + "1704067260000,1,2\n", [("wrong_field_count", 32)], 30),
+    "a line too long": (GOOD + row(30, "1,2,0.5,1.5,10,11,12"), [("wrong_field_count", 32)], 30),
+    "a file cut in its last line": ((GOOD + row(30))[:-20], [("wrong_field_count", 32)], 30),
+    "a NUL byte": (GOOD.replace("1.5", "1\0.5", 1), [("bad_value", 2)], 29),
+    "zeros where a crash left them": (GOOD.encode() + bytes(64), [("bad_value", 32)], 30),
+    "the header again in the middle": (GOOD + HEADER + rows(5, 30), [("bad_timestamp", 32)], 35),
+    "a decimal comma in quotes": (GOOD + row(30, '"1,5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
+    "a thousands separator": (GOOD + row(30, '"1,234.5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
+    "an underscore": (GOOD + row(30, "1_000,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "hexadecimal": (GOOD + row(30, "0x10,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "Arabic digits": (GOOD + row(30, "١٢٣,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "an infinity": (GOOD + row(30, "inf,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a NaN": (GOOD + row(30, "1,NaN,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a NaN volume": (GOOD + row(30, "1,2,0.5,1.5,nan"), [("bad_number", 32)], 30),
+    "1e999": (GOOD + row(30, "1,1e999,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a formula": (GOOD + row(30, "=1+1,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a word": (GOOD + row(30, "null,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a truth": (GOOD + row(30, "true,2,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "an empty price": (GOOD + row(30, ",2,0.5,1.5,10"), [("missing_value", 32)], 30),
+    "a blank price": (GOOD + row(30, "1,2, ,1.5,10"), [("missing_value", 32)], 30),
+    "an empty time": (GOOD + ",1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "microseconds among milliseconds": (
+        GOOD + rows(2, 30, unit=1000), [("bad_timestamp", 32), ("bad_timestamp", 33)], 30),
+    "seconds among milliseconds": (GOOD + "1704069000,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "the year 0": (GOOD + "-62167219200000,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "the year 9999": (GOOD + "253402300799000,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "a time beyond 64 bits": (GOOD + "99999999999999999999,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "a time with an exponent too far": (GOOD + "1e400,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "a time that is not a number": (GOOD + "2024-01-01,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+    "a quote that never ends": (GOOD + row(30, '"1,2,0.5,1.5,10') + rows(5, 31), [("wrong_field_count", 32)], 35),
+    "a quoted line end": (
+        GOOD + row(30, '"1\n",2,0.5,1.5,10') + rows(5, 31), [("wrong_field_count", 32), ("wrong_field_count", 33)], 35),
+    "a line of blanks": (GOOD + "   \n" + rows(1, 30), [("wrong_field_count", 32)], 31),
+    "bytes that are not UTF-8": (
+        GOOD.encode() + row(30, "\xff,2,0.5,1.5,10").encode("latin-1"), [("bad_number", 32)], 30),
+    "two faults in a row of cells": (GOOD + row(30, "x,,0.5,1.5,10"), [("bad_number", 32)], 30),
+    "a bar finer than a microsecond": (
+        GOOD.replace("open_time", "ts") + "1704069000000.0005,1,2,0.5,1.5,10\n", [("bad_timestamp", 32)], 30),
+}  # fmt: skip
+
+
+ODD_BUT_RIGHT: dict[str, str | bytes] = {
+    "as it is": GOOD,
+    "a byte order mark": codecs.BOM_UTF8 + GOOD.encode(),
+    "UTF-16, little end first": codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"),
+    "UTF-16, big end first": codecs.BOM_UTF16_BE + GOOD.encode("utf-16-be"),
+    "CRLF": GOOD.replace("\n", "\r\n"),
+    "CRLF in half the lines": GOOD.replace("10\n", "10\r\n", 15),
+    "no final newline": GOOD.rstrip("\n"),
+    "empty lines": GOOD.replace("10\n", "10\n\n"),
+    "empty lines at the end": GOOD + "\n\n\n",
+    "semicolons": GOOD.replace(",", ";"),
+    "tabs": GOOD.replace(",", "\t"),
+    "bars between": GOOD.replace(",", "|"),
+    "quoted cells": "\n".join(",".join(f'"{c}"' for c in line.split(",")) for line in GOOD.splitlines()) + "\n",
+    "blanks around numbers": GOOD.replace(",", ", ").replace("open_time, ", "open_time,"),
+    "a plus sign": GOOD.replace(",1,2,", ",+1,+2,"),
+    "exponents": GOOD.replace(",10\n", ",1e1\n"),
+    "columns shuffled": "volume,close,low,high,open,open_time\n"
+    + "".join(",".join(reversed(line.split(","))) + "\n" for line in rows(30).splitlines()),
+    "a column nobody asked for": "\n".join(
+        line + (",note" if i == 0 else f",\xe9{i}") for i, line in enumerate(GOOD.splitlines())
+    ),
+    "the same column of bad bytes": b"\n".join(
+        line + (b",note" if i == 0 else b",\xff") for i, line in enumerate(GOOD.encode().splitlines())
+    ),
+    "concatenated gzip members": gzip.compress(GOOD[:400].encode()) + gzip.compress(GOOD[400:].encode()),
+    "gzip with zeros behind": GZ + bytes(100),
+    "a zip beside Finder's droppings": zipped(("x/bars.csv", GOOD.encode()), ("__MACOSX/x/._bars.csv", b"\0\5\26\7")),
+    "a zip whose name climbs": zipped(("../../etc/passwd", GOOD.encode())),
+}
