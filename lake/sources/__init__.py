@@ -39,6 +39,14 @@ def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 2
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
         return TextReader(plan, block_bytes=block_bytes)
+    if plan.recipe.kind == "dbn":
+        from lake.sources.dbn import open_dbn
+
+        return open_dbn(plan, block_bytes=block_bytes)
+    if plan.recipe.kind == "bi5":
+        from lake.sources.bi5 import open_bi5
+
+        return open_bi5(plan, block_bytes=block_bytes)
     from lake.sources.columnar import ColumnarReader
 
     return ColumnarReader(plan)

@@ -65,7 +65,9 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
     checksum = verify_checksum(source.path) if source.member is None else None
     head = look(source)
     try:
-        if head.kind != "text":
+        if head.kind in {"dbn", "bi5"}:
+            draft, recipe, batch = _packed(head, options)
+        elif head.kind != "text":
             from lake.sources.columnar import draft_columnar, first_rows
 
             draft, recipe = draft_columnar(head, options)
@@ -79,6 +81,17 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
     except LakeError as error:
         error.where = error.where or printable(source.place)
         raise
+
+
+def _packed(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
+    """Look at a file of records of fixed width."""
+    if head.kind == "dbn":
+        from lake.sources.dbn import draft_dbn
+
+        return draft_dbn(head, options, SCHEMAS)
+    from lake.sources.bi5 import draft_bi5
+
+    return draft_bi5(head, options, SCHEMAS)
 
 
 def _check_options(options: SourceOptions) -> None:
@@ -208,7 +221,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     asked = asked_asset(options) if options.type else None
     if asked not in {None, draft.asset}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} holds {draft.asset}, not {asked}")
-    if not batch.rows.num_rows:
+    if not batch.rows.num_rows and (head.kind != "bi5" or batch.rejects):
         first = batch.rejects[0] if batch.rejects else None
         said = f": {first.reason}, {first.detail} in line {first.line}" if first else ""
         raise LakeError(

@@ -63,8 +63,8 @@ def fits(head: Head) -> list[Fit]:
 
 def fit_of(head: Head, dialect: Dialect) -> Fit:
     """Return how the source fits the dialect; Unfit with the first reason why it does not."""
-    if dialect.container == "arrow" or head.kind != "text":
-        raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
+    if dialect.container not in {"text", "zip"} or head.kind != "text":
+        raise Unfit("it is no text file" if head.kind != "text" else f"it is no {dialect.container} file")
     if dialect.container == "zip" and head.container != "zip":
         raise Unfit("it is no zip")
     if head.delimiter not in dialect.delimiters:

@@ -58,23 +58,21 @@ class LevelsParser:
         """Convert one block; a record with a level of a price and no size, or the other way round, is rejected."""
         batch = self._records.parse(block)
         [records] = batch.portions
-        table, count = records.rows, records.rows.num_rows
-        prices, priced = self._matrix(table, "price")
-        sizes, sized = self._matrix(table, "size")
+        prices, priced = self._matrix(records.rows, "price")
+        sizes, sized = self._matrix(records.rows, "size")
         torn = (priced != sized).any(axis=1)
         rejects = batch.rejects + [self._torn(records, int(row), priced) for row in np.flatnonzero(torn)]
-        keep = priced & ~torn[:, None]
-        places = np.nonzero(keep)
-        rows, symbols = self._rows(table, records, places, prices[keep], sizes[keep])
-
-        def locate(row: int) -> tuple[int, str]:
-            return records.locate(int(places[0][row]))
-
-        portion = Portion(rows, locate, symbols=symbols)
+        columns = {name: records.rows.column(name) for name in records.rows.schema.names}
+        count = records.rows.num_rows
+        columns |= {target: fixed(self.schema, target, word, count) for target, word in self.recipe.fixed.items()}
+        rows, symbols, places = spread(
+            self.schema, columns, records.symbols, self._sides, prices, sizes, priced & ~torn[:, None]
+        )
         skipped = dict(batch.skipped)
-        bare = int((~priced.any(axis=1) & ~torn).sum()) if count else 0
+        bare = int((~priced.any(axis=1) & ~torn).sum())
         if bare:
             skipped["empty_book"] = skipped.get("empty_book", 0) + bare
+        portion = Portion(rows, lambda row: records.locate(int(places[row])), symbols=symbols)
         return Batch([portion], batch.records, sorted(rejects, key=lambda reject: reject.line), skipped)
 
     def _matrix(self, table: Any, what: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:  # noqa: ANN401 -- pa.RecordBatch
@@ -88,31 +86,57 @@ class LevelsParser:
         line, raw = records.locate(row)
         sized = np.array([records.rows.column(f"size.{i}")[row].is_valid for i in range(len(self._sides))])
         level = int(np.flatnonzero(priced[row] != sized)[0])
-        name = self.recipe.levels[level].size if priced[row][level] else self.recipe.levels[level].price
-        return Reject("missing_value", line, text_of(raw.encode()), f"column {name} of a level is empty")
-
-    def _rows(
-        self,
-        table: Any,  # noqa: ANN401 -- pa.RecordBatch
-        records: Portion,
-        places: tuple[NDArray[np.intp], ...],
-        prices: NDArray[np.float64],
-        sizes: NDArray[np.float64],
-    ) -> tuple[Any, Any]:
-        """Return the rows of the levels, each with what its record says, and their symbols."""
-        count = len(prices)
-        picked = pa.array(places[0])
-        made = {"price": _floats(prices), "size": _floats(sizes)}
-        made["side"] = coded(self._sides[places[1]], vocabulary(self.schema, "side"))
-        for target, word in self.recipe.fixed.items():
-            made[target] = fixed(self.schema, target, word, count)
-        arrays = [made[f.name] if f.name in made else table.column(f.name).take(picked) for f in self.arrow]
-        symbols = None if records.symbols is None else records.symbols.take(picked)
-        return pa.RecordBatch.from_arrays(arrays, schema=self.arrow), symbols
+        place = self.recipe.levels[level].size if priced[row][level] else self.recipe.levels[level].price
+        return Reject("missing_value", line, text_of(raw.encode()), f"column {place} of a level is empty")
 
 
-def _floats(values: NDArray[np.float64]) -> Any:  # noqa: ANN401 -- numpy to pa.Array, without pandas
-    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+def spread(
+    schema: Schema,
+    columns: dict[str, Any],
+    symbols: Any,  # noqa: ANN401 -- pa.DictionaryArray
+    sides: NDArray[np.int32],
+    prices: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    there: NDArray[np.bool_],
+) -> tuple[Any, Any, NDArray[np.intp]]:
+    """Make a row of each level of each record that is there.
+
+    Args:
+        schema: Of the book.
+        columns: What the records say beside their levels, each as long as there are records.
+        symbols: Each record's symbol, or None.
+        sides: Each level's side, as it is coded.
+        prices: Price of (record, level).
+        sizes: Size of (record, level).
+        there: Which (record, level) are levels.
+
+    Returns:
+        The rows, their symbols, and each one's record.
+    """
+    arrow = arrow_schema(schema, identity=False)
+    place, level = np.nonzero(there)
+    picked = pa.array(place)
+    made = {
+        "price": floats(prices[there]),
+        "size": floats(sizes[there]),
+        "side": coded(sides[level], vocabulary(schema, "side")),
+    }
+    arrays = [
+        made[f.name]
+        if f.name in made
+        else columns[f.name].take(picked)
+        if f.name in columns
+        else pa.nulls(len(place), f.type)
+        for f in arrow
+    ]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
+    return rows, None if symbols is None else symbols.take(picked), place
+
+
+def floats(values: NDArray[np.float64], null: NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 -- pa.Array
+    """Return float64 values as an Arrow array, null where the mask says."""
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null is not None and null.any() else None
+    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401 -- pa.Array

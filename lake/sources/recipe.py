@@ -44,7 +44,7 @@ class Recipe:
     divided by `price_scale`; `shift_ns` is taken from `ts` (bars stamped at their close).
     """
 
-    kind: Literal["text", "parquet", "arrow"]
+    kind: Literal["text", "parquet", "arrow", "dbn", "bi5"]
     names: tuple[str, ...]
     """Column names of the source, or made-up ones (`#0`, `#1`, …) where it has none."""
     times: tuple[TimeColumn, ...]

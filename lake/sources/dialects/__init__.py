@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, books, crypto, finam, lean, tardis, terminals
+from lake.sources.dialects import binance, books, crypto, databento, dukascopy, finam, lean, tardis, terminals
 from lake.sources.dialects.declare import Dialect, Levels, Place
 
 __all__ = ["DIALECTS", "Dialect", "Levels", "Place"]
@@ -16,6 +16,8 @@ DIALECTS: dict[str, Dialect] = {
         *crypto.DIALECTS,
         *terminals.DIALECTS,
         *books.DIALECTS,
+        *databento.DIALECTS,
+        *dukascopy.DIALECTS,
         *tardis.DIALECTS,
     )
 }

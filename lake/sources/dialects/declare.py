@@ -69,8 +69,15 @@ class Dialect:
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     delimiters: str = ","
-    container: Literal["text", "zip", "arrow"] = "text"
-    """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file."""
+    container: Literal["text", "zip", "arrow", "dbn", "bi5"] = "text"
+    """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `dbn`: Databento's
+    own. `bi5`: records of fixed width, each of the fields `record`, in LZMA."""
+    record: tuple[tuple[str, str], ...] = ()
+    """Names and numpy types of a record's fields; `by_name` says which are kept."""
+    unit_ns: int = 1
+    """What a record's times count, in nanoseconds."""
+    kinds: tuple[tuple[str, Place], ...] = ()
+    """(pattern of a symbol, or of a data set, what follows from it): the first that fits decides."""
     file: str = ""
     folder: str = ""
     member: str = ""

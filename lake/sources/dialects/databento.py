@@ -1,0 +1,98 @@
+"""Databento's binary files (DBN), a dialect for each schema; their records are decoded by the vendor's own types."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lake.sources.dialects.declare import Dialect, Levels, Place
+
+_PAGE = "databento.com/docs/schemas-and-data-formats: "
+_CLOCKS = {"ts_event": "ts", "ts_recv": "ts_recv"}
+_TRADE_SIDES = {"B": "buy", "A": "sell", "N": ""}
+
+MBO = Dialect(
+    name="databento-mbo",
+    title="Databento DBN, every order (mbo)",
+    asset="orderbook/l3",
+    vendor=_PAGE + '"action: Can be Add, Cancel, Modify, cleaR book, Trade, Fill, or None"',
+    sample="esh4-glbx-mdp3-20231224.mbo.dbn.zst",
+    container="dbn",
+    by_name={
+        **_CLOCKS,
+        "sequence": "seq",
+        "side": "side",
+        "price": "price",
+        "size": "size",
+        "order_id": "order_id",
+        "action": "action",
+    },
+    price_scale=10**9,
+    kinds=(
+        (r"GLBX\..*", Place("UTC", "FUTURES")),
+        (r"XNAS\..*", Place("UTC", "EQUITY")),
+        (r"OPRA\..*", Place("UTC", "OPTIONS")),
+    ),
+    sides={"B": "bid", "A": "ask", "N": ""},
+    words={"action": {"A": "add", "M": "change", "C": "cancel", "T": "trade", "F": "fill", "R": "clear"}},
+    skips=(("action", ("N",), "no_action"),),
+    caution="The vendor's flags are not kept: snapshots and unsure receive times look like other rows.",
+)
+
+TRADES = replace(
+    MBO,
+    name="databento-trades",
+    title="Databento DBN, trades",
+    asset="ticks/trade",
+    vendor=_PAGE + '"side: Ask for a sell aggressor in a trade, Bid for a buy aggressor in a trade, or None"',
+    sample="tests/unit/lake/sources/test_dbn.py",
+    by_name={**_CLOCKS, "price": "price", "size": "size", "side": "side"},
+    sides=_TRADE_SIDES,
+    words={},
+    skips=(),
+    caution="",
+)
+TBBO = replace(TRADES, name="databento-tbbo", title="Databento DBN, trades with the best bid and offer (tbbo)")
+
+MBP_1 = replace(
+    TRADES,
+    name="databento-mbp-1",
+    title="Databento DBN, best bids and offers (mbp-1)",
+    asset="ticks/quote",
+    vendor=_PAGE + '"every order book event that updates the top price level, also known as the best bid and offer"',
+    by_name={
+        **_CLOCKS,
+        "bid_px_00": "bid",
+        "ask_px_00": "ask",
+        "bid_sz_00": "bid_size",
+        "ask_sz_00": "ask_size",
+    },
+    sides={},
+    lacking={"bid": "one_sided", "ask": "one_sided"},
+)
+
+MBP_10 = replace(
+    TRADES,
+    name="databento-mbp-10",
+    title="Databento DBN, ten levels of the book (mbp-10)",
+    asset="orderbook/l2",
+    vendor=_PAGE + '"aggregated book depth with every trade and book update at top ten price levels"',
+    by_name={**_CLOCKS, "sequence": "seq"},
+    sides={},
+    fixed={"is_snapshot": "true"},
+    levels=(Levels("bid", "bid_px_*", "bid_sz_*"), Levels("ask", "ask_px_*", "ask_sz_*")),
+    caution="Every record is a snapshot of twenty rows, the levels that are empty left out.",
+)
+
+BARS = replace(
+    TRADES,
+    name="databento-ohlcv",
+    title="Databento DBN, bars (ohlcv)",
+    asset="bars",
+    vendor=_PAGE + '"ts_event: the inclusive start time of the bar aggregation period"',
+    sample="futures_ohlcv-1m_2024-07-01T23-40_2024-07-02T00-10.dbn.zst",
+    by_name={"ts_event": "ts", "open": "open", "high": "high", "low": "low", "close": "close", "volume": "volume"},
+    sides={},
+    clock="the bar's open",
+)
+
+DIALECTS = (MBO, TRADES, TBBO, MBP_1, MBP_10, BARS)
