@@ -21,6 +21,7 @@ from dl_datalake.commands import (
     diff,
     doctor,
     expire,
+    formats,
     inbox,
     ingest,
     lock,
@@ -44,7 +45,21 @@ if TYPE_CHECKING:
 app = group(
     "A market-data lake for one small machine: take in vendor files, prove what is stored, read it back.", top=True
 )
-_MODULES = (setup, doctor, ingest, inbox, aggregate, catalog, read, quarantine, verify, snapshot, rollback, delete)
+_MODULES = (
+    setup,
+    doctor,
+    formats,
+    ingest,
+    inbox,
+    aggregate,
+    catalog,
+    read,
+    quarantine,
+    verify,
+    snapshot,
+    rollback,
+    delete,
+)
 for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, assets, deploy, demo):
     _module.register(app)
 

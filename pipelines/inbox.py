@@ -160,10 +160,20 @@ def _one(
     except Exception as bug:  # noqa: BLE001 - one file that brings a bug to light must not keep out the others
         report.left.append(Refused(shown, "", LakeError("UNEXPECTED", f"{type(bug).__name__}: {bug}", where=str(path))))
     else:
-        taken = Taken(shown, "", done.files[0])
-        report.taken.append(taken)
-        if _is_as_read(path, before, shown, report):
-            taken.moved_to = _move(path, inbox.folder, DONE)
+        _put_away(path, before, inbox.folder, done, report)
+
+
+def _put_away(path: Path, before: tuple[int, ...], folder: Path, done: IngestReport, report: InboxReport) -> None:
+    """Move a file that was read; an archive of which a member was refused is no finished one."""
+    shown = _shown(path, folder)
+    taken = [Taken(shown, "", file) for file in done.files]
+    report.taken += taken
+    if done.errors:
+        _refuse(path, before, folder, done.errors[0], report)
+    elif _is_as_read(path, before, shown, report):
+        moved_to = _move(path, folder, DONE)
+        for each in taken:
+            each.moved_to = moved_to
 
 
 def _refuse(path: Path, before: tuple[int, ...], folder: Path, error: LakeError, report: InboxReport) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import io
+import lzma
 import struct
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import feather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,12 +84,19 @@ def bars_table(**columns: list[Any]) -> pa.Table:
     return pa.table(made | columns)
 
 
+def arrow(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    feather.write_feather(table, sink, compression="uncompressed")
+    return sink.getvalue()
+
+
 def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
 GZ = gzip.compress(GOOD.encode(), mtime=0)
 PARQUET = parquet(bars_table(), write_page_checksum=True, use_dictionary=False, compression="none")
+ARROW = arrow(bars_table())
 WIDE = ",".join(f"c{i}" for i in range(100_000)) + "\n" + ",".join("1" * 100_000) + "\n"
 
 REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
@@ -124,7 +135,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "x.csv", lambda: b"time,price,size,bid,ask\n1704067200000,1,1,1,2\n", "AMBIGUOUS"),
     "a truncated zip": ("x.zip", lambda: zipped(("bars.csv", GOOD.encode()))[:200], "SOURCE_UNREADABLE"),
     "a zip of nothing": ("x.zip", zipped, "SOURCE_UNREADABLE"),
-    "a zip of two files": ("x.zip", lambda: zipped(("a.csv", GOOD.encode()), ("b.csv", b"x")), "AMBIGUOUS"),
     "a zip with a bad CRC": ("x.zip", bad_zip_crc, "SOURCE_UNREADABLE"),
     "a zip that lies about a size": ("x.zip", lying_zip, "SOURCE_UNREADABLE"),
     "an encrypted zip": ("x.zip", encrypted_zip, "SOURCE_UNREADABLE"),
@@ -134,7 +144,12 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a truncated gzip": ("x.csv.gz", lambda: GZ[: len(GZ) // 2], "SOURCE_UNREADABLE"),
     "a gzip with a bad CRC": ("x.csv.gz", lambda: flipped(GZ, len(GZ) - 7), "SOURCE_UNREADABLE"),
     "a gzip with garbage behind": ("x.csv.gz", lambda: GZ + b"garbage", "SOURCE_UNREADABLE"),
-    "xz": ("x.csv.xz", lambda: b"\xfd7zXZ\x00" + bytes(50), "FORMAT_UNKNOWN"),
+    "the start of xz and zeros": ("x.csv.xz", lambda: b"\xfd7zXZ\x00" + bytes(50), "SOURCE_UNREADABLE"),
+    "half an xz file": ("x.csv.xz", lambda: lzma.compress(GOOD.encode())[:150], "SOURCE_UNREADABLE"),
+    "half a bzip2 file": ("x.csv.bz2", lambda: bz2.compress(GOOD.encode())[:100], "SOURCE_UNREADABLE"),
+    "a flipped bit in bzip2": ("x.csv.bz2", lambda: flipped(bz2.compress(GOOD.encode()), 90), "SOURCE_UNREADABLE"),
+    "an xz bomb": ("x.csv.xz", lambda: lzma.compress(GOOD.encode() + b"\n" * (70 << 20), preset=0), "SOURCE_UNSAFE"),
+    "a bzip2 bomb": ("x.csv.bz2", lambda: bz2.compress(GOOD.encode() + b"\n" * (70 << 20)), "SOURCE_UNSAFE"),
     "a Parquet file without a footer": ("x.parquet", lambda: PARQUET[:-8], "SOURCE_UNREADABLE"),
     "a Parquet footer of no length": ("x.parquet", lambda: PARQUET[:-8] + bytes(4) + b"PAR1", "SOURCE_UNREADABLE"),
     "a Parquet footer beyond the file": (
@@ -143,6 +158,34 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "x.parquet", lambda: flipped(PARQUET, PARQUET.find(struct.pack("<4d", *[1.5] * 4))), "SOURCE_UNREADABLE"),
     "a Parquet file of no rows": ("x.parquet", lambda: parquet(bars_table().slice(0, 0)), "FORMAT_UNKNOWN"),
     "a truncated Arrow file": ("x.arrow", lambda: b"ARROW1\0\0" + bytes(100), "SOURCE_UNREADABLE"),
+    "eight bytes of Parquet": ("x.parquet", lambda: b"PAR1PAR1", "SOURCE_UNREADABLE"),
+    "a Parquet file of another end": ("x.parquet", lambda: PARQUET[:-4] + b"PARE", "SOURCE_UNREADABLE"),
+    "half a Parquet file": ("x.parquet", lambda: PARQUET[: len(PARQUET) // 2], "SOURCE_UNREADABLE"),
+    "Parquet without prices": ("x.parquet", lambda: parquet(bars_table().select(["timestamp"])), "FORMAT_UNKNOWN"),
+    "Parquet columns of one name": (
+        "x.parquet", lambda: parquet(bars_table().rename_columns(["ts", "open", "high", "low", "close", "open"])),
+        "AMBIGUOUS"),
+    "Parquet times of nothing": ("x.parquet", lambda: parquet(bars_table(timestamp=[None] * 4)), "TIME_FORMAT"),
+    "an Arrow file cut in its batches": ("x.arrow", lambda: ARROW[:-300], "SOURCE_UNREADABLE"),
+    "a gzip of nothing": ("x.csv.gz", partial(gzip.compress, b""), "SOURCE_UNREADABLE"),
+    "ten bytes of gzip": ("x.csv.gz", lambda: GZ[:10], "SOURCE_UNREADABLE"),
+    "a gzip in a gzip": ("x.csv.gz", partial(gzip.compress, GZ), "FORMAT_UNKNOWN"),
+    "Parquet in a gzip": ("x.parquet.gz", partial(gzip.compress, PARQUET), "FORMAT_UNKNOWN"),
+    "a zip without its directory": ("x.zip", lambda: zipped(("bars.csv", GOOD.encode()))[:-22], "SOURCE_UNREADABLE"),
+    "a zip of folders": ("x.zip", lambda: zipped(("a/", b""), ("b/", b"")), "SOURCE_UNREADABLE"),
+    "a zip of an empty file": ("x.zip", lambda: zipped(("bars.csv", b"")), "SOURCE_UNREADABLE"),
+    "a PDF": ("x.csv", lambda: b"%PDF-1.7\n" + bytes(100), "FORMAT_UNKNOWN"),
+    "a database": ("x.csv", lambda: b"SQLite format 3\0" + bytes(100), "FORMAT_UNKNOWN"),
+    "a header alone, without its line's end": ("x.csv", HEADER.strip().encode, "FORMAT_UNKNOWN"),
+    "a mark of UTF-8 and nothing else": ("x.csv", lambda: codecs.BOM_UTF8, "FORMAT_UNKNOWN"),
+    "zeros alone": ("x.csv", lambda: bytes(512), "FORMAT_UNKNOWN"),
+    "a single number": ("x.csv", lambda: b"1", "FORMAT_UNKNOWN"),
+    "the message of a server": ("x.csv", lambda: b"Too many requests, try again later.\n", "FORMAT_UNKNOWN"),
+    "a formula for a header": ("x.csv", lambda: b"=cmd|' /C calc'!A0,b\n1,2\n3,4\n", "FORMAT_UNKNOWN"),
+    "times that stand still": ("x.csv", (HEADER + row(0) * 30).encode, "PERIOD"),
+    "times of the year 9999 alone": (
+        "x.csv", (HEADER + "253402300799000,1,2,0.5,1.5,10\n253402300859000,1,2,0.5,1.5,10\n").encode,
+        "PERIOD"),
     "Parquet prices that are truths": ("x.parquet", lambda: parquet(bars_table(open=[True] * 4)), "FORMAT_UNKNOWN"),
 }  # fmt: skip
 
@@ -219,3 +262,85 @@ ODD_BUT_RIGHT: dict[str, str | bytes] = {
     "a zip beside Finder's droppings": zipped(("x/bars.csv", GOOD.encode()), ("__MACOSX/x/._bars.csv", b"\0\5\26\7")),
     "a zip whose name climbs": zipped(("../../etc/passwd", GOOD.encode())),
 }
+
+OHLC = "open_time,open,high,low,close,volume\n"
+MANY_BAD = GOOD + "".join(row(30 + minute, "nan,2,0.5,1.5,10") for minute in range(25))
+
+MISTAKEN: dict[str, tuple[str, tuple[str, ...], str, str]] = {
+    "half the records without numbers": (MANY_BAD, (), "SCHEMA", "25 of 55"),
+    "open, close, high, low under the header of another order": (
+        OHLC + "".join(row(minute, "1,1.5,2,0.5,10") for minute in range(30)), (), "SCHEMA", "another order"),
+    "times of two units by halves": (GOOD + rows(30, 30, unit=1000), (), "SCHEMA", "another unit"),
+    "prices below zero": (
+        OHLC + "".join(row(minute, "-2,-1,-4,-3,10") for minute in range(30)), (), "SCHEMA", "zero or less"),
+    "one bad record where none is allowed": (
+        GOOD + row(30, "x,2,0.5,1.5,10"), ("--on-bad", "fail"), "SCHEMA", "--on-bad fail"),
+    "one bad record more than allowed": (
+        GOOD + row(30, "x,2,0.5,1.5,10"), ("--max-bad", "0"), "SCHEMA", "1 of 31"),
+    "other values than are stored, with --on-conflict fail": (
+        GOOD.replace("1.5,10", "1.75,10"), ("--on-conflict", "fail"), "CONFLICT", "differ from what is stored"),
+    "a period that the times do not have": (GOOD, ("--period", "1h"), "PERIOD", "60 s apart"),
+    "a word for a period": (GOOD, ("--period", "minute"), "PERIOD", "is not a period"),
+    "a zone of another planet": (GOOD, ("--tz", "Mars/Base"), "USAGE", "is not an IANA time zone"),
+    "a zone that is a path": (GOOD, ("--tz", "../../etc/passwd"), "USAGE", "is not an IANA time zone"),
+    "a column that is not there": (GOOD, ("--map", "ts=99,open=1"), "COLUMN_MISSING", "no column '99'"),
+    "a target that is not ours": (GOOD, ("--map", "foo=1"), "USAGE", "has no column 'foo'"),
+    "a target given twice": (GOOD, ("--map", "open=open,open=close"), "USAGE", "given twice"),
+    "volumes for prices": (
+        GOOD, ("--map", "ts=open_time,open=volume,high=high"), "SCHEMA", "30 of 30"),
+    "a format nobody knows": (GOOD, ("--format", "nope"), "USAGE", "no format 'nope'"),
+    "a format of another kind of file": (GOOD, ("--format", "parquet"), "FORMAT_MISMATCH", "no parquet file"),
+    "a format of another vendor": (GOOD, ("--format", "histdata-m1"), "FORMAT_MISMATCH", "not in histdata-m1"),
+    "a fetch before the data": (GOOD, ("--fetched-at", "1970"), "USAGE", "earlier than the data"),
+    "a limit that is none": (GOOD, ("--max-bad", "x"), "USAGE", "is no limit"),
+}  # fmt: skip
+"""Files that are right as they stand, or nearly: name → text, words, code, and what the error says."""
+
+TAKEN: dict[str, tuple[str, dict[str, int], dict[str, int], tuple[str, ...]]] = {
+    "a key twice, the last one wins": (
+        GOOD + row(29, "1,2,0.5,1.75,10"), {"read": 31, "new": 30, "superseded": 1}, {}, ()),
+    "a record twice": (GOOD + row(29), {"read": 31, "new": 30, "identical": 1}, {}, ()),
+    "out of order": (HEADER + rows(15, 15) + rows(15), {"read": 30, "new": 30}, {}, ()),
+    "high below low": (
+        GOOD + row(30, "1,0.5,2,1.5,10"), {"read": 31, "new": 30, "quarantined": 1}, {"ohlc_inconsistent": 1}, ()),
+    "a price below zero": (
+        GOOD + row(30, "-1,2,-2,1.5,10"), {"read": 31, "new": 30, "quarantined": 1}, {"non_positive_price": 1}, ()),
+    "a volume below zero": (
+        GOOD + row(30, "1,2,0.5,1.5,-10"), {"read": 31, "new": 30, "quarantined": 1}, {"negative_volume": 1}, ()),
+    "a time between two minutes": (
+        GOOD + f"{T0 + 30 * 60_000 + 7},1,2,0.5,1.5,10\n",
+        {"read": 31, "new": 30, "quarantined": 1}, {"off_grid": 1}, ()),
+    "the largest of numbers": (GOOD + row(30, "1e308,1e308,1e308,1e308,10"), {"read": 31, "new": 31}, {}, ()),
+    "numbers of 35 digits": (
+        GOOD + row(30, "1.0000000000000000055511151231257827,2,0.5,1.5,10"), {"read": 31, "new": 31}, {}, ()),
+    "a last number that lost its last digit": (GOOD[:-2] + "", {"read": 30, "new": 30}, {}, ()),
+    "times with a fraction of nothing": (
+        GOOD.replace("0000,1,2", "0000.000,1,2"), {"read": 30, "new": 30}, {}, ()),
+    "half of it outside the range": (
+        GOOD, {"read": 30, "new": 15, "skipped": 15}, {"outside_range": 15}, ("--start", "2024-01-01T00:15Z")),
+    "all of it outside the range": (
+        GOOD, {"read": 30, "skipped": 30}, {"outside_range": 30}, ("--start", "2025-01-01")),
+}  # fmt: skip
+"""Files that go in: name → text, counts that are not zero, reasons of what did not go in, words."""
+
+STRANGE_NAMES: dict[str, tuple[str, str | None]] = {
+    "a path upwards": ("../../etc", "..%2F..%2FETC"),
+    "a path from the root": ("/abs", "%2FABS"),
+    "a path through its parent": ("a/../b", "A%2F..%2FB"),
+    "a name of a device elsewhere": ("CON", "CON"),
+    "what is escaped already": ("a%2Fb", "A%252FB"),
+    "e with an accent, two characters": ("e\u0301", "%C3%89"),
+    "e with an accent, one character": ("\u00c9", "%C3%89"),
+    "a semicolon and quotes": ("a';drop\"", "A%27%3BDROP%22"),
+    "a dot": (".", None),
+    "two dots": ("..", None),
+    "an empty name": ("", None),
+    "a blank name": ("  ", None),
+    "text from right to left": ("a\u202eb", None),
+    "a line end in a name": ("a\nb", None),
+    "a NUL in a name": ("a\0b", None),
+    "half a character": ("\ud800", None),
+    "two hundred letters": ("x" * 200, None),
+    "twenty rockets": ("\U0001f680" * 20, None),
+}
+"""Symbols, and the folder of each; None where it is refused."""

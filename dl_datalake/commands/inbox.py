@@ -9,6 +9,7 @@ import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
+from dl_datalake.commands.formats import table_of
 from dl_datalake.commands.ingest import file_data
 from dl_datalake.output import error_data, error_lines, plural
 from lake.errors import Exit
@@ -47,6 +48,7 @@ def inbox(
     from pipelines import inbox as inboxes
 
     config = session.config()
+    table_of(session)
     chosen = inboxes.settings(config, folder=folder, settle_s=settle)
     request = IngestRequest(sources=(), exchange=exchange)
     session.safe = "Every file that was finished is safely in the lake, and the others still in the inbox."

@@ -8,6 +8,7 @@ import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands._via import Via, carried_out
+from dl_datalake.commands.formats import answer_plans, table_of
 from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
 from dl_datalake.output import Step, clear, error_data, error_lines, plural, size
 from lake.errors import Exit, LakeError
@@ -44,7 +45,7 @@ def ingest(
         Text, typer.Option(metavar="PERIOD", help="1m, 1h, 1d, trade, quote; else from the data.")
     ] = None,
     format_: Annotated[
-        Text, typer.Option("--format", metavar="NAME", help="The vendor's format; else found by looking.")
+        Text, typer.Option("--format", metavar="NAME", help="As `dl formats list` has it; else found by looking.")
     ] = None,
     map_: Annotated[
         list[str] | None, typer.Option("--map", metavar="NAME=COLUMN", help="Which column is which: open=o,high=h.")
@@ -67,6 +68,7 @@ def ingest(
         Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show how each file would be read; do nothing.")] = False,
     via: Via = None,
 ) -> None:
     """Take vendor files in.
@@ -94,6 +96,10 @@ def ingest(
         fetched_at_ns=None if fetched_at is None else parse_ns(fetched_at),
         dry_run=dry_run,
     )
+    if plan:
+        answer_plans(session, request)
+        return
+    table_of(session)
     _answer(session, _taken_in(session, request, via), request)
 
 

@@ -9,6 +9,7 @@ import typer
 from dl_datalake.commands._base import Session
 from dl_datalake.output import plural
 from lake.errors import LakeError
+from lake.manifest.origins import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ def lineage(
     ],
     up: Annotated[bool, typer.Option("--up", help="Only what it was made from.")] = False,
     down: Annotated[bool, typer.Option("--down", help="Only what was made from it.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Also why each file was read in its format.")] = False,
 ) -> None:
     """Show what a partition was made from, up to the vendors' files, and what was made from it."""
     from dl_datalake.series import parse_address
@@ -80,9 +82,9 @@ def lineage(
     }
     lines: list[str] = []
     if above is not None:
-        lines += ["made from", *_tree(above)]
+        lines += ["made from", *_tree(above, why=why)]
     if below is not None:
-        lines += ["made from it", *_tree(below)]
+        lines += ["made from it", *_tree(below, why=why)]
     session.out.answer("assets.lineage", data, lines)
 
 
@@ -116,24 +118,32 @@ def _data(node: LineageNode) -> dict[str, Any]:
         "run": node.run_id,
         "code_version": node.code_version,
         "sources": [
-            {"name": each.name, "sha256": f"sha256:{each.sha256}", "dialect": each.dialect, "snapshot": each.snapshot}
+            {
+                "name": each.name,
+                "sha256": f"sha256:{each.sha256}",
+                "dialect": each.dialect,
+                "snapshot": each.snapshot,
+                "evidence": list(each.evidence),
+            }
             for each in node.sources
         ],
         "nodes": [_data(each) for each in node.nodes],
     }
 
 
-def _tree(node: LineageNode, first: str = "  ", rest: str = "  ") -> Iterator[str]:
+def _tree(node: LineageNode, first: str = "  ", rest: str = "  ", *, why: bool = False) -> Iterator[str]:
     version = f" · code {node.code_version}" if node.code_version else ""
     at = f" · snapshot {node.snapshot}" if node.snapshot else ""
     yield f"{first}{node.address}@{node.partition}  {plural(node.rows, 'row')}{at}{version}"
-    below: list[LineageNode | str] = [*node.nodes]
-    below += [f"{each.name} ({each.dialect}) · snapshot {each.snapshot}" for each in node.sources]
+    below: list[LineageNode | Origin | str] = [*node.nodes, *node.sources]
     shown = below if len(below) <= _SHOWN else [*below[: _SHOWN - 2], f"… {len(below) - _SHOWN + 1} more", below[-1]]
     for each in shown:
         last = each is shown[-1]
         branch, under = rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")
         if isinstance(each, str):
             yield branch + each
+        elif isinstance(each, Origin):
+            yield f"{branch}{each.name} ({each.dialect}) · snapshot {each.snapshot}"
+            yield from (f"{under}  {text}" for text in each.evidence if why)
         else:
-            yield from _tree(each, branch, under)
+            yield from _tree(each, branch, under, why=why)

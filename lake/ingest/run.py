@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from lake import files, layout, sources, space
 from lake import write as writing
-from lake.errors import Exit, LakeError, printable
+from lake.errors import LakeError, printable
 from lake.ingest.course import Course
 from lake.ingest.destinations import Destinations, Naming
 from lake.ingest.known import Known, marked, unchanged
+from lake.ingest.planning import ONE_FILE_S, options_of
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
 from lake.ingest.room import room_for
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from lake.outcome import Check
     from lake.sources import Found, Plan, SourceFile
     from schemas.keys import Address
-
-_ONE_FILE_S = {Exit.REFUSED, Exit.NOT_FOUND, Exit.USAGE}
-"""Errors that concern one file of many: the others go on."""
 
 
 def ingest(
@@ -84,7 +82,7 @@ def ingest(
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
             except LakeError as error:
-                if error.exit not in _ONE_FILE_S:
+                if error.exit not in ONE_FILE_S:
                     raise
                 errors.append(error)
                 course.passed(printable(path))
@@ -127,18 +125,9 @@ class _File:
         self._config, self._request, self._origin, self._pool = config, request, source, pool
         self._shown = printable(source.place)
         self._progress = progress
-        self._options = sources.SourceOptions(
-            format=request.format,
-            columns=request.columns,
-            tz=request.tz,
-            type=request.type,
-            period=request.period,
-            market=request.market,
-            symbol=request.symbol,
-            exchange=request.exchange,
-            fetched_at_ns=request.fetched_at_ns,
-        )
+        self._options = options_of(request)
         self._checks = checks
+        self._seen = self._sighted()
         self._plan, self._naming = self._detected()
         self.address = self._naming.first
 
@@ -187,6 +176,7 @@ class _File:
             )
             reading = Reading(self._plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
+            self._refuse_changed()
             self._tell("merge", reading)
             outcome = _Outcome(digest, reading, destinations, self._settled(destinations))
             if writer is None:
@@ -200,6 +190,24 @@ class _File:
                 destinations.close()
             quarantine.close()
             staging.close()
+
+    def _sighted(self) -> tuple[int, ...]:
+        """Return what the file system tells of the file, which is other once somebody writes to it or replaces it."""
+        try:
+            stat = self._origin.path.stat()
+        except OSError:
+            return ()
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def _refuse_changed(self) -> None:
+        if self._sighted() != self._seen:
+            raise LakeError(
+                "SOURCE_UNREADABLE",
+                f"{self._plan.name} changed while it was read",
+                where=self._shown,
+                why="What was read may be half of one file and half of another.",
+                fix=["ingest it again when nothing writes to it any more"],
+            )
 
     def _settled(self, destinations: Destinations) -> list[writing.Delivery]:
         deliveries = []
@@ -289,7 +297,7 @@ class _File:
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
                 "checksum": plan.checksum,
             },
-            evidence=plan.evidence,
+            evidence=plan.reasons,
             fetched_at_ns=plan.fetched_not_after_ns,
         )
 
@@ -326,7 +334,7 @@ class _File:
             snapshot=0,
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
-            evidence=list(self._plan.evidence),
+            evidence=list(self._plan.reasons),
             warnings=[*self._plan.warnings, *reading.warnings],
         )
 

@@ -50,16 +50,21 @@ class Origin:
     snapshot: int
     run_id: str
     at_ns: int
+    evidence: tuple[str, ...] = ()
+    """What spoke for the dialect, and against its rivals."""
 
 
 def of_partition(manifest: Manifest, series_id: int, partition: str) -> list[Origin]:
     """Return the ingests that put rows into a partition or found theirs there, oldest first."""
-    sql = """SELECT name, sha256, dialect, ingests.snapshot, ingests.run_id, at_ns FROM ingest_partitions
+    sql = """SELECT name, sha256, dialect, ingests.snapshot, ingests.run_id, at_ns, evidence FROM ingest_partitions
         JOIN ingests ON ingests.id = ingest_id JOIN sources ON sources.id = ingests.source_id
         JOIN snapshots ON snapshots.id = ingests.snapshot
         WHERE series_id = ? AND partition = ? ORDER BY ingests.snapshot"""
     rows = manifest.read(lambda connection: connection.execute(sql, (series_id, partition)).fetchall())
-    return [Origin(*row) for row in rows]
+    return [
+        Origin(name, sha256, dialect, snapshot, run_id, at_ns, tuple(parsed(evidence, list)))
+        for name, sha256, dialect, snapshot, run_id, at_ns, evidence in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

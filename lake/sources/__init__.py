@@ -1,13 +1,19 @@
-"""Vendor files in, typed record batches out: what a file is, and its rows with where each one came from."""
+"""Vendor files in, typed record batches out: what a file is, and its rows with where each one came from.
+
+Its parts are loaded when they are first asked for: whoever only looks at the declared dialects needs no Arrow.
+"""
 
 from __future__ import annotations
 
-from lake.sources.containers import Source, SourceFile, members, verify_checksum
-from lake.sources.detect import detect
-from lake.sources.dialects import DIALECTS
-from lake.sources.lines import TextReader
-from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
-from lake.sources.walk import Found, expand
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lake.sources.containers import Source, SourceFile, members, verify_checksum
+    from lake.sources.detection import detect
+    from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
+    from lake.sources.preview import Preview, preview_of
+    from lake.sources.walk import Found, expand
 
 __all__ = [
     "Batch",
@@ -16,6 +22,7 @@ __all__ = [
     "Found",
     "Plan",
     "Portion",
+    "Preview",
     "Reader",
     "Reject",
     "Source",
@@ -26,18 +33,42 @@ __all__ = [
     "id_space",
     "members",
     "open_reader",
+    "preview_of",
     "verify_checksum",
 ]
+
+_HOMES = {
+    "detect": "detection",
+    **dict.fromkeys(("Batch", "Block", "Channel", "Plan", "Portion", "Reader", "Reject", "SourceOptions"), "model"),
+    "Preview": "preview",
+    "preview_of": "preview",
+    **dict.fromkeys(("Source", "SourceFile", "members", "verify_checksum"), "containers"),
+    **dict.fromkeys(("Found", "expand"), "walk"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home module, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def id_space(dialect: str) -> str:
     """Return what numbers a dialect's trades; empty where they carry no ids, or nobody knows."""
-    return DIALECTS[dialect].id_space if dialect in DIALECTS else ""
+    from lake.sources.dialects import known
+
+    found = known().get(dialect)
+    return found.id_space if found is not None else ""
 
 
 def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
+        from lake.sources.lines import TextReader
+
         return TextReader(plan, block_bytes=block_bytes)
     if plan.recipe.kind == "dbn":
         from lake.sources.dbn import open_dbn

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from lake.sources import times
-from lake.sources.categories import TRUE, dictionary_of, vocabulary
+from lake.sources.categories import TRUE, dictionary_of
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
+from schemas.columns import few_words
 from schemas.keys import normalise
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def is_name(symbol: str) -> bool:
 
 def _array(values: list[Any], field_: Any, schema: Schema) -> Any:  # noqa: ANN401 -- pa.Field to pa.Array
     if pa.types.is_dictionary(field_.type):
-        words = vocabulary(schema, field_.name)
+        words = few_words(schema, field_.name)
         indices = [None if value is None else words.index(value) for value in values]
         return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), dictionary_of(words))
     return pa.array(values, type=field_.type)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.columns import few_words
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,14 +17,6 @@ if TYPE_CHECKING:
 
 TRUE, FALSE = "true", "false"
 """Our words for yes and no."""
-
-
-def vocabulary(schema: Schema, target: str) -> tuple[str, ...]:
-    """Return the words of a category column, in the order in which they are coded; of no and yes for a bool."""
-    if schema.column(target).type == "bool":
-        return FALSE, TRUE
-    [rule] = [rule for rule in schema.rules if rule.kind == "one_of" and rule.columns == (target,)]
-    return rule.values
 
 
 @cache
@@ -51,6 +45,6 @@ def flags(values: NDArray[Any]) -> Any:  # noqa: ANN401 -- pa.BooleanArray
 
 def fixed(schema: Schema, target: str, word: str, count: int) -> Any:  # noqa: ANN401 -- pa.Array
     """Return a column that says the same word in every row."""
-    words = vocabulary(schema, target)
+    words = few_words(schema, target)
     codes = np.full(count, words.index(word), dtype=np.int32)
     return flags(codes) if schema.column(target).type == "bool" else coded(codes, words)

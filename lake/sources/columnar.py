@@ -12,7 +12,7 @@ from pyarrow import ipc
 
 from lake.errors import LakeError, printable
 from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 16_384
 HEAD_ROWS = 1000
-_MAX_CELL = 1 << 16
+_DAMAGE = (pa.ArrowException, OSError, UnicodeError)
+"""What pyarrow raises on broken files; names of columns that are no UTF-8 only show when they are asked for."""
 
 
 class _File:
@@ -49,7 +50,8 @@ class _File:
             else:
                 self._parquet = None
                 self.schema = self._open_ipc().schema
-        except (pa.ArrowException, OSError) as error:
+            self.names = list(self.schema.names)
+        except _DAMAGE as error:
             raise self.damaged(error) from error
 
     def _open_ipc(self, options: Any = None) -> Any:  # noqa: ANN401 -- pyarrow has no types
@@ -65,18 +67,19 @@ class _File:
 
     def batches(self, columns: list[int]) -> Iterator[Any]:
         """Yield record batches of BATCH_ROWS at most, with the columns at these places, in this order."""
-        names = [self.schema.names[place] for place in columns]
+        names = [self.names[place] for place in columns]
         try:
-            if self._parquet is not None:
-                for batch in self._parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-                    yield pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
-                return
-            for batch in self._ipc_batches(columns):
+            made = self._ipc_batches(columns) if self._parquet is None else self._parquet_batches(names)
+            for batch in made:
                 picked = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
+                picked.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
                 for start in range(0, len(picked), BATCH_ROWS):
                     yield picked.slice(start, BATCH_ROWS)
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             raise self.damaged(error) from error
+
+    def _parquet_batches(self, names: list[str]) -> Iterator[Any]:
+        yield from self._parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False)
 
     def _ipc_batches(self, columns: list[int]) -> Iterator[Any]:
         reader = self._open_ipc(ipc.IpcReadOptions(included_fields=columns, use_threads=False))
@@ -121,6 +124,7 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
             draft = Draft(found.asset, {t: names.index(n) for n, t in found.by_name.items() if n in names}, found)
             draft.groups, draft.zone = match.groupdict() if match else {}, options.tz or found.zone
             draft.evidence = [f"file name {head.path.name}", f"columns {', '.join(names)}"]
+            draft.confidence = "asked" if options.format else "named"
         else:
             draft = draft_by_names(flat, (), len(flat), options)
         if any(names[column] in doubled for column in draft.targets.values()):
@@ -137,12 +141,12 @@ def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, 
 
     if options.columns:
         return None
-    for dialect in DIALECTS.values():
+    for dialect in known().values():
         match = re.fullmatch(dialect.file, printable(head.path.name)) if dialect.file else None
         asked = options.format == dialect.name
         if dialect.container == "arrow" and head.kind == "arrow" and (asked or (match and options.format is None)):
             return match, dialect
-    if options.format in DIALECTS:
+    if options.format in known():
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is a {head.kind} file, not {options.format}")
     return None
 

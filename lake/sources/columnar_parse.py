@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.careful import Bad, is_name, number, shown, time_of
-from lake.sources.categories import coded, fixed, flags, vocabulary
+from lake.sources.categories import coded, fixed, flags
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.text import numbers
 from schemas.arrow import arrow_schema
+from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,7 @@ class ColumnarParser:
 
     def _worded(self, target: str, array: Any) -> tuple[Any, list[tuple[str, Flags]]]:  # noqa: ANN401 -- pa.Array
         """Return one of few words in ours, and which rows say another or, where one is needed, none."""
-        ours, said = vocabulary(self.schema, target), self.recipe.said(target)
+        ours, said = few_words(self.schema, target), self.recipe.said(target)
         source = array.cast(pa.string()).dictionary_encode()
         words = [word.strip() for word in source.dictionary.to_pylist()]
         known = [

@@ -10,7 +10,7 @@ from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import NUMBER
 from lake.sources.containers import stem
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.recipe import Level
 from lake.sources.relations import RELATIONS, holds
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lake.sources.dialects import Dialect
+    from lake.sources.model import Confidence
     from lake.sources.sniff import Head
 
 _ENOUGH = 0.9
@@ -41,24 +42,42 @@ class Fit:
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets that several columns make up; any cell fits them."""
     levels: tuple[Level, ...] = ()
+    named: bool = False
+    """The name of the file, of its folders or of the zip's member is the vendor's."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """The strongest thing that spoke for it."""
+        return "named" if self.named else "shape" if self.shape_only else "header"
 
 
 class Unfit(Exception):  # noqa: N818 -- a verdict, not an error of the program
     """The source is not in this dialect; the message says why."""
 
+    near = False
+    """Whether container, delimiter and columns fit, and only their cells or values do not."""
 
-def fits(head: Head) -> list[Fit]:
-    """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
-    found = []
-    for dialect in DIALECTS.values():
+
+Verdicts = dict[str, Fit | Unfit]
+"""What was found of every dialect, by name."""
+
+
+def verdicts(head: Head) -> Verdicts:
+    """Hold a source against every dialect."""
+    found: Verdicts = {}
+    for name, dialect in known().items():
         try:
-            fit = fit_of(head, dialect)
-        except Unfit:
-            continue
-        if not fit.missing:
-            found.append(fit)
-    best = max((fit.score for fit in found), default=0)
-    return [fit for fit in found if fit.score == best]
+            found[name] = fit_of(head, dialect)
+        except Unfit as reason:
+            found[name] = reason.with_traceback(None)  # the frames would keep the head
+    return found
+
+
+def fits(found: Verdicts) -> list[Fit]:
+    """Return the dialects that fit without being asked for, the best ones (all of equal standing)."""
+    fitting = [fit for fit in found.values() if isinstance(fit, Fit) and not fit.missing]
+    best = max((fit.score for fit in fitting), default=0)
+    return [fit for fit in fitting if fit.score == best]
 
 
 def fit_of(head: Head, dialect: Dialect) -> Fit:
@@ -82,6 +101,15 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     else:
         fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
     _match_names(head, dialect, fit)
+    try:
+        _check_values(head, dialect, fit)
+    except Unfit as reason:
+        reason.near = True
+        raise
+    return fit
+
+
+def _check_values(head: Head, dialect: Dialect, fit: Fit) -> None:
     _check_cells(head, dialect, fit)
     for name in dialect.relations:
         told = holds(name, head.full_rows[:_RELATION_ROWS])
@@ -90,7 +118,6 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         if told:
             fit.score += 1
             fit.evidence.append(RELATIONS[name][1])
-    return fit
 
 
 def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
@@ -153,7 +180,7 @@ def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
     for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
-            fit.shape_only = False
+            fit.shape_only, fit.named = False, True
             fit.evidence.append(f"{what} {match[0].strip('/')}")
             fit.groups |= {name: text for name, text in match.groupdict().items() if text}
     told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
@@ -208,14 +235,29 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
     return value * times.UNIT_NS[unit] >= least * 10**9
 
 
-def explain(head: Head, names: Sequence[str]) -> str:
+def explain(found: Verdicts, names: Sequence[str]) -> str:
     """Say why none of these dialects fits."""
     said = []
     for name in names:
-        try:
-            fit = fit_of(head, DIALECTS[name])
-        except Unfit as reason:
-            said.append(f"{name}: {reason}")
+        fit = found[name]
+        if isinstance(fit, Unfit):
+            said.append(f"{name}: {fit}")
         else:
             said.append(f"{name}: fits but for {', '.join(fit.missing)}" if fit.missing else f"{name}: fits")
     return "; ".join(said)
+
+
+def rivals(found: Verdicts, chosen: Fit | None) -> list[str]:
+    """Say of every other dialect with the same columns why it was not taken; nothing of those with other columns."""
+    said = []
+    for name, fit in found.items():
+        if chosen is not None and name == chosen.dialect.name:
+            continue
+        if isinstance(fit, Unfit):
+            said += [f"{name}: {fit}"] if fit.near else []
+        elif fit.missing:
+            said.append(f"{name}: lacks {', '.join(fit.missing)}")
+        else:
+            more = [text for text in (chosen.evidence if chosen else ()) if text not in fit.evidence]
+            said.append(f"{name}: fits too" + (f", but not {', '.join(more)}" if more else ""))
+    return said

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from lake.sources.careful import text_of
-from lake.sources.categories import coded, fixed, vocabulary
+from lake.sources.categories import coded, fixed
 from lake.sources.model import Batch, Portion, Reject
 from lake.sources.text import TextParser, numbers
 from schemas.arrow import arrow_schema
-from schemas.columns import Column, Schema
+from schemas.columns import Column, Schema, few_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class LevelsParser:
         self._records = TextParser(
             replace(recipe, fields=fields, levels=(), fixed={}), _wide(schema, len(recipe.levels))
         )
-        sides = vocabulary(schema, "side")
+        sides = few_words(schema, "side")
         self._sides = np.array([sides.index(level.side) for level in recipe.levels], dtype=np.int32)
 
     def parse(self, block: TextBlock) -> Batch:
@@ -119,7 +119,7 @@ def spread(
     made = {
         "price": floats(prices[there]),
         "size": floats(sizes[there]),
-        "side": coded(sides[level], vocabulary(schema, "side")),
+        "side": coded(sides[level], few_words(schema, "side")),
     }
     arrays = [
         made[f.name]

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from lake.sources.recipe import Recipe
     from schemas.columns import Schema
 
+Confidence = Literal["asked", "named", "header", "shape", "mapped", "columns"]
+"""The strongest thing that spoke for a reading, beside what its values allow. `asked`: --format. `named`: the vendor's
+name of file, folder or member. `header`: the vendor's header. `shape`: nothing more than the number of columns and
+their values. Of tables in no vendor's format: `mapped`: --map. `columns`: column names that are recognised."""
+
 MAX_RAW = 10_000
 """Characters of a rejected record's text that are kept."""
 
@@ -85,6 +90,9 @@ class Plan:
     """Bars only: the last record may be a bar that was not over when the vendor wrote it."""
     recipe: Recipe = field(repr=False, compare=False)
     many: bool = False
+    confidence: Confidence = "columns"
+    against: tuple[str, ...] = ()
+    """Of every rival, a dialect with the same columns: its name, and why it was not taken."""
 
     @property
     def schema(self) -> Schema:
@@ -100,6 +108,11 @@ class Plan:
     def period(self) -> str:
         """The period of the first channel."""
         return self.channels[0].period
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the lake keeps with the file: how sure the dialect was, what spoke for it, and against its rivals."""
+        return (f"confidence: {self.confidence}", *self.evidence, *(f"not {rival}" for rival in self.against))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from lake.sources import times
 from lake.sources.careful import is_name, is_price
-from lake.sources.categories import coded, fixed, flags, vocabulary
+from lake.sources.categories import coded, fixed, flags
 from lake.sources.levels import floats, spread
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from schemas.arrow import arrow_schema
+from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ class RecordParser:
             prices.append(value)
             sizes.append(records[size].astype(np.float64))
             there.append(~nothing)
-        sides = [vocabulary(self.schema, "side").index(side) for side, _, _ in levels]
+        sides = [few_words(self.schema, "side").index(side) for side, _, _ in levels]
         return spread(
             self.schema, columns, symbols, np.array(sides, dtype=np.int32), np.stack(prices, 1), np.stack(sizes, 1),
             np.stack(there, 1),
@@ -166,7 +167,7 @@ class RecordParser:
 
     def _words(self, target: str, values: NDArray[Any], verdicts: _Verdicts) -> tuple[Any, Flags]:
         said = self.dialect.sides if target == "side" else self.dialect.words[target]
-        ours = vocabulary(self.schema, target)
+        ours = few_words(self.schema, target)
         place = np.full(256, -2, dtype=np.int64)
         for word, name in said.items():
             place[ord(word)] = ours.index(name) if name else -1
@@ -182,7 +183,7 @@ class RecordParser:
                 verdicts.reject(none, "missing_value", f"{target} is missing")
         if "action" in made:  # of one order: only a clear concerns no price, and what has no side is no order
             code = np.asarray(made["action"].indices.fill_null(0))
-            words = vocabulary(self.schema, "action")
+            words = few_words(self.schema, "action")
             verdicts.reject(null["price"] & (code != words.index("clear")), "missing_value", "price is missing")
             orders = np.isin(code, [words.index(word) for word in ("add", "change", "cancel")])
             verdicts.reject(null["side"] & orders, "missing_value", "side is missing")
@@ -225,7 +226,7 @@ class _Verdicts:
 
 def _levels(dialect: Dialect, dtype: np.dtype[Any]) -> list[tuple[str, tuple[str, str]]]:
     """Return side, and the fields of price and size, of each level in a record, in its order."""
-    found = []
+    found: list[tuple[str, tuple[str, str]]] = []
     for name in dtype.names or ():
         for levels in dialect.levels:
             start, _, end = levels.price.partition("*")

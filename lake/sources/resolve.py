@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lake.sources.dialects import Dialect
+    from lake.sources.model import Confidence
     from lake.sources.sniff import Head
 
 _DATE_DIGITS = re.compile(
@@ -45,6 +46,8 @@ class Draft:
     """Text targets made of several columns, which are not among `targets`."""
     levels: tuple[Level, ...] = ()
     """The levels of a book that stand side by side."""
+    confidence: Confidence = "columns"
+    against: list[str] = field(default_factory=list)
     many: bool = False
     """Whether each row says its symbol, and the rows go to a series each."""
 

@@ -8,7 +8,7 @@ from calendar import monthrange
 from zoneinfo import ZoneInfo
 
 from lake.sources.containers import stem
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
 
@@ -23,7 +23,7 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
         path: Where it lay.
         zone: The time zone of its days.
     """
-    declared = DIALECTS.get(dialect)
+    declared = known().get(dialect)
     if declared is None:
         return None
     name = path.rpartition("/")[2]

@@ -13,9 +13,10 @@ import pyarrow.csv as pacsv
 
 from lake.sources import times
 from lake.sources.careful import is_name, is_price, parse_carefully
-from lake.sources.categories import coded, dictionary_of, fixed, flags, vocabulary
+from lake.sources.categories import coded, dictionary_of, fixed, flags
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
+from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from lake.sources.recipe import Recipe
@@ -57,7 +58,7 @@ class TextParser:
         self.arrow = arrow_schema(schema, identity=False)
         self._is_us = schema.column("ts").type == "timestamp_us"
         # Two words are read fastest; a third, for neither side, makes it three.
-        self._sides = vocabulary(schema, "side") if recipe.sides and all(recipe.sides.values()) else ()
+        self._sides = few_words(schema, "side") if recipe.sides and all(recipe.sides.values()) else ()
         types = self._column_types()
         self._integers = any(kind == pa.int64() for kind in types.values())
         self._read = pacsv.ReadOptions(use_threads=False, column_names=list(recipe.names), block_size=1 << 30)
@@ -161,7 +162,7 @@ class TextParser:
 
     def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
         """Return the source's words for one of few as ours."""
-        ours, said = vocabulary(self.schema, target), self.recipe.said(target)
+        ours, said = few_words(self.schema, target), self.recipe.said(target)
         words = array.dictionary.to_pylist()
         if not all(word in said for word in words):
             raise _Odd

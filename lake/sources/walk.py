@@ -13,7 +13,7 @@ from lake.errors import LakeError
 from lake.sources.containers import reason_to_leave
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(slots=True)
@@ -44,20 +44,28 @@ def expand(patterns: Sequence[str]) -> Found:
     found: dict[Path, None] = {}
     ignored: dict[Path, str] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_file():
-            found[path] = None
-            continue
-        took = False
-        for file, reason in _below(path) if path.is_dir() else _matches(path):
-            if reason:
-                ignored[file] = reason
-            else:
-                found[file], took = None, True
+        try:
+            named = dict(_named(pattern))
+        except (OSError, RuntimeError) as error:  # a name too long, a folder that may not be entered, ~nobody
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            raise LakeError("SOURCE_NOT_FOUND", f"{pattern}: {said}", where=pattern) from error
+        ignored |= {file: reason for file, reason in named.items() if reason}
+        took = [file for file, reason in named.items() if not reason]
+        found |= dict.fromkeys(took)
         if not took:
-            what = "holds no data file" if path.is_dir() else "names no file"
-            raise LakeError("SOURCE_NOT_FOUND", f"{pattern} {what}", where=pattern)
+            what = "holds no data file" if pattern and Path(pattern).expanduser().is_dir() else "names no file"
+            raise LakeError("SOURCE_NOT_FOUND", f"{pattern or 'an empty name'} {what}", where=pattern or "--source")
     return Found(sorted(found), Counter(reason for file, reason in ignored.items() if file not in found))
+
+
+def _named(pattern: str) -> Iterable[tuple[Path, str]]:
+    """Return the files that one path, folder or glob names, each with the reason to leave it out."""
+    if not pattern:
+        return ()
+    path = Path(pattern).expanduser()
+    if path.is_file():
+        return ((path, ""),)
+    return _below(path) if path.is_dir() else _matches(path)
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, str]]:

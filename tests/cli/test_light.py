@@ -40,6 +40,8 @@ LIGHT = (
     ("quarantine", "list"),
     ("doctor",),
     ("version",),
+    ("formats", "list"),
+    ("formats", "show", "lean-tick-trade"),
     ("show", BTCUSDT),
     ("tiers",),
 )

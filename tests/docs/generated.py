@@ -28,36 +28,14 @@ if TYPE_CHECKING:
 REPO = Path(__file__).resolve().parents[2]
 MADE = re.compile(r"<!-- made: (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
-EXAMPLES = {
-    "binance-spot-klines": "BTCUSDT-1h-2025-01.csv",
-    "binance-um-klines": "FILUSDT-1m-2024-09.csv",
-    "binance-cm-klines": "BTCUSD_PERP-1m-2024-09.csv",
-    "binance-spot-aggtrades": "BTCUSDT-aggTrades-2024-09-01.csv",
-    "binance-um-aggtrades": "BTCUSDT-aggTrades-2024-09-01.csv",
-    "binance-cm-aggtrades": "BTCUSD_PERP-aggTrades-2024-09-01.csv",
-    "binance-spot-trades": "BTCUSDT-trades-2024-09-01.csv",
-    "binance-um-trades": "BTCUSDT-trades-2024-09-01.csv",
-    "binance-cm-trades": "BTCUSD_PERP-trades-2024-09-01.csv",
-    "lean-minute-trade": "equity/usa/minute/spy/20131007_trade.zip",
-    "lean-tick-trade": "equity/usa/tick/ibm/20131008_trade.zip",
-    "lean-tick-quote": "forex/oanda/tick/eurusd/20140502_quote.zip",
-    "lean-tick-quote-sizes": "crypto/coinbase/tick/btcusd/20161007_quote.zip",
-    "kraken-trades": "BCHEUR.csv",
-    "kraken-ohlcvt": "XBTUSD_60.csv",
-    "crypto-chassis-trades": "gemini__eth-usd__2021-07-02__trade.csv",
-    "bitcoincharts-trades": "bitstampUSD.csv",
-    "cryptodatadownload": "Coinbase_BTCUSD_1h.csv",
-    "freqtrade-feather": "XRP_ETH-5m.feather",
-    "histdata-m1": "DAT_ASCII_EURUSD_M1_201701.csv",
-    "histdata-ticks": "DAT_ASCII_EURUSD_T_202001.csv",
-    "histdata-mt": "DAT_MT_EURUSD_M1_202008.csv",
-    "ninjatrader-minutes": "ES 12-06.Last.txt",
-    "metatrader4-bars": "EURUSD60.csv",
-    "metatrader4-bars-iso": "EURUSD_M1.csv",
-    "binance-ws-depth": "binance_difference_depth_stream_spot_trxusdt_04-03-2025.csv",
+_KINDS = {
+    "bars": ("bars", "свечи"),
+    "ticks/trade": ("trades", "сделки"),
+    "ticks/quote": ("quotes", "котировки"),
+    "orderbook/l2": ("order books", "стаканы"),
+    "orderbook/l3": ("orders", "заявки"),
 }
-"""A file name as the vendor writes it, for each dialect that looks at names; held against its pattern by a test."""
-
+"""Asset → what it is called in the READMEs, in English and in Russian."""
 _HEADERS = {"never": "none", "maybe": "with or without", "always": "yes"}
 _TABLES = {
     "lake": "the lake's own identity",
@@ -74,7 +52,7 @@ _TABLES = {
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",
     "failures": "the partitions that could not be made when that was last tried, and why",
-    "sources": "the vendors' files: hash, name, size, format, options, and what spoke for the format",
+    "sources": "the vendors' files: hash, name, size, format, options, what spoke for the format and against others",
     "ingests": "which source went in under which options, so that the same is not done twice",
     "ingest_partitions": "the partitions an ingest touched: when one is corrected later, the ingest may be done again",
     "ledger": "where every record of a source went",
@@ -112,10 +90,44 @@ def formats() -> str:
             ),
             _HEADERS[dialect.header] if dialect.container != "arrow" else "-",
             _times(dialect),
+            _proof(dialect),
         )
         for name, dialect in DIALECTS.items()
     ]
-    return _table(("format", "what it is", "becomes", "exchange / market", "header", "times"), rows)
+    return _table(("format", "what it is", "becomes", "exchange / market", "header", "times", "proved by"), rows)
+
+
+def _proof(dialect: Dialect) -> str:
+    """Return the file that proves a dialect: a vendor's own, or the test that holds the vendor's documented lines."""
+    name = dialect.sample.rpartition("/")[2]
+    return f"[{name}](../{dialect.sample})" if dialect.sample.startswith("tests/") else _code(name)
+
+
+def _by_maker(language: int, head: Sequence[str]) -> str:
+    """Return who writes the files that are read, and what is in them."""
+    kinds: dict[str, dict[str, None]] = {}
+    markets: dict[str, dict[str, None]] = {}
+    for dialect in DIALECTS.values():
+        maker = dialect.maker or dialect.title
+        kind = _KINDS.get(dialect.asset, (dialect.asset, dialect.asset))[language]
+        kinds.setdefault(maker, {})[kind] = None
+        found = [dialect.market, *(place.market for place in dialect.places.values())]
+        markets.setdefault(maker, {}).update((_code(market), None) for market in found if market)
+    rows = [
+        (maker, ", ".join(found) + (f" ({', '.join(markets[maker])})" if markets[maker] else ""))
+        for maker, found in kinds.items()
+    ]
+    return _table(head, rows)
+
+
+def makers() -> str:
+    """Return the README's table of formats."""
+    return _by_maker(0, ("vendor or program", "what is read"))
+
+
+def makers_ru() -> str:
+    """Return the Russian README's table of formats."""
+    return _by_maker(1, ("поставщик или программа", "что читается"))
 
 
 def file_names() -> str:
@@ -127,9 +139,9 @@ def file_names() -> str:
         "member": "the name inside the zip must agree",
     }
     rows = [
-        (_code(name), _code(EXAMPLES[name]), "; ".join(said[need] for need in dialect.needs) or "whenever it fits")
+        (_code(name), _code(dialect.example), "; ".join(said[need] for need in dialect.needs) or "whenever it fits")
         for name, dialect in DIALECTS.items()
-        if name in EXAMPLES
+        if dialect.example
     ]
     return _table(("format", "a name the vendor gives", "taken unasked"), rows)
 
@@ -212,7 +224,8 @@ def tables() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    part.__name__: part for part in (formats, file_names, cautions, places, vendors, columns, encodings, tables)
+    part.__name__: part
+    for part in (formats, file_names, makers, makers_ru, cautions, places, vendors, columns, encodings, tables)
 }
 
 
@@ -223,7 +236,7 @@ def renewed(text: str) -> str:
 
 def main() -> int:
     """Write every document's made parts; say which documents changed."""
-    for path in sorted((REPO / "docs").glob("*.md")):
+    for path in sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md")]):
         old = path.read_text("utf-8")
         if (new := renewed(old)) != old:
             path.write_text(new, "utf-8")

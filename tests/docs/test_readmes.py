@@ -15,8 +15,7 @@ import pytest
 
 from lake.errors import CODES, Exit
 from lake.files import ROW_GROUP
-from lake.sources.dialects import DIALECTS
-from tests.docs.generated import EXAMPLES, MADE, renewed
+from tests.docs.generated import MADE, renewed
 from tests.docs.reader import RUNNABLE, Step, Terminal, blocks, steps
 
 REPO = Path(__file__).resolve().parents[2]
@@ -255,14 +254,6 @@ def test_no_paragraph_cuts_a_list_in_two(name: str) -> None:
 
 def test_storage_page_has_the_row_group_of_the_code() -> None:
     assert f"row groups of {ROW_GROUP:,} rows" in read("docs/storage.md")
-
-
-def test_example_names_are_what_the_dialects_look_for() -> None:
-    looked_at = {name for name, dialect in DIALECTS.items() if dialect.file or dialect.folder or dialect.member}
-    assert set(EXAMPLES) == looked_at
-    for name, example in EXAMPLES.items():
-        dialect = DIALECTS[name]
-        assert re.fullmatch(dialect.file, example) if dialect.file else re.search(dialect.folder, example), name
 
 
 def test_documents_hold_only_languages_that_are_known() -> None:

@@ -5,26 +5,34 @@ No value is ever changed on the way: what is read equals what was written, cell 
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import hashlib
 import io
 import json
-import struct
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
 from lake.errors import LakeError
 from lake.sources import SourceOptions, detect
+from tests.bad_files import (
+    GOOD,
+    HEADER,
+    ODD_BUT_RIGHT,
+    REFUSED,
+    REJECTED,
+    T0,
+    bars_table,
+    flipped,
+    parquet,
+    rows,
+    zipped,
+)
 from tests.source_files import read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 

@@ -12,7 +12,7 @@ _REASONS = {
     reason: re.compile(pattern, re.IGNORECASE)
     for reason, pattern in {
         "checksum": r".*\.(?:checksum|md5|sha1|sha256|sha512|asc|sig)|(?:md5|sha1|sha256|sha512)sums?",
-        "unfinished": r".*(?:\.part|\.partial|\.crdownload|\.tmp|\.download|~)",
+        "unfinished": r".*(?:\.(?:part|partial|filepart|crdownload|tmp|temp|download)|~)",
         "note": r"(?:readme|licen[cs]e|changelog)(?:\.(?:txt|md|rst|html?|pdf))?|.*\.(?:md|html?|pdf)",
     }.items()
 }

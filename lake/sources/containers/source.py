@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self
 
 from lake.errors import LakeError
+from lake.sources.containers.ahead import Ahead
 from lake.sources.containers.damage import DAMAGE, damaged
 from lake.sources.containers.file import HashingFile, Member, as_source, shown
 from lake.sources.containers.limits import check_ratio
@@ -26,6 +27,8 @@ Container = Literal["plain", "gzip", "bzip2", "xz", "zstd", "lzma", "zip", "tar"
 
 _START_BYTES = 10
 """The magic, and what a gzip header has of interest."""
+_AHEAD_FROM = 1 << 20
+"""Bytes after which a source is read to its end, and not just looked at."""
 
 
 class Source:
@@ -52,6 +55,7 @@ class Source:
         self.member = self.source.data or Member(self.path.name)
         self.produced = 0
         self._stream: Stream = self.file
+        self._ahead: Ahead | None = None
         try:
             with self._reading():
                 self._open()
@@ -116,6 +120,8 @@ class Source:
 
     def read(self, size: int) -> bytes:
         """Return up to `size` unpacked bytes, none at the end; SOURCE_UNREADABLE or SOURCE_UNSAFE."""
+        if self.packed and self._ahead is None and self.produced >= _AHEAD_FROM:
+            self._stream = self._ahead = Ahead(self._stream)
         with self._reading():
             data = self._stream.read(size) if self.produced else self._first(size)
         self.produced += len(data)
@@ -138,6 +144,8 @@ class Source:
 
     def close(self) -> None:
         """Close the file."""
+        if self._ahead is not None:
+            self._ahead.close()
         self.file.close()
 
 

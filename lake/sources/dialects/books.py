@@ -29,6 +29,7 @@ BINANCE_WS_DEPTH = Dialect(
         "Price", "Quantity",
     ),
     file=r".*_(?P<market>spot)_[a-z0-9]+_\d{2}-\d{2}-\d{4}\.csv",
+    example="binance_difference_depth_stream_spot_trxusdt_04-03-2025.csv",
     clock="event time",
     sides=_IS_ASK,
     fixed={"is_snapshot": "false"},

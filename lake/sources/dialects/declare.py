@@ -62,6 +62,10 @@ class Dialect:
     """The vendor's own words, and where they stand."""
     sample: str
     """The real file, or the test, that proves it."""
+    maker: str = ""
+    """Who writes such files, as a reader knows them: the vendor or the program. The title stands in for none."""
+    example: str = ""
+    """A file name as its maker writes it, with the folders where those are looked at; matches `file` or `folder`."""
     columns: tuple[str | None, ...] = ()
     optional: int = 0
     headers: tuple[tuple[str, ...], ...] = ()

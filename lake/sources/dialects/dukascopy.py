@@ -23,6 +23,7 @@ TICKS = Dialect(
     record=(("time", ">u4"), ("ask", ">u4"), ("bid", ">u4"), ("ask_volume", ">f4"), ("bid_volume", ">f4")),
     by_name={"time": "ts", "ask": "ask", "bid": "bid", "ask_volume": "ask_size", "bid_volume": "bid_size"},
     folder=_DAY + r"/(?P<hour>[01]\d|2[0-3])h_ticks\.bi5$",
+    example="EURUSD/2024/00/15/09h_ticks.bi5",
     unit_ns=10**6,
     kinds=(
         (f"{_MAJOR}JPY", Place("UTC", "FX", 10**3)),
@@ -45,6 +46,7 @@ CANDLES = replace(
     ),
     by_name={"time": "ts", "open": "open", "close": "close", "low": "low", "high": "high", "volume": "volume"},
     folder=_DAY + r"/(?P<period>BID|ASK)_candles_min_1\.bi5$",
+    example="EURUSD/2024/00/15/BID_candles_min_1.bi5",
     unit_ns=10**9,
     periods={"BID": "1m-bid", "ASK": "1m-ask"},
     skips=(("volume", ("0",), "no_trade"),),

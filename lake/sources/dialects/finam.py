@@ -12,6 +12,7 @@ _BARS = Dialect(
     asset="bars",
     vendor='finam.ru export: "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>", Moscow',
     sample="data_sber_minutes30.csv",
+    maker="Finam",
     header="always",
     by_name={
         "<TICKER>": "symbol",

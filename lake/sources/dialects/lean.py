@@ -21,6 +21,8 @@ _MINUTE = Dialect(
     vendor=_README
     + '"Time - Milliseconds since midnight in the timezone of the data format. Open - Deci-cents Open Price"',
     sample="equity_usa_minute_spy_20131007_trade.zip",
+    maker="QuantConnect LEAN",
+    example="equity/usa/minute/spy/20131007_trade.zip",
     columns=("ts", "open", "high", "low", "close", "volume"),
     container="zip",
     folder=rf"(?:^|/|_){_PLACE}[/_](?P<period>second|minute)[/_]{_FLAT}trade\.zip",
@@ -49,6 +51,7 @@ _TICK_TRADE = replace(
     asset="ticks/trade",
     vendor=_README + '"| Time | TradeSale | Trade Volume | Exchange | Trade Sale Condition | Suspicious"',
     sample="equity_usa_tick_ibm_20131008_trade.zip",
+    example="equity/usa/tick/ibm/20131008_trade.zip",
     columns=("ts", "price", "size", "conditions", "conditions", "conditions"),
     optional=3,
     folder=rf"(?:^|/|_){_PLACE}[/_]tick[/_]{_FLAT}trade\.zip",
@@ -62,6 +65,7 @@ _TICK_QUOTE = replace(
     asset="ticks/quote",
     vendor='github.com/QuantConnect/Lean, Data/forex/readme.md: "| Time | Bid Price | Ask Price |"',
     sample="forex_oanda_tick_eurusd_20140502_quote.zip",
+    example="forex/oanda/tick/eurusd/20140502_quote.zip",
     columns=("ts", "bid", "ask"),
     optional=0,
     folder=rf"(?:^|/|_){_PLACE}[/_]tick[/_]{_FLAT}quote\.zip",
@@ -73,6 +77,7 @@ _TICK_QUOTE_SIZES = replace(
     title="LEAN quote ticks with sizes",
     vendor='QuantConnect/Lean, Data/crypto/readme.md: "| Time | Bid Price | Bid Size | Ask Price | Ask Size |"',
     sample="tests/unit/lake/sources/dialects/test_lean.py",
+    example="crypto/coinbase/tick/btcusd/20161007_quote.zip",
     columns=("ts", "bid", "bid_size", "ask", "ask_size"),
 )
 

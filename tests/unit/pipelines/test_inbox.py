@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import zipfile
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,27 @@ def test_good_goes_to_done_and_bad_to_refused_with_the_reason(config: Config, in
     text = (inbox.folder / "refused/page.csv.reason.txt").read_text("utf-8")
     assert text.startswith(f"{error.code}: {error.message}\nwhere: ")
     assert error.why in text
+
+
+def test_each_member_of_an_archive_is_told_of_and_one_that_is_refused_keeps_it_from_done(
+    config: Config, inbox: Inbox
+) -> None:
+    for name, members in (
+        ("good.zip", {"1.csv": BARS, "2.csv": BARS}),
+        ("half.zip", {"1.csv": BARS, "page.csv": PAGE}),
+    ):
+        with zipfile.ZipFile(inbox.folder / name, "w") as archive:
+            for member, text in members.items():
+                archive.writestr(member, text)
+    report = emptied(config, inbox)
+    assert sorted((item.source, item.moved_to) for item in report.taken) == [
+        ("good.zip", "done/good.zip"),
+        ("good.zip", "done/good.zip"),
+        ("half.zip", ""),
+    ]
+    assert [(item.source, item.error.code) for item in report.refused] == [("half.zip", "E_FORMAT_UNKNOWN")]
+    assert rows(config) == 10
+    assert [name for name in tree(inbox.folder) if name.endswith(".zip")] == ["done/good.zip", "refused/half.zip"]
 
 
 def test_nothing_is_taken_before_it_is_whole(config: Config, inbox: Inbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -13,8 +14,9 @@ import numpy as np
 from lake.errors import LakeError, printable
 from lake.sources import times
 from lake.sources.containers import as_source, verify_checksum
-from lake.sources.dialects import DIALECTS
-from lake.sources.fit import Fit, Unfit, explain, fit_of, fits
+from lake.sources.dialects import known
+from lake.sources.dialects.checking import GENERIC
+from lake.sources.fit import Fit, Unfit, explain, fits, rivals, verdicts
 from lake.sources.generic import asked_asset, draft_by_names
 from lake.sources.levels import parser_of
 from lake.sources.model import Channel, Plan
@@ -101,12 +103,13 @@ def _check_options(options: SourceOptions) -> None:
         except ValueError as error:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
-    if options.format is not None and options.format not in {*DIALECTS, "csv", "parquet", "arrow"}:
+    if options.format is not None and options.format not in (names := [*known(), *GENERIC]):
+        near = difflib.get_close_matches(options.format, names, 3)
         raise LakeError(
             "USAGE",
             f"there is no format {options.format!r}",
-            why="--format takes the name of a format that is read, as docs/formats.md lists them.",
-            fix=[f"one of: csv, parquet, arrow, {', '.join(DIALECTS)}"],
+            why="--format takes the name of a format that is read, or csv, parquet or arrow.",
+            fix=[*(f"--format {name}" for name in near), "dl formats list"],
         )
 
 
@@ -114,13 +117,14 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
     """Choose how a text source is read."""
     if options.format in {"parquet", "arrow"}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
-    if options.format in DIALECTS:
-        try:
-            return _from_fit(head, options, fit_of(head, DIALECTS[options.format]))
-        except Unfit as reason:
-            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {reason}") from reason
+    told = verdicts(head)
+    if options.format is not None and options.format in told:
+        asked = told[options.format]
+        if isinstance(asked, Unfit):
+            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {asked}") from asked
+        return _from_fit(head, options, asked, rivals(told, asked))
     if options.format is None and not options.columns:
-        found = fits(head)
+        found = fits(told)
         if options.market and len({fit.dialect.market for fit in found}) > 1:
             found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
         if len(found) > 1:
@@ -129,16 +133,18 @@ def _draft(head: Head, options: SourceOptions) -> Draft:
                 "AMBIGUOUS", f"{head.path.name} may be {' or '.join(names)}", fix=[f"--format {name}" for name in names]
             )
         if found:
-            return _from_fit(head, options, found[0])
+            return _from_fit(head, options, found[0], rivals(told, found[0]))
     if head.header is None and not options.columns:
-        near = explain(head, [name for name, dialect in DIALECTS.items() if _near(dialect, head)][:6])
+        near = explain(told, [name for name, dialect in known().items() if _near(dialect, head)][:6])
         message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
         raise LakeError("FORMAT_UNKNOWN", message, why=_decimal_commas(head), fix=_naming(head))
     usual = Counter(map(len, head.rows)).most_common(1)[0][0]
     if head.header is not None and usual != head.width:
         message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
         raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
-    return draft_by_names(head.header or (), head.rows, head.width, options)
+    draft = draft_by_names(head.header or (), head.rows, head.width, options)
+    draft.against = rivals(told, None)
+    return draft
 
 
 def _decimal_commas(head: Head) -> str:
@@ -164,10 +170,12 @@ def _near(dialect: Dialect, head: Head) -> bool:
     return bool(dialect.columns) and least <= head.width <= len(dialect.columns)
 
 
-def _from_fit(head: Head, options: SourceOptions, fit: Fit) -> Draft:
+def _from_fit(head: Head, options: SourceOptions, fit: Fit, against: list[str]) -> Draft:
     dialect = fit.dialect
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
     draft.joined, draft.levels = fit.joined, fit.levels
+    draft.confidence = "asked" if options.format else fit.confidence
+    draft.against = against
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
     if dialect.caution:
         draft.warnings.append(dialect.caution)
@@ -261,6 +269,8 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         checksum="verified" if recipe.sha256 else "absent",
         incomplete_tail=kind == "bars" and not (dialect is not None and dialect.complete),
         recipe=recipe,
+        confidence="mapped" if options.columns else draft.confidence,
+        against=tuple(map(printable, draft.against)),
     )
 
 
