@@ -16,13 +16,13 @@ from tests.conftest import NO_VENDOR_DATA, VENDOR_DATA
 from tests.runs import Dl, runner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 UNREAD = {
     "backtrader_csv",
     "binance_depth_snapshot_csv",
     "bybit_ob500_zip",
-    "databento_dbn",
     "freqtrade_json",
     "freqtrade_trades_json_gz",
     "investing_ru_csv",
@@ -47,6 +47,8 @@ def is_read(name: str) -> bool:
 
 FILES = [name for name in known() if is_read(name)] or [NO_VENDOR_DATA]
 REFUSED = [name for name in known() if not is_read(name)] or [NO_VENDOR_DATA]
+PARTED = {"databento_dbn/futures_ohlcv-1m_2024-07-01T23-40_2024-07-02T00-10.dbn.zst"}
+"""Files of several symbols, whose rows say which: no --symbol goes with them."""
 HALVES = [
     "binance_spot_klines_ms/BTCUSDT-1h-2024-12.csv",
     "binance_um_klines_header/1000PEPEUSDT-5m-2025-02.csv",
@@ -89,7 +91,8 @@ def decimal(text: str | None) -> Decimal | None:
 def words(file: Path) -> list[str | Path]:
     """Return the words that ingest one file."""
     asked = ["--format", ASKED[file.parent.name]] if file.parent.name in ASKED else []
-    return ["ingest", "--source", file, "--exchange", "VENDOR", "--symbol", "S", *asked]
+    symbol = [] if f"{file.parent.name}/{file.name}" in PARTED else ["--symbol", "S"]
+    return ["ingest", "--source", file, "--exchange", "VENDOR", *symbol, *asked]
 
 
 def ingest(dl: Dl, file: Path) -> dict[str, Any]:
@@ -119,28 +122,29 @@ def test_what_may_be_in_two_formats_is_refused_and_both_are_named(folder: str, v
 def test_figures_are_those_of_the_independent_program(name: str, vendor_data: Path, dl: Dl, tmp_path: Path) -> None:
     expected = answers(vendor_data)[name]
     report = ingest(dl, vendor_data / name)
-    stats = dl("show", report["addresses"][0], "--stats", "--json").data["stats"]
+    shown = [dl("show", address, "--stats", "--json").data["stats"] for address in report["addresses"]]
     rows = report["rows"]
 
     assert report["records"] == expected["rows_total"]
     assert report["rejected"] == expected["rows_rejected"]
     assert rows["skipped"] == 0
-    assert stats["rows"] == rows["new"]
+    assert sum(stats["rows"] for stats in shown) == rows["new"]
     if not expected.get("records"):
         assert rows["read"] == expected["rows_total"]
         assert rows["new"] == expected["rows_expected"]
-    assert (stats["first"], stats["last"]) == (report["first"], report["last"])
+    first, last = min(stats["first"] for stats in shown), max(stats["last"] for stats in shown)
+    assert (first, last) == (report["first"], report["last"])
     if "clock" not in expected:
-        assert (stats["first"], stats["last"]) == (stamp(expected["first_ts_ns"]), stamp(expected["last_ts_ns"]))
+        assert (first, last) == (stamp(expected["first_ts_ns"]), stamp(expected["last_ts_ns"]))
     assert ends(tmp_path, expected.get("clock", "ts")) == (expected["first_ts_ns"], expected["last_ts_ns"])
-    assert decimal(stats["sum_volume"]) == decimal(expected["sum_volume"])
-    assert decimal(stats["min_low"]) == decimal(expected["min_low"])
-    assert decimal(stats["max_high"]) == decimal(expected["max_high"])
+    assert whole(shown, "sum_volume", sum) == decimal(expected["sum_volume"])
+    assert whole(shown, "min_low", min) == decimal(expected["min_low"])
+    assert whole(shown, "max_high", max) == decimal(expected["max_high"])
     if expected["duplicate_key_rows"] is not None:
         assert rows["identical"] == expected["exact_duplicate_rows"]
         assert rows["superseded"] == expected["conflicting_key_rows"]
     else:
-        assert stats["exact_duplicate_rows"] == expected["exact_duplicate_rows"]
+        assert sum(stats["exact_duplicate_rows"] for stats in shown) == expected["exact_duplicate_rows"]
 
     before = data_files(tmp_path)
     again = ingest(dl, vendor_data / name)
@@ -149,6 +153,12 @@ def test_figures_are_those_of_the_independent_program(name: str, vendor_data: Pa
     assert again["rows"]["read"] == rows["read"]
     assert data_files(tmp_path) == before
     assert "0 new rows" in dl(*words(vendor_data / name)).out
+
+
+def whole(shown: list[dict[str, Any]], figure: str, together: Callable[[list[Decimal]], Any]) -> Decimal | None:
+    """Return a figure of all series together, None where none has it."""
+    figures = [Decimal(stats[figure]) for stats in shown if stats[figure] is not None]
+    return Decimal(together(figures)) if figures else None
 
 
 def stamp(ns: int) -> str:
