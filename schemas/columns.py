@@ -79,6 +79,8 @@ class Schema:
     """The column that `show --stats` adds up."""
     low: str = ""
     high: str = ""
+    since: int = 1
+    """The oldest version whose files hold rows of this one as they are."""
 
     def __post_init__(self) -> None:
         """Refuse, with ValueError, a declaration whose parts do not fit together."""

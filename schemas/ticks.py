@@ -11,11 +11,11 @@ _CLOCKS = (
 
 TRADES = Schema(
     name="trades",
-    version=1,
+    version=2,  # since 2 a size may be null
     columns=(
         Column("ts", "timestamp_ns", unit="UTC"),
         Column("price", "float64", unit="price"),
-        Column("size", "float64", unit="base"),
+        Column("size", "float64", nullable=True, unit="base", description="Null where the source has none."),
         Column("side", "category", nullable=True, description="Aggressor: buy, sell, or null."),
         Column("trade_id", "text", nullable=True, description="Unique within a UTC day of the series."),
         *_CLOCKS,

@@ -24,6 +24,7 @@ _NEEDS = {
     "folder": "in such folders",
     "folder-or-header": "in such folders, or with the header",
     "member": "with such a name inside the zip",
+    "asking": "only when it is asked for by --format",
 }
 _OWN = {"name", "title", "asset", "vendor", "sample", "maker", "example"}
 """What is told of a declaration in words of its own, and never left out."""
@@ -107,6 +108,17 @@ def detect(
     answer_plans(session, IngestRequest(sources=tuple(files)))
 
 
+def own_dialects(session: Session) -> dict[str, Dialect]:
+    """Return the dialects of the lake that is here; none where there is no lake, which looking does not need."""
+    from lake.sources import own_dialects as of_lake
+
+    try:
+        root = session.config().root
+    except LakeError:
+        return {}
+    return of_lake(root, session.out.warn)
+
+
 def answer_plans(session: Session, request: IngestRequest) -> None:
     """Show how each source of a request would be read, and do nothing; refusals end as those of an ingest do."""
     from dl_datalake.plans import plan_data, plan_lines
@@ -116,7 +128,7 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
     shown: list[dict[str, Any]] = []
     errors: list[LakeError] = []
     lines: list[str] = []
-    for found in plans(request):
+    for found in plans(request, own_dialects(session)):
         if isinstance(found, LakeError):
             errors.append(found)
             continue

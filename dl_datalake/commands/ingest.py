@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._mapping import Mapped, Saved, with_words, words_of
 from dl_datalake.commands._via import Via, carried_out
 from dl_datalake.commands.formats import answer_plans, table_of
 from dl_datalake.dates import format_ns, format_short, parse_ns, parse_range
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     command(app, "ingest")(ingest)
 
 
+@with_words
 def ingest(
     session: Session,
     source: Annotated[
@@ -70,6 +72,9 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show how each file would be read; do nothing.")] = False,
     via: Via = None,
+    mapping: Mapped = None,
+    save_dialect: Saved = None,
+    **given: Any,  # noqa: ANN401 - the words of _mapping.OPTIONS
 ) -> None:
     """Take vendor files in.
 
@@ -95,6 +100,8 @@ def ingest(
         on_conflict=on_conflict,
         fetched_at_ns=None if fetched_at is None else parse_ns(fetched_at),
         dry_run=dry_run,
+        words=words_of(given, mapping),
+        save_dialect=save_dialect,
     )
     if plan:
         answer_plans(session, request)
@@ -181,13 +188,14 @@ def _answer(session: Session, report: IngestReport, request: IngestRequest) -> N
         session.others = report.errors[:-1]
         raise report.errors[-1]
     out = session.out
-    for file in report.files:
-        for text in file.warnings:
-            out.warn(text)
+    for text in [*report.warnings, *(text for file in report.files for text in file.warnings)]:
+        out.warn(text)
     data: dict[str, Any] = {"snapshot": report.snapshot, "files": [file_data(file) for file in report.files]}
+    data["saved"] = report.saved
     data["refused"] = [error_data(error) for error in report.errors]
     data["ignored"] = report.ignored
     lines = [line for file in report.files for line in _file_lines(file)]
+    lines += [f"saved the format as {report.saved}"] if report.saved else []
     out.done("ingest", data, lines)
     for error in report.errors:
         out.note(error_lines(error))

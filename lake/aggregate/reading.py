@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, rows
+from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ class Range:
         self._places, self._schema, self._columns = places, schema, list(columns)
         self._stored = stored
         self._start_ns, self._end_ns = span
+        whole = arrow_schema(schema)
+        self._arrow = pa.schema([whole.field(name) for name in self._columns])
         self._scale = layout.NS_PER[rows.unit(schema)]
 
     def tables(self, pool: Executor) -> Iterator[pa.Table]:
@@ -85,6 +88,8 @@ class Range:
         with self._places.parquet(file, self._schema) as parquet:
             chosen = range(parquet.num_row_groups) if groups is None else groups
             table = pa.concat_tables([files.read_group(parquet, g, self._columns) for g in chosen])
+        if not table.schema.equals(self._arrow):
+            table = table.cast(self._arrow)  # of a version in which less could be null
         if self._start_ns <= file.first_ns and file.last_ns < self._end_ns:
             return table
         ts = rows.times(table)

@@ -93,8 +93,9 @@ class Trades:
     def block(self, table: pa.Table) -> Block:
         """Return the trades of a table; what the taker bought is absent where the side is."""
         prices = table.column("price").to_numpy()
-        size = self._size.read(table.column("size").to_numpy())
-        quote = self._price.read(prices).times(size)
+        sizes, sized = _values(table, "size")
+        size = None if sizes is None else self._size.read(sizes, sized)
+        quote = None if size is None else self._price.read(prices).times(size)
         bought, known = _bought(table.column("side"))
         return Block(
             ts=rows.times(table) // 1000,
@@ -105,8 +106,8 @@ class Trades:
             volume=size,
             quote_volume=quote,
             trades=Exact(np.ones(len(prices), np.int64), 0),
-            taker_buy_volume=None if bought is None else _of_side(size, bought, known),
-            taker_buy_quote_volume=None if bought is None else _of_side(quote, bought, known),
+            taker_buy_volume=_of_side(size, bought, known),
+            taker_buy_quote_volume=_of_side(quote, bought, known),
         )
 
 
@@ -135,7 +136,9 @@ class Quotes:
         return Exact(a.numbers + b.numbers, scale).floats(2)
 
 
-def _of_side(amounts: Exact, bought: Mask, known: Mask | None) -> Exact:
+def _of_side(amounts: Exact | None, bought: Mask | None, known: Mask | None) -> Exact | None:
+    if amounts is None or bought is None:
+        return None
     return amounts.where(bought) if known is None else amounts.where(bought).only(known)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lake import layout, rows, sources
 from lake import write as writing
 from lake.errors import LakeError
+from lake.ingest.jumps import Jumps
 from lake.ingest.tail import Tail, end_ns
 from lake.intake import Intake, Memory
 from lake.manifest import Manifest
@@ -74,6 +75,7 @@ class Destination:
     intake: Intake
     tail: Tail
     checks: Sequence[Check]
+    jumps: Jumps = field(default_factory=Jumps)
     accepted: int = 0
     latest: int = LONG_AGO
     """The last ts that the source has for it, in the schema's unit, whether its row was taken or not."""

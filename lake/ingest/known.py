@@ -20,10 +20,13 @@ from lake.manifest.current import current_keys
 from lake.sources.dialects import DIALECTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lake.config import Config
     from lake.ingest.report import IngestRequest
     from lake.manifest.rows import IngestRow
     from lake.sources import SourceFile
+    from lake.sources.dialects import Dialect
 
 _ASKED = "asked"
 _FEW = 8
@@ -33,15 +36,15 @@ _FEW = 8
 class Known:
     """Knows what the lake had taken in when it was first asked."""
 
-    def __init__(self, config: Config, request: IngestRequest) -> None:
-        self._config, self._request = config, request
+    def __init__(self, config: Config, request: IngestRequest, own: Mapping[str, Dialect]) -> None:
+        self._config, self._request, self._own = config, request, own
         self._keys: dict[str, str] | None = None
         self._asked = 0
 
     def find(self, source: SourceFile) -> IngestRow | None:
         """Return the ingest of the same source whose effect is still current, as far as that can be told unread."""
         self._asked += 1
-        if self._asked <= _FEW:
+        if self._asked <= _FEW or self._request.save_dialect is not None:
             return None
         try:
             with Manifest.open(self._config) as manifest:
@@ -50,16 +53,18 @@ class Known:
                 if self._keys is None:
                     self._keys = manifest.read(lambda connection: current_keys(connection, _ASKED))
                 digest = sources.verify_checksum(source.path) if source.member is None else None
-                key = self._keys.get(asked(self._request, source, digest or source.digest()))
+                key = self._keys.get(asked(self._request, source, digest or source.digest(), self._own))
                 return manifest.current_ingest(key) if key is not None else None
         except (OSError, LakeError):  # who reads it says what is wrong
             return None
 
 
-def marked(report: FileReport, request: IngestRequest, source: SourceFile) -> dict[str, object]:
+def marked(
+    report: FileReport, request: IngestRequest, source: SourceFile, own: Mapping[str, Dialect]
+) -> dict[str, object]:
     """Return a report as it is stored, with what was asked of which source."""
     kept = {name: getattr(report, name) for name in FileReport.__slots__}
-    return kept | {_ASKED: asked(request, source, report.sha256)}
+    return kept | {_ASKED: asked(request, source, report.sha256, own)}
 
 
 def unchanged(current: IngestRow, shown: str) -> FileReport:
@@ -74,17 +79,17 @@ def unchanged(current: IngestRow, shown: str) -> FileReport:
     return report
 
 
-def asked(request: IngestRequest, source: SourceFile, sha256: str) -> str:
-    """Name a source's bytes and place, what is asked of it, and what reads it."""
-    columns = tuple(sorted(request.columns.items()))
-    words = replace(request, sources=(), columns={}, dry_run=False)
-    facts = [sha256, printable(source.resolved()), columns, words, _readers()]
+def asked(request: IngestRequest, source: SourceFile, sha256: str, own: Mapping[str, Dialect]) -> str:
+    """Name a source's bytes and place, what is asked of it, and what reads it: our dialects and the user's `own`."""
+    columns, words = sorted(request.columns.items()), sorted(request.words.items())
+    others = replace(request, sources=(), columns={}, words={}, dry_run=False, save_dialect=None)
+    facts = [sha256, printable(source.resolved()), columns, words, others, _readers(), sorted(own.items())]
     return hashlib.sha256(repr(facts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 @functools.cache
 def _readers() -> str:
-    """Return a hash over what decides how a file is read: the readers' code, and the dialects, the user's own too."""
+    """Return a hash over what decides how a file is read: the readers' code, and the dialects."""
     digest = hashlib.sha256(repr(sorted(DIALECTS.items())).encode("utf-8", "backslashreplace"))
     home = Path(sources.__file__).parent
     for module in sorted(home.rglob("*.py")):

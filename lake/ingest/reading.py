@@ -278,6 +278,8 @@ class Reading:
             )
         self.accepted += share.rows.num_rows
         destination.accepted += share.rows.num_rows
+        if destination.period is not None:
+            destination.jumps.see(share.rows)
         for piece in destination.tail.pass_on(share.rows):
             destination.intake.add(piece, share.hashes if piece is share.rows else None)
         if destination.tail.warning:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,10 @@ class IngestRequest:
     on_conflict: OnConflict = "newest"
     fetched_at_ns: int | None = None
     dry_run: bool = False
+    words: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """How the tables are written and what is in them: see `lake.sources.words`."""
+    save_dialect: str | None = None
+    """The name under which what was said of the columns is kept as a dialect of the user's."""
 
 
 @dataclass(slots=True)
@@ -72,6 +76,10 @@ class IngestReport:
     errors: list[LakeError]
     ignored: dict[str, int] = field(default_factory=dict)
     """How many files of the folders, globs and archives named are no data and were left out, by reason."""
+    saved: str | None = None
+    """The file that holds the dialect that was saved."""
+    warnings: list[str] = field(default_factory=list)
+    """What concerns no single source."""
 
 
 @dataclass(frozen=True, slots=True)

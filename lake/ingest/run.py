@@ -16,6 +16,7 @@ from lake.errors import LakeError, printable
 from lake.ingest.course import Course
 from lake.ingest.destinations import Destinations, Naming
 from lake.ingest.known import Known, marked, unchanged
+from lake.ingest.own import Own, said
 from lake.ingest.planning import ONE_FILE_S, options_of
 from lake.ingest.reading import Quarantine, Reading, bad_limit
 from lake.ingest.report import FileReport, IngestReport, Progress
@@ -28,7 +29,7 @@ from lake.outcome import no_checks
 from lake.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lake.ingest.report import IngestRequest
     from lake.outcome import Check
     from lake.sources import Found, Plan, SourceFile
+    from lake.sources.dialects import Dialect
     from schemas.keys import Address
 
 
@@ -65,7 +67,8 @@ def ingest(
     bad_limit(request.max_bad)
     with Manifest.open(config):  # before any file is read: is there a lake?
         found = sources.expand(request.sources)
-    course, known = Course(found, progress), Known(config, request)
+    own = Own(config, request)
+    course, known = Course(found, progress), Known(config, request, own.dialects)
     done: list[FileReport] = []
     errors: list[LakeError] = []
     with ThreadPoolExecutor(config.threads, thread_name_prefix="ingest") as pool:
@@ -78,9 +81,10 @@ def ingest(
                     done.append(unchanged(current, shown))
                     course(Progress(shown, 1, 1, done[-1].rows["read"], "done"))
                     continue
-                file = _File(config, request, source, pool, course, checks)
+                file = _File(config, request, source, pool, course, checks, own.dialects)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
+                own.keep(file.plan)
             except LakeError as error:
                 if error.exit not in ONE_FILE_S:
                     raise
@@ -89,7 +93,7 @@ def ingest(
     if len(found.files) == len(errors) == 1 and not done:
         raise errors[0]
     with Manifest.open(config) as manifest:
-        return IngestReport(manifest.snapshot(), done, errors, dict(found.ignored))
+        return IngestReport(manifest.snapshot(), done, errors, dict(found.ignored), own.saved, own.warnings)
 
 
 def _sources(config: Config, found: Found, course: Course) -> Iterator[tuple[Path, SourceFile | LakeError]]:
@@ -121,14 +125,15 @@ class _File:
         pool: ThreadPoolExecutor,
         progress: Callable[[Progress], None],
         checks: Callable[[str], Sequence[Check]],
+        own: Mapping[str, Dialect],
     ) -> None:
         self._config, self._request, self._origin, self._pool = config, request, source, pool
         self._shown = printable(source.place)
         self._progress = progress
-        self._options = options_of(request)
+        self._options = options_of(request, own)
         self._checks = checks
         self._seen = self._sighted()
-        self._plan, self._naming = self._detected()
+        self.plan, self._naming = self._detected()
         self.address = self._naming.first
 
     def _detected(self) -> tuple[Plan, Naming]:
@@ -144,11 +149,11 @@ class _File:
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""
         with Manifest.open(self._config) as manifest:
-            if manifest.same_size_source(self._plan.nbytes):
+            if manifest.same_size_source(self.plan.nbytes):
                 current = manifest.current_ingest(self._key(self._origin.digest()))
                 if current is not None:
                     return unchanged(current, self._shown)
-            space.require(self._config, room_for(self._plan), f"the ingest of {self._plan.name}")
+            space.require(self._config, room_for(self.plan), f"the ingest of {self.plan.name}")
             lease = Lease(self._config, manifest.snapshot())
         with lease:
             return self._begin()
@@ -167,14 +172,14 @@ class _File:
             destinations = Destinations(
                 self._config,
                 self._request,
-                self._plan,
+                self.plan,
                 self._naming,
                 staging=staging,
                 run_id=run_id,
                 pool=self._pool,
                 checks=self._checks,
             )
-            reading = Reading(self._plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
+            reading = Reading(self.plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
             self._refuse_changed()
             self._tell("merge", reading)
@@ -203,7 +208,7 @@ class _File:
         if self._sighted() != self._seen:
             raise LakeError(
                 "SOURCE_UNREADABLE",
-                f"{self._plan.name} changed while it was read",
+                f"{self.plan.name} changed while it was read",
                 where=self._shown,
                 why="What was read may be half of one file and half of another.",
                 fix=["ingest it again when nothing writes to it any more"],
@@ -212,7 +217,7 @@ class _File:
     def _settled(self, destinations: Destinations) -> list[writing.Delivery]:
         deliveries = []
         for each in destinations:
-            each.intake.doubt_ns = each.unproven_ns(self._plan)
+            each.intake.doubt_ns = each.unproven_ns(self.plan)
             settled = each.intake.settle()
             deliveries.append(
                 writing.Delivery(each.address, each.channel.schema, each.intake, settled, checks=each.checks)
@@ -224,19 +229,20 @@ class _File:
         request = self._request
         facts = [
             digest,
-            self._plan.dialect,
+            self.plan.dialect,
             str(self.address),
             sorted(request.columns.items()),
-            self._plan.time_zone,
+            self.plan.time_zone,
             request.start_ns,
             request.end_ns,
             request.on_conflict,
             request.fetched_at_ns,
+            *said(self._options, self.plan),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
-        total = self._plan.nbytes
+        total = self.plan.nbytes
         self._progress(Progress(self._shown, total if done is None else done, total, reading.read, phase))
 
     # ---- the end -----------------------------------------------------------------------------------------------------
@@ -245,9 +251,9 @@ class _File:
         change = Change(
             run_id=run_id,
             operation="ingest",
-            message=self._plan.name,
+            message=self.plan.name,
             instruments={
-                each.address: Instrument(each.vendor_symbol, time_zone=self._plan.time_zone)
+                each.address: Instrument(each.vendor_symbol, time_zone=self.plan.time_zone)
                 for each in outcome.destinations
             },
             source=self._source(outcome.digest),
@@ -264,7 +270,7 @@ class _File:
                 raise
             report = self._report(outcome, "committed", run_id)
             change.ledger = _ledger(report, outcome.reading.accepted)
-            change.report = marked(report, self._request, self._origin)
+            change.report = marked(report, self._request, self._origin, self._options.dialects)
 
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
@@ -283,7 +289,7 @@ class _File:
         files.discard(self._config.data, [file for file in written if file is not None])
 
     def _source(self, digest: str) -> SourceRecord:
-        plan = self._plan
+        plan = self.plan
         return SourceRecord(
             sha256=digest,
             name=plan.name,
@@ -295,6 +301,7 @@ class _File:
                 "tz": plan.time_zone,
                 "stamp": plan.stamp,
                 "columns": {name: printable(column) for name, column in self._request.columns.items()},
+                "words": dict(self._request.words),
                 "checksum": plan.checksum,
             },
             evidence=plan.reasons,
@@ -313,7 +320,7 @@ class _File:
         return FileReport(
             source=self._shown,
             sha256=outcome.digest,
-            dialect=self._plan.dialect,
+            dialect=self.plan.dialect,
             addresses=[str(each.address) for each in taken],
             records=reading.records,
             rows={
@@ -334,8 +341,8 @@ class _File:
             snapshot=0,
             files_written=len(written),
             bytes_written=sum(f.bytes for f in written),
-            evidence=list(self._plan.reasons),
-            warnings=[*self._plan.warnings, *reading.warnings],
+            evidence=list(self.plan.reasons),
+            warnings=[*self.plan.warnings, *reading.warnings, *filter(None, (each.jumps.warning for each in taken))],
         )
 
 

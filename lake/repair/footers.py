@@ -54,6 +54,8 @@ class _Candidate:
     address: Address
     partition: Partition
     lake: str
+    version: int
+    """Of the schema it was written by."""
     base: int
     """The newest snapshot when it was staged; -1 in files of before that was told."""
 
@@ -208,9 +210,10 @@ def _placed(local: Path, path: str, tier: str, metadata: pq.FileMetaData) -> _Ca
         schema = schema_of(address.key)
     except LakeError as error:
         return _Doubt(path, error.message, broken=True)
-    if told.get("dl.schema") != f"{schema.name}/{schema.version}":
+    name, _, version = told.get("dl.schema", "").partition("/")
+    if name != schema.name or not version.isdecimal() or not schema.since <= int(version) <= schema.version:
         return _Doubt(path, f"its schema is {told.get('dl.schema')}, not {schema.name}/{schema.version}", broken=True)
-    return _Candidate(path, local, tier, address, partition, told.get("dl.lake", ""), base)
+    return _Candidate(path, local, tier, address, partition, told.get("dl.lake", ""), int(version), base)
 
 
 def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[_Candidate]]:
@@ -271,7 +274,7 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
         last_ns=parts[-1].last_ns,
         sha256=digest,
         content_hash=packed.added(part.content_hash for part in parts),
-        schema_version=schema.version,
+        schema_version=candidate.version,
         parts=tuple(parts) if sealed else (),
     )
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from lake.sources.containers import Source, SourceFile, members, verify_checksum
     from lake.sources.detection import detect
     from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
+    from lake.sources.own import own_dialects, read_words
     from lake.sources.preview import Preview, preview_of
+    from lake.sources.saving import save, saving_to
     from lake.sources.walk import Found, expand
 
 __all__ = [
@@ -33,7 +35,11 @@ __all__ = [
     "id_space",
     "members",
     "open_reader",
+    "own_dialects",
     "preview_of",
+    "read_words",
+    "save",
+    "saving_to",
     "verify_checksum",
 ]
 
@@ -44,6 +50,8 @@ _HOMES = {
     "preview_of": "preview",
     **dict.fromkeys(("Source", "SourceFile", "members", "verify_checksum"), "containers"),
     **dict.fromkeys(("Found", "expand"), "walk"),
+    **dict.fromkeys(("own_dialects", "read_words"), "own"),
+    **dict.fromkeys(("save", "saving_to"), "saving"),
 }
 
 

@@ -43,7 +43,7 @@ def draft_bi5(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
     origin = _origin(told, head.path)
     draft = Draft(dialect.asset, {}, dialect, day_ns=origin)
     place = next((place for pattern, place in dialect.kinds if re.fullmatch(pattern, told["symbol"])), None)
-    scale = getattr(options, "words", {}).get("price-scale") or (place.price_scale if place else None)
+    scale = options.words.get("price-scale") or (place.price_scale if place else None)
     if scale is None:
         raise LakeError(
             "AMBIGUOUS",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -15,6 +14,7 @@ import pyarrow as pa
 from lake.sources import times
 from lake.sources.categories import TRUE, dictionary_of
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
+from lake.sources.written import PLAIN_NUMERALS
 from schemas.columns import few_words
 from schemas.keys import normalise
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
+    from lake.sources.written import Numerals
     from schemas.columns import Schema
 
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INT64 = 1 << 63
 _MAX_DIGITS = 400
 """Longer numbers are no market data, and slow to convert."""
@@ -73,7 +73,10 @@ def parse_carefully(
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
     convert = Converter(recipe, schema)
+    comment = recipe.comment.encode()
     for line, raw in records(data, first_line):
+        if comment and raw.startswith(comment):
+            continue
         kept.records += 1
         try:
             cells = split(raw, recipe)
@@ -163,6 +166,7 @@ class Converter:
 
     def __init__(self, recipe: Recipe, schema: Schema) -> None:
         self._recipe = recipe
+        self._numerals = recipe.numerals
         self._is_us = schema.column("ts").type == "timestamp_us"
         places = {target: (position,) for target, position in recipe.fields.items()} | recipe.joined
         self._fields = [
@@ -185,7 +189,7 @@ class Converter:
         row: dict[str, Any] = {column.target: self._time(column, cells) for column in self._recipe.times}
         failures: dict[str, Bad] = {}
         for target, columns, kind, nullable in self._fields:
-            said = [cells[position] for position in columns]
+            said = [self._said(cells[position], exact=kind == "text") for position in columns]
             try:
                 row[target] = self._value(target, ",".join(said) if any(said) else "", kind, nullable=nullable)
             except Bad as bad:
@@ -202,11 +206,15 @@ class Converter:
                 raise failures[reason]
         return row
 
+    def _said(self, cell: str, *, exact: bool = False) -> str:
+        """Return a cell, empty where it stands for no value; blanks around it count in texts alone."""
+        return "" if self._numerals.nulls and (cell if exact else cell.strip()) in self._numerals.nulls else cell
+
     def _time(self, column: TimeColumn, cells: list[str]) -> int | None:
-        parts = [cells[position].strip() for position in column.columns]
+        parts = [self._said(cells[position]).strip() for position in column.columns]
         if column.target != "ts" and not any(parts):
             return None
-        ns = time_of(column, parts)
+        ns = time_of(column, parts, self._numerals)
         if column.target == "ts":
             ns -= self._recipe.shift_ns
             if self._is_us:
@@ -228,9 +236,9 @@ class Converter:
                 raise Bad("bad_value", f"{target} {shown(cell)} is none of {', '.join(words)}")
             return words[cell] == TRUE if kind == "bool" else words[cell] or None
         if kind == "float64":
-            return number(target, cell, self._recipe.price_scale if is_price(target) else 1)
+            return number(target, cell, self._recipe.price_scale if is_price(target) else 1, self._numerals)
         if kind == "int64":
-            return integer(target, cell)
+            return integer(target, cell, self._numerals)
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
             raise Bad("bad_value", f"{target} is not UTF-8")
         return cell
@@ -242,54 +250,57 @@ def shown(cell: str) -> str:
     return repr(text) + ("…" if len(cell) > 60 else "")
 
 
-def number(target: str, cell: str, scale: int = 1) -> float:
-    """Return a plain decimal or exponent number, divided by `scale` and rounded once; Bad when it is none."""
-    if not NUMBER.fullmatch(cell) or len(cell) > _MAX_DIGITS:
+def number(target: str, cell: str, scale: int = 1, numerals: Numerals = PLAIN_NUMERALS) -> float:
+    """Return a decimal or exponent number, divided by `scale` and rounded once; Bad when it is none."""
+    plain = numerals.plain(cell, scaled=not is_price(target)) if len(cell) <= _MAX_DIGITS else None
+    if plain is None:
         raise Bad("bad_number", f"{target} {shown(cell)}")
-    value = float(cell) if scale == 1 else float(Decimal(cell) / scale)
+    value = float(plain) if scale == 1 else float(Decimal(plain) / scale)
     if not isfinite(value):
         raise Bad("bad_number", f"{target} {shown(cell)} is too large")
     return value
 
 
-def integer(target: str, cell: str) -> int:
+def integer(target: str, cell: str, numerals: Numerals = PLAIN_NUMERALS) -> int:
     """Return a whole number that fits 64 bits, however it is written (795, 795.0); Bad when it is none."""
-    value = _decimal(cell)
+    value = _decimal(cell, numerals, scaled=not is_price(target))
     if value is None or value.adjusted() > 19 or value != int(value) or not -_INT64 <= int(value) < _INT64:
         raise Bad("bad_number", f"{target} {shown(cell)} is not a whole number")
     return int(value)
 
 
-def _decimal(cell: str) -> Decimal | None:
-    return Decimal(cell) if NUMBER.fullmatch(cell) and len(cell) <= _MAX_DIGITS else None
+def _decimal(cell: str, numerals: Numerals, *, scaled: bool = False) -> Decimal | None:
+    plain = numerals.plain(cell, scaled=scaled) if len(cell) <= _MAX_DIGITS else None
+    return None if plain is None else Decimal(plain)
 
 
-def time_of(column: TimeColumn, parts: list[str]) -> int:
+def time_of(column: TimeColumn, parts: list[str], numerals: Numerals = PLAIN_NUMERALS) -> int:
     """Return one time in ns; Bad bad_timestamp when the cells hold none, or one outside the file's unit."""
     shown_parts = shown(" ".join(parts))
     if column.kind == "text":
         return _text_time(column, parts, shown_parts)
-    value = _decimal(parts[0])
+    value = _decimal(parts[0], numerals)
     if value is None or value.adjusted() > 19:
         raise Bad("bad_timestamp", f"{shown_parts} is not a number")
-    ns = value * times.UNIT_NS[column.unit]
+    unit = times.unit_of(float(value)) if column.mixed else column.unit
+    ns = value * times.UNIT_NS[unit]
     if ns != int(ns):
         raise Bad("bad_timestamp", f"{shown_parts} is finer than a nanosecond")
     if column.kind == "day":
         if not 0 <= ns < times.DAY_NS:
             raise Bad("bad_timestamp", f"{shown_parts} is not a time of day")
         return local_time(int(ns) + column.day_ns, column.zone, shown_parts)
-    low, high, floor = times.bounds(column.unit)
+    low, high, floor = times.bounds(unit)
     if not low <= value < high + 1:
-        raise Bad("bad_timestamp", f"{shown_parts} {column.unit} is outside the years 1800 to 2199")
-    if abs(value) < floor or (column.unit == "s" and abs(value) >= 10**11):
-        raise Bad("bad_timestamp", f"{shown_parts} is not in {column.unit}, as this file's times are")
+        raise Bad("bad_timestamp", f"{shown_parts} {unit} is outside the years 1800 to 2199")
+    if abs(value) < floor or (unit == "s" and abs(value) >= 10**11):
+        raise Bad("bad_timestamp", f"{shown_parts} is not in {unit}, as this file's times are")
     return int(ns)
 
 
 def _text_time(column: TimeColumn, parts: list[str], said: str) -> int:
     form = column.text
-    value = times.parse_one(" ".join(parts), form) if form is not None else None
+    value = form.one(" ".join(parts)) if form is not None else None
     if form is None or value is None:
         raise Bad("bad_timestamp", f"{said} is not written as {form}")
     if form.aware or column.labels or not form.clock:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
-import re
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,17 +11,19 @@ import numpy as np
 
 from lake.errors import LakeError, printable
 from lake.sources import times
+from lake.sources.choose import choose, dialects_of
 from lake.sources.containers import as_source, verify_checksum
-from lake.sources.dialects import known
 from lake.sources.dialects.checking import GENERIC
-from lake.sources.fit import Fit, Unfit, explain, fits, rivals, verdicts
-from lake.sources.generic import asked_asset, draft_by_names
+from lake.sources.generic import asked_asset
+from lake.sources.hints import options_for, why_unread
 from lake.sources.levels import parser_of
 from lake.sources.model import Channel, Plan
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
+from lake.sources.saving import words_for
 from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
+from lake.sources.words import BLANK, told
 from schemas.bars import BARS
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period, from_step
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.sources.containers import SourceFile
-    from lake.sources.dialects import Dialect, Place
     from lake.sources.model import Batch, SourceOptions
     from lake.sources.recipe import Recipe
     from lake.sources.sniff import Head
@@ -49,7 +48,6 @@ SCHEMAS: dict[str, Schema] = {
 }
 _TWO_HOURS_NS = 7200 * 10**9
 _DAY_S = 86_400
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _VARIANTS = {"markpriceklines": "mark", "indexpriceklines": "index", "premiumindexklines": "premium"}
 
 
@@ -75,11 +73,12 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
             draft, recipe = draft_columnar(head, options)
             batch = first_rows(source, recipe, SCHEMAS[draft.asset])
         else:
-            draft = _draft(head, options)
+            draft, head = choose(head, options)
             draft.many = "symbol" in draft.targets and options.symbol is None
             recipe = recipe_of(draft, head)
             batch = parser_of(recipe, SCHEMAS[draft.asset]).parse(TextBlock.of(head.data, head.skip_lines + 1))
-        return _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+        plan = _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+        return replace(plan, words=words_for(plan, head, draft, options)) if plan.dialect == BLANK.name else plan
     except LakeError as error:
         error.where = error.where or printable(source.place)
         raise
@@ -103,7 +102,8 @@ def _check_options(options: SourceOptions) -> None:
         except ValueError as error:
             why = "Zones are named as in the IANA database."
             raise LakeError("USAGE", str(error), why=why, fix=["--tz Europe/Berlin"]) from error
-    if options.format is not None and options.format not in (names := [*known(), *GENERIC]):
+    told(options.words)
+    if options.format is not None and options.format not in (names := [*dialects_of(options), *GENERIC]):
         near = difflib.get_close_matches(options.format, names, 3)
         raise LakeError(
             "USAGE",
@@ -111,118 +111,6 @@ def _check_options(options: SourceOptions) -> None:
             why="--format takes the name of a format that is read, or csv, parquet or arrow.",
             fix=[*(f"--format {name}" for name in near), "dl formats list"],
         )
-
-
-def _draft(head: Head, options: SourceOptions) -> Draft:
-    """Choose how a text source is read."""
-    if options.format in {"parquet", "arrow"}:
-        raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is no {options.format} file but has {head.seen()}")
-    told = verdicts(head)
-    if options.format is not None and options.format in told:
-        asked = told[options.format]
-        if isinstance(asked, Unfit):
-            raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is not in {options.format}: {asked}") from asked
-        return _from_fit(head, options, asked, rivals(told, asked))
-    if options.format is None and not options.columns:
-        found = fits(told)
-        if options.market and len({fit.dialect.market for fit in found}) > 1:
-            found = [fit for fit in found if fit.dialect.market == options.market.upper()] or found
-        if len(found) > 1:
-            names = [fit.dialect.name for fit in found]
-            raise LakeError(
-                "AMBIGUOUS", f"{head.path.name} may be {' or '.join(names)}", fix=[f"--format {name}" for name in names]
-            )
-        if found:
-            return _from_fit(head, options, found[0], rivals(told, found[0]))
-    if head.header is None and not options.columns:
-        near = explain(told, [name for name, dialect in known().items() if _near(dialect, head)][:6])
-        message = f"{head.path.name} is in no known format: {head.seen()}" + (f" ({near})" if near else "")
-        raise LakeError("FORMAT_UNKNOWN", message, why=_decimal_commas(head), fix=_naming(head))
-    usual = Counter(map(len, head.rows)).most_common(1)[0][0]
-    if head.header is not None and usual != head.width:
-        message = f"{head.path.name} has a header of {head.width} columns over records of {usual}"
-        raise LakeError("FORMAT_UNKNOWN", message, fix=["correct the header"])
-    draft = draft_by_names(head.header or (), head.rows, head.width, options)
-    draft.against = rivals(told, None)
-    return draft
-
-
-def _decimal_commas(head: Head) -> str:
-    """Say so when the numbers of a file have decimal commas."""
-    cells = (cell.strip() for row in head.rows[:100] for cell in row)
-    found = next((cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)), None)
-    return f"Its numbers are written with commas, as in {found}, and only points are read yet." if found else ""
-
-
-def _naming(head: Head) -> list[str]:
-    """Return what to do with a file without a header: its columns are named by number."""
-    if _decimal_commas(head):
-        return ["convert the file: numbers with a decimal point and no comma"]
-    bars, trades = "ts=0,open=1,high=2,low=3,close=4,volume=5 --type bars", "ts=0,price=1,size=2 --type ticks/trade"
-    columns = bars if head.width >= 6 else trades
-    return [f"name the columns by number: --map {columns}", "or the format: --format NAME"]
-
-
-def _near(dialect: Dialect, head: Head) -> bool:
-    if dialect.container == "zip" and head.container != "zip":
-        return False
-    least = len(dialect.columns) - dialect.optional
-    return bool(dialect.columns) and least <= head.width <= len(dialect.columns)
-
-
-def _from_fit(head: Head, options: SourceOptions, fit: Fit, against: list[str]) -> Draft:
-    dialect = fit.dialect
-    draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
-    draft.joined, draft.levels = fit.joined, fit.levels
-    draft.confidence = "asked" if options.format else fit.confidence
-    draft.against = against
-    draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
-    if dialect.caution:
-        draft.warnings.append(dialect.caution)
-    if dialect.places:
-        place = _place(head, options, fit)
-        draft.zone, draft.price_scale = options.tz or place.zone, place.price_scale
-        draft.groups["market"] = place.market
-        draft.evidence.append(f"{fit.groups['place']}: times of {draft.zone}, prices divided by {place.price_scale}")
-    if dialect.time == "day":
-        draft.day_ns = _day(head, fit)
-    if fit.shape_only and dialect.doubt and not options.market:
-        draft.warnings.append(dialect.doubt)
-    elif dialect.doubt and "/spot/" not in head.path.as_posix() and not options.market and head.header is None:
-        _doubt_old(draft)
-    return draft
-
-
-def _doubt_old(draft: Draft) -> None:
-    """Warn about files of before the vendor's futures files had headers."""
-    date = draft.groups.get("date", "")
-    if draft.dialect and date and date < "2022-09":
-        draft.warnings.append(draft.dialect.doubt)
-
-
-def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
-    said = (fit.groups.get("place") or "").replace("_", "/")
-    fit.groups["place"] = said
-    places = fit.dialect.places
-    place = places.get(said) or places.get(said.split("/", maxsplit=1)[0] + "/*")
-    if place is None or (place.zone is None and options.tz is None):
-        known = ", ".join(name for name, known in places.items() if known.zone)
-        raise LakeError(
-            "AMBIGUOUS",
-            f"{head.path.name} does not say the zone of its times: asset class and market are {said or 'not named'}",
-            why=f"The zone and the price scale follow from class and market; known are {known}.",
-            fix=["keep the vendor's folders, as in equity/usa/minute/spy/20131007_trade.zip", "--tz ZONE"],
-        )
-    return place
-
-
-def _day(head: Head, fit: Fit) -> int:
-    text = fit.groups.get("date", "")
-    try:
-        date = dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC)
-    except ValueError as error:
-        raise LakeError("TIME_FORMAT", f"the name of {head.path.name} has no date, which its times need") from error
-    return int(date.timestamp()) * 10**9
 
 
 def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batch: Batch) -> Plan:
@@ -235,8 +123,8 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         raise LakeError(
             "FORMAT_UNKNOWN",
             f"none of the first {batch.records} records of {head.path.name} can be read{said}",
-            why=_decimal_commas(head),
-            fix=_naming(head) if _decimal_commas(head) else [],
+            why=why_unread(head),
+            fix=options_for(head),
         )
     dialect = draft.dialect
     period, recipe = _period(head, options, draft, recipe, batch)
@@ -315,7 +203,9 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
 def _unit(clock: TimeColumn) -> str:
     if clock.kind == "stamp":
         return "timestamps"
-    return str(clock.text) if clock.kind == "text" else clock.unit
+    if clock.kind == "text":
+        return str(clock.text)
+    return "mixed" if clock.mixed else clock.unit
 
 
 def _midnights(recipe: Recipe, draft: Draft, head: Head) -> bool:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from lake.errors import printable
 from lake.sources import times
-from lake.sources.careful import NUMBER
+from lake.sources.careful import is_price
 from lake.sources.containers import stem
-from lake.sources.dialects import known
+from lake.sources.patterns import format_told
 from lake.sources.recipe import Level
 from lake.sources.relations import RELATIONS, holds
+from lake.sources.written import NUMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lake.sources.dialects import Dialect
     from lake.sources.model import Confidence
@@ -32,6 +33,8 @@ class Fit:
     """A dialect that fits: what spoke for it, how strongly, and what names told."""
 
     dialect: Dialect
+    head: Head
+    """The source as the dialect says it is written."""
     targets: dict[str, int]
     score: int = 0
     groups: dict[str, str] = field(default_factory=dict)
@@ -62,10 +65,11 @@ Verdicts = dict[str, Fit | Unfit]
 """What was found of every dialect, by name."""
 
 
-def verdicts(head: Head) -> Verdicts:
+def verdicts(head: Head, dialects: Iterable[Dialect]) -> Verdicts:
     """Hold a source against every dialect."""
     found: Verdicts = {}
-    for name, dialect in known().items():
+    for dialect in dialects:
+        name = dialect.name
         try:
             found[name] = fit_of(head, dialect)
         except Unfit as reason:
@@ -86,13 +90,16 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
         raise Unfit("it is no text file" if head.kind != "text" else f"it is no {dialect.container} file")
     if dialect.container == "zip" and head.container != "zip":
         raise Unfit("it is no zip")
-    if head.delimiter not in dialect.delimiters:
+    head = head.under(dialect.written)
+    if head.refusal is not None:
+        raise Unfit(head.refusal.message)
+    if dialect.delimiters and head.delimiter not in dialect.delimiters:
         raise Unfit(f"its columns are parted by {head.delimiter!r}")
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
     levels = levels_of(head.header or (), dialect)
     if dialect.levels and not levels:
         raise Unfit("its header has no levels of a book")
-    fit = Fit(dialect, {target: place for target, (place, *others) in places.items() if not others})
+    fit = Fit(dialect, head, {target: place for target, (place, *others) in places.items() if not others})
     fit.levels = levels
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.header is not None:
@@ -112,7 +119,7 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
 def _check_values(head: Head, dialect: Dialect, fit: Fit) -> None:
     _check_cells(head, dialect, fit)
     for name in dialect.relations:
-        told = holds(name, head.full_rows[:_RELATION_ROWS])
+        told = holds(name, head.plain_rows[:_RELATION_ROWS])
         if told is False:
             raise Unfit(f"not so: {RELATIONS[name][1]}")
         if told:
@@ -123,6 +130,8 @@ def _check_values(head: Head, dialect: Dialect, fit: Fit) -> None:
 def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if head.header is None:
         raise Unfit("it has no header")
+    if len(head.header) != head.width:
+        raise Unfit(f"its header has {len(head.header)} columns over records of {head.width}")
     absent = [name for name in dialect.required if name not in head.header]
     if absent:
         raise Unfit(f"its header has no {', '.join(absent)}")
@@ -154,6 +163,8 @@ def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if head.header is not None:
         if dialect.header == "never" or not any(_says(head.header, known) for known in dialect.headers):
             raise Unfit("its header is not the vendor's")
+        if len(head.header) + dialect.header_lacks != head.width:
+            raise Unfit(f"its header has {len(head.header)} columns over records of {head.width}")
     elif dialect.header == "always":
         raise Unfit("it has no header")
     places: dict[str, tuple[int, ...]] = {}
@@ -171,20 +182,27 @@ def _says(header: Sequence[str], known: Sequence[str]) -> bool:
     )
 
 
+def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
+    """Return how the name of the file, or of what is packed in it, is one that the dialect declares."""
+    if not dialect.file:
+        return None
+    name = printable(head.path.name)
+    names = {name, stem(name), stem(name) + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
+
+
 def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
-    name, member_name = printable(head.path.name), printable(head.member.name).rsplit("/", 1)[-1]
-    names = {name, stem(name), stem(name) + ".csv", member_name}
-    named = next((m for name in sorted(names) if dialect.file and (m := re.fullmatch(dialect.file, name))), None)
+    file, member_name = named(head, dialect), printable(head.member.name).rsplit("/", 1)[-1]
     folder = re.search(dialect.folder, printable(head.path.as_posix())) if dialect.folder else None
     member = re.fullmatch(dialect.member, member_name, re.IGNORECASE) if dialect.member else None
-    for match, points, what in ((named, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
+    for match, points, what in ((file, 4, "file name"), (folder, 3, "folder and name"), (member, 3, "member name")):
         if match:
             fit.score += points
             fit.shape_only, fit.named = False, True
             fit.evidence.append(f"{what} {match[0].strip('/')}")
             fit.groups |= {name: text for name, text in match.groupdict().items() if text}
-    told = {"file": named, "folder": folder, "member": member, "folder-or-header": folder or head.header}
-    fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told[need]]
+    told = {"file": file, "folder": folder, "member": member, "folder-or-header": folder or head.header}
+    fit.missing = [f"the {need.replace('-', ' ')}" for need in dialect.needs if not told.get(need)]
     if dialect.member and folder is None and member is not None:
         fit.missing.append("the folders or the long name, which tell asset class, market and resolution")
 
@@ -206,31 +224,46 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
         return target == "conditions" or bool(cell)
     if target == "side" or target in dialect.words:
         return not cell or cell in (dialect.sides if target == "side" else dialect.words[target])
+    if target.startswith("ts"):
+        return _fits_time(cell, target, dialect)
+    if cell == "" or cell in dialect.nulls:
+        return True
+    return dialect.written.numerals.plain(cell, scaled=not is_price(target)) is not None
+
+
+def _fits_time(cell: str, target: str, dialect: Dialect) -> bool:
     if target == "ts.date":
         return len(cell) <= _DATE_LENGTH and times.is_time(cell)
     if target == "ts.time":
         return times.is_time(f"2000-01-01 {cell}")
     if target == "ts":
-        return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
+        return _is_clock(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None
+
+
+def _is_clock(cell: str, dialect: Dialect) -> bool:
+    if dialect.time == "any":
+        return times.is_time(cell) or _is_epoch(cell, dialect)
+    return _is_form(cell, dialect.form) if dialect.time == "text" else _is_epoch(cell, dialect)
 
 
 def _is_form(cell: str, form: str) -> bool:
     if not form:
         return True
-    try:
-        return str(times.format_of([cell])) == form
-    except ValueError:  # day first or month first
-        return False
+    told = format_told(form)
+    if isinstance(told, times.TextFormat) and told.order == "ymd":
+        return str(times.format_of([cell])) == str(told)
+    return told.one(cell) is not None
 
 
 def _is_epoch(cell: str, dialect: Dialect) -> bool:
-    if not NUMBER.fullmatch(cell) or len(cell) > 40:
+    plain = dialect.written.numerals.plain(cell) if len(cell) <= 40 else None
+    if plain is None:
         return False
-    value = float(cell)
+    value = float(plain)
     if dialect.time == "day":
         return 0 <= value < times.DAY_NS // 10**6
-    unit = times.unit_of(value)
+    unit = dialect.unit if dialect.unit in times.UNIT_NS else times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9
 

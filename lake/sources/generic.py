@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lake.errors import LakeError
 from lake.lookup import schema_of
 from lake.sources import names
 from lake.sources.resolve import TIME_TARGETS, Draft
+from lake.sources.words import NOT_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lake.sources.model import SourceOptions
+    from lake.sources.words import Told
 
+T = TypeVar("T")
 _TYPES = {
     "bars": "bars",
     "trade": "ticks/trade",
@@ -24,21 +27,27 @@ _TYPES = {
     "ticks/quote": "ticks/quote",
 }
 _ALIASES = {"date": "ts.date", "time": "ts.time"}
-_OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
+OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
 
 
-def draft_by_names(header: Sequence[str], rows: Sequence[Sequence[str]], width: int, options: SourceOptions) -> Draft:
+def draft_by_names(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, options: SourceOptions, said: Told
+) -> Draft:
     """Return what the columns are; FORMAT_UNKNOWN, COLUMN_MISSING or AMBIGUOUS when that cannot be told."""
     labels = list(header) or [str(number) for number in range(width)]
-    mapped = _mapped(labels, options)
+    if said.columns:
+        mapped, header = _in_order(said.columns, width, options), ()
+        labels = [name or NOT_KEPT for name in said.columns]
+    else:
+        mapped = _mapped(labels, {**said.named, **options.columns})
     asset = _asset(labels, mapped, options)
-    allowed = {*_OTHERS, *names.COLUMNS[asset]}
+    allowed = {*OTHERS, *names.COLUMNS[asset]}
     wrong = [target for target in mapped if target not in allowed]
     if wrong:
         raise LakeError(
             "USAGE",
             f"{asset} has no column {wrong[0]!r}",
-            why="--map says which column of the file is which of ours: ours stands before the =.",
+            why="--map and --columns say which column of the file is which of ours, by our names.",
             fix=[f"one of: {', '.join(sorted(allowed))}"],
         )
     taken = set(mapped.values())
@@ -51,7 +60,8 @@ def draft_by_names(header: Sequence[str], rows: Sequence[Sequence[str]], width: 
     targets = constants | found | clocks | mapped
     if "side" in targets and "buyer_maker" in targets:
         raise LakeError("AMBIGUOUS", "there is both a side and a buyer-is-maker column", fix=["--map side=COLUMN"])
-    absent = [t for t in names.NEEDED[asset] if t not in targets]
+    needed = names.LEAST if said.columns else names.NEEDED  # who names all columns says that there is no size
+    absent = [t for t in needed[asset] if t not in targets]
     absent += [] if {"ts", "ts.date"} & set(targets) else ["ts"]
     if absent:
         raise LakeError(
@@ -69,8 +79,26 @@ def draft_by_names(header: Sequence[str], rows: Sequence[Sequence[str]], width: 
     return draft
 
 
-def _mapped(labels: Sequence[str], options: SourceOptions) -> dict[str, int]:
-    mapped = {target: names.position(column, labels) for target, column in options.columns.items()}
+def _in_order(columns: Sequence[str | None], width: int, options: SourceOptions) -> dict[str, int]:
+    """Return target → column of columns that are named in order, all of them."""
+    if len(columns) != width:
+        raise LakeError(
+            "COLUMN_MISSING",
+            f"--columns names {len(columns)} columns, and the records have {width}",
+            why="Every column is named, and what is not kept by a -.",
+            fix=["name as many as there are", "--delimiter, if they are parted by something else"],
+        )
+    if options.columns:
+        raise LakeError("USAGE", "the columns are named in order or by --map, not both", fix=["drop --map"])
+    return clocked({target: place for place, target in enumerate(columns) if target is not None})
+
+
+def _mapped(labels: Sequence[str], named: Mapping[str, str]) -> dict[str, int]:
+    return clocked({target: names.position(column, labels) for target, column in named.items()})
+
+
+def clocked(mapped: dict[str, T]) -> dict[str, T]:
+    """Return the columns with those of time under the names we have for them."""
     if "date" in mapped or "ts.date" in mapped:
         mapped = {_ALIASES.get(target, target): column for target, column in mapped.items()}
     elif "time" in mapped and "ts" not in mapped:

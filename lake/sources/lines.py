@@ -76,9 +76,12 @@ class TextReader:
                 first = False
             return
         decoder = codecs.getincrementaldecoder(encoding)()
+        first = True
         try:
             while data := self._source.read(self._size):
-                yield decoder.decode(data).encode()
+                text = decoder.decode(data)
+                yield (text.removeprefix("\ufeff") if first else text).encode()
+                first = first and not text
             yield decoder.decode(b"", final=True).encode()
         except UnicodeError as error:
             message = f"{self._plan.path.name} is not {encoding}: {error}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lake.sources.containers import SourceFile
+    from lake.sources.dialects import Dialect
     from lake.sources.recipe import Recipe
     from schemas.columns import Schema
 
@@ -25,7 +26,8 @@ their values. Of tables in no vendor's format: `mapped`: --map. `columns`: colum
 MAX_RAW = 10_000
 """Characters of a rejected record's text that are kept."""
 
-_NOTHING: MappingProxyType[str, str] = MappingProxyType({})
+_NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
+_NO_DIALECTS: MappingProxyType[str, Dialect] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class SourceOptions:
     symbol: str | None = None
     exchange: str | None = None
     fetched_at_ns: int | None = None
+    words: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    """How the table is written and what is in it: see `lake.sources.words`."""
+    dialects: Mapping[str, Dialect] = field(default_factory=lambda: _NO_DIALECTS)
+    """The user's own dialects, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ class Plan:
     confidence: Confidence = "columns"
     against: tuple[str, ...] = ()
     """Of every rival, a dialect with the same columns: its name, and why it was not taken."""
+    words: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False, compare=False)
+    """What would declare a dialect that such files are read by; empty where the source is in a declared one."""
 
     @property
     def schema(self) -> Schema:

@@ -68,6 +68,9 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "ticks/trade": ("price", "size"),
     "ticks/quote": ("bid", "ask"),
 }
+"""What tells a table by the names of its columns."""
+LEAST = {**NEEDED, "ticks/trade": ("price",)}
+"""What a table has at the least: values of an index are trades without a size."""
 CONSTANTS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym", "instrument", "instrumentname", "pair"),
     "exchange": ("exchange", "venue"),

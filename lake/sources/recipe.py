@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lake.sources.written import PLAIN_NUMERALS, Numerals
+
 if TYPE_CHECKING:
     from lake.sources.times import TimeColumn
 
@@ -72,6 +74,9 @@ class Recipe:
     skips: tuple[Skip, ...] = ()
     encoding: str = "utf-8"
     delimiter: str = ","
+    comment: str = ""
+    """Lines that begin with it are no records."""
+    numerals: Numerals = PLAIN_NUMERALS
     skip_lines: int = 0
     """Lines before the first record: header and preamble."""
     sha256: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lake.sources.careful import NUMBER
+from lake.sources.written import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

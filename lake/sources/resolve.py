@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import NUMBER
 from lake.sources.categories import FALSE
 from lake.sources.names import BOOK_SIDE_WORDS, MAKER_WORDS, SIDE_WORDS, WORDS
+from lake.sources.patterns import format_told
 from lake.sources.recipe import Constant, Level, Recipe, Skip
 from lake.sources.times import TimeColumn
+from lake.sources.written import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ class Draft:
 
 def recipe_of(draft: Draft, head: Head) -> Recipe:
     """Return the recipe of a text source; TIME_FORMAT or AMBIGUOUS when something cannot be told."""
-    rows = head.full_rows
+    rows = head.plain_rows
     dialect = draft.dialect
     clocks = [_time(draft, target, rows) for target in TIME_TARGETS if _columns(draft, target)]
     fields = {
@@ -77,10 +78,12 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
         price_scale=draft.price_scale,
-        constants=tuple(constants(draft, rows)),
+        constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
         skips=tuple(skips),
         encoding=head.encoding,
+        comment=head.written.comment,
+        numerals=head.written.numerals,
         delimiter=head.delimiter,
         skip_lines=head.skip_lines,
     )
@@ -114,9 +117,9 @@ def words_of(draft: Draft) -> dict[str, dict[str, str]]:
 
 def fixed_of(draft: Draft) -> dict[str, str]:
     """Return what every row is; rows of a book that nothing calls a snapshot are changes of it."""
-    if draft.dialect is not None:
-        return dict(draft.dialect.fixed)
-    return {"is_snapshot": FALSE} if draft.asset == "orderbook/l2" and "is_snapshot" not in draft.targets else {}
+    declared = dict(draft.dialect.fixed) if draft.dialect else {}
+    unsaid = draft.asset == "orderbook/l2" and "is_snapshot" not in draft.targets
+    return {"is_snapshot": FALSE} | declared if unsaid else declared
 
 
 def constants(draft: Draft, rows: Sequence[Sequence[str]]) -> list[Constant]:
@@ -156,12 +159,24 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
         fraction = any("." in sample for sample in samples)
         zone = draft.zone or "UTC"
         return TimeColumn(target, columns, "day", "ms", fraction=fraction, zone=zone, day_ns=draft.day_ns)
-    made = column_of(target, columns, samples)
+    made = _declared(draft.dialect, columns, samples) if target == "ts" else None
+    made = made or column_of(target, columns, samples)
     if made.text is None or made.text.aware or not made.text.clock:
         return made
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
     return replace(made, zone=draft.zone or "UTC")
+
+
+def _declared(dialect: Dialect | None, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn | None:
+    """Return the clock as it is declared; None where the values are to tell it."""
+    if dialect is None or not (dialect.form or dialect.unit):
+        return None
+    if dialect.form:
+        return TimeColumn("ts", columns, "text", text=format_told(dialect.form))
+    if dialect.unit == "mixed":
+        return TimeColumn("ts", columns, "epoch", "s", mixed=True)
+    return TimeColumn("ts", columns, "epoch", dialect.unit or "s", fraction=any("." in sample for sample in samples))
 
 
 def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn:

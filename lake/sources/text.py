@@ -56,6 +56,7 @@ class TextParser:
         self.recipe = recipe
         self.schema = schema
         self.arrow = arrow_schema(schema, identity=False)
+        self._comment = recipe.comment.encode()
         self._is_us = schema.column("ts").type == "timestamp_us"
         # Two words are read fastest; a third, for neither side, makes it three.
         self._sides = few_words(schema, "side") if recipe.sides and all(recipe.sides.values()) else ()
@@ -66,7 +67,8 @@ class TextParser:
         self._convert = pacsv.ConvertOptions(
             column_types=types,
             include_columns=list(types),
-            null_values=[""],
+            null_values=["", *sorted(recipe.numerals.nulls)],
+            decimal_point=recipe.numerals.decimal,
             strings_can_be_null=True,
             true_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[1]],
             false_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[0]],
@@ -79,18 +81,25 @@ class TextParser:
             for position in column.columns:
                 types[names[position]] = _time_type(column)
         for target, position in recipe.fields.items():
-            kind = self.arrow.field(target).type
-            if target == "side" and self._sides:
-                kind = pa.bool_()
-            elif pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
-                kind = pa.dictionary(pa.int32(), pa.string())
-            types[names[position]] = pa.float64() if target in recipe.pointed else kind
+            types[names[position]] = self._column_type(target)
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
         said = [recipe.symbol] if recipe.symbol is not None else []
         for position in [*said, *(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
+
+    def _column_type(self, target: str) -> Any:  # noqa: ANN401 -- pa.DataType
+        kind = self.arrow.field(target).type
+        if target == "side" and self._sides:
+            return pa.bool_()
+        if pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
+            return pa.dictionary(pa.int32(), pa.string())
+        if pa.types.is_string(kind):
+            return kind
+        if self.recipe.numerals.as_text(scaled=not is_price(target)):
+            return pa.string()
+        return pa.float64() if target in self.recipe.pointed else kind
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
@@ -99,11 +108,17 @@ class TextParser:
         except (_Odd, pa.ArrowInvalid):
             return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, block.waiting)
 
+    def _is_odd(self, data: bytes) -> bool:
+        """Return whether there is something in a block that Arrow reads otherwise."""
+        if b"\0" in data or (self._integers and _maybe_hex(data)):
+            return True  # Arrow reads 0x10 as sixteen
+        if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
+            return True
+        return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
+
     def _parse_fast(self, block: TextBlock) -> Batch:
         data = block.data
-        if block.waiting or b"\0" in data or (self._integers and _maybe_hex(data)):
-            raise _Odd  # Arrow reads 0x10 as sixteen
-        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        if block.waiting or self._is_odd(data):
             raise _Odd
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
         count = table.num_rows
@@ -145,6 +160,7 @@ class TextParser:
             return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), dictionary_of(self._sides))
         if pa.types.is_dictionary(array.type):
             return self._worded(target, array)
+        array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
@@ -171,6 +187,17 @@ class TextParser:
             array.indices.fill_null(len(words)).buffers()[1], dtype=np.int32, count=len(array), offset=array.offset * 4
         )
         return flags(codes[places]) if self.arrow.field(target).type == pa.bool_() else coded(codes[places], ours)
+
+    def _numbers(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
+        """Return numbers that were read as texts, because of the marks they are written with, as numbers."""
+        kind = self.arrow.field(target).type
+        scaled = not is_price(target)
+        if array.type != pa.string() or kind == pa.string() or not self.recipe.numerals.as_text(scaled=scaled):
+            return array
+        texts = self.recipe.numerals.rewritten(array, scaled=scaled)
+        if texts is None:
+            raise _Odd
+        return texts.cast(pa.float64() if target in self.recipe.pointed else kind)
 
     def _times(self, column: TimeColumn, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.Array
         is_us = self._is_us and column.target == "ts"
@@ -230,6 +257,11 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
     if column.kind == "text":
         return _texts(column, parts), 1
     factor = times.UNIT_NS[column.unit]
+    if column.mixed:
+        values, ok = times.mixed_epochs(numbers(parts[0], np.int64))
+        if not ok.all():
+            raise _Odd
+        return values, 1
     if column.fraction:
         pairs = np.frombuffer(parts[0].buffers()[1], dtype=np.int64).reshape(-1, 2)[parts[0].offset :][: len(parts[0])]
         values = np.ascontiguousarray(pairs[:, 0])
@@ -261,7 +293,7 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
         ok = times.in_years(values)
     else:
         texts = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ")
-        values, ok = times.parse_text(texts, form)
+        values, ok = form.many(texts)
     if not ok.all():
         raise _Odd
     if form.aware or column.labels or not form.clock:

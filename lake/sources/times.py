@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lake.sources.patterns import Pattern
+
     Int64s = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
@@ -29,6 +31,12 @@ _FLOOR: dict[str, int] = {"s": 0, "ms": 10**11, "us": 10**14, "ns": 10**17}
 _MIN_NS = -5_364_662_400 * 10**9  # 1800-01-01
 _MAX_NS = 7_258_118_400 * 10**9 - 1  # the last of 2199
 DAY_NS = 86_400 * 10**9
+
+
+_WORDS = re.compile(
+    r"(?P<date>YYYY(?P<a>[-/.]?)MM(?P=a)DD|DD(?P<b>[-/.])MM(?P=b)YYYY|MM(?P<c>[-/.])DD(?P=c)YYYY)"
+    r"(?:(?P<gap>[ T]?)(?P<clock>HH:MM(?::SS(?:\.f+)?)?|HHMM(?:SSf*)?|hh-AM)(?P<zone>±HH:MM|Z)?)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,29 @@ class TextFormat:
         clock = {"": "", ":": "HH:MM", "compact": "HHMMSS", "half": "hh-AM"}[self.clock]
         return date + (" " if self.gap else "") + clock + ("±HH:MM" if self.aware else "")
 
+    @classmethod
+    def named(cls, words: str) -> TextFormat:
+        """Return the format that words like `DD.MM.YYYY HH:MM:SS` name; ValueError when they name none."""
+        found = _WORDS.fullmatch(words)
+        if found is None:
+            raise ValueError(f"{words!r} is not a format of times, such as YYYY-MM-DD HH:MM:SS or %d.%m.%Y %H:%M")
+        parts = re.sub("[^YMD]", "", found["date"])
+        order: Literal["ymd", "dmy", "mdy"] = "ymd" if parts[0] == "Y" else "dmy" if parts[0] == "D" else "mdy"
+        told = found["clock"] or ""
+        clock: Literal["", ":", "compact", "half"] = (
+            "" if not told else "half" if told == "hh-AM" else ":" if ":" in told else "compact"
+        )
+        sep = found["a"] or found["b"] or found["c"] or ""
+        return cls(order, sep, bool(found["gap"]), clock, aware=bool(found["zone"]))
+
+    def one(self, text: str) -> int | None:
+        """Read one time the careful way; None when it is not one, or is not written as the others are."""
+        return parse_one(text, self)
+
+    def many(self, texts: Any) -> tuple[Int64s, Bools]:  # noqa: ANN401 -- pa.StringArray
+        """Read an array of texts without nulls at once, as `parse_text` does."""
+        return parse_text(texts, self)
+
     @property
     def iso(self) -> bool:
         """Whether Arrow's own ISO 8601 parser reads it."""
@@ -71,10 +102,12 @@ class TimeColumn:
     kind: Literal["epoch", "day", "text", "stamp"]
     unit: Unit = "ns"
     fraction: bool = False
-    text: TextFormat | None = None
+    text: TextFormat | Pattern | None = None
     zone: str = "UTC"
     day_ns: int = 0
     labels: bool = False
+    mixed: bool = False
+    """Whether the unit of an epoch is told by its own magnitude, row by row."""
 
 
 def unit_of(value: float) -> Unit:
@@ -102,6 +135,14 @@ def bad_epochs(values: Int64s, unit: Unit) -> Bools | None:
     if unit == "s":
         bad |= magnitude >= _FLOOR["ms"]
     return bad if bad.any() else None
+
+
+def mixed_epochs(values: Int64s) -> tuple[Int64s, Bools]:
+    """Return epochs of any unit, each by its own magnitude, as nanoseconds, and which of them are times."""
+    magnitude = np.abs(values)
+    factors = np.select([magnitude >= _FLOOR[unit] for unit in ("ns", "us", "ms")], [1, 1_000, 10**6], 10**9)
+    ok: Bools = (values >= -(-_MIN_NS // factors)) & (values <= _MAX_NS // factors)
+    return np.where(ok, values, 0) * factors, ok
 
 
 def in_years(ns: Int64s) -> Bools:

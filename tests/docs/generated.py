@@ -12,9 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dl_datalake.commands._mapping import OPTIONS
 from lake.encoding import encoding
 from lake.sources import names
 from lake.sources.dialects import DIALECTS
+from lake.sources.words import WORDS
 from schemas.bars import BARS
 from schemas.columns import IDENTITY
 from schemas.orderbook import BOOK_L2, BOOK_L3
@@ -37,6 +39,16 @@ _KINDS = {
 }
 """Asset → what it is called in the READMEs, in English and in Russian."""
 _HEADERS = {"never": "none", "maybe": "with or without", "always": "yes"}
+_OF_FILES = {
+    "tz": "As `--tz`.",
+    "type": "As `--type`: bars, ticks/trade or ticks/quote.",
+    "exchange": "As `--exchange`.",
+    "market": "As `--market`.",
+    "title": "What to call it; said to the reader.",
+    "header": "The header of a file whose `columns` are named in order.",
+    "file": "A pattern of file names; its groups may be symbol, exchange, market and period.",
+}
+"""What words say that are options for themselves, or mean something in a file alone."""
 _TABLES = {
     "lake": "the lake's own identity",
     "runs": "every run that began: what, when, by which process, how it ended, and the error it ended with",
@@ -179,6 +191,21 @@ def columns() -> str:
     return _table(("data", "column of the lake", "recognised names"), rows)
 
 
+def words() -> str:
+    """Return the words that say how a table is written, as options and as a file has them."""
+    rows = [
+        (
+            _code(f"--{name}") if word.option else "",
+            _code(f"{name} = {word.example}"),
+            OPTIONS[name][2] if word.option else _OF_FILES[name],
+        )
+        for name, word in WORDS.items()
+        if name != "map"
+    ]
+    rows.insert(1, (_code("--map"), _code(f"map = {WORDS['map'].example}"), "Our names of columns, and the file's."))
+    return _table(("option", "in a file", "what it says"), rows)
+
+
 def _compression(told: dict[str, Any]) -> str:
     """Return which columns are compressed, and how."""
     by_kind: dict[str, list[str]] = {}
@@ -225,7 +252,7 @@ def tables() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (formats, file_names, makers, makers_ru, cautions, places, vendors, columns, encodings, tables)
+    for part in (formats, file_names, makers, makers_ru, cautions, places, vendors, columns, words, encodings, tables)
 }
 
 

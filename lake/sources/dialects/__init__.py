@@ -6,7 +6,7 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, books, crypto, databento, dukascopy, finam, lean, tardis, terminals
+from lake.sources.dialects import binance, books, crypto, databento, dukascopy, finam, lean, sites, tardis, terminals
 from lake.sources.dialects.declare import Dialect, Levels, Place
 from lake.sources.dialects.table import Table
 
@@ -24,6 +24,7 @@ DIALECTS: dict[str, Dialect] = {
         *databento.DIALECTS,
         *dukascopy.DIALECTS,
         *tardis.DIALECTS,
+        *sites.DIALECTS,
     )
 }
 

@@ -35,6 +35,7 @@ _GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange
 _PACKED = {"dbn", "bi5"}
 _LEVEL = {"side", "price", "size"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
+_ASKING = "asking"
 
 
 def check(dialect: Dialect) -> list[str]:
@@ -128,8 +129,8 @@ def _few(dialect: Dialect, schema: Schema, targets: list[str]) -> Iterator[str]:
 
 
 def _headers(dialect: Dialect) -> Iterator[str]:
-    if any(len(header) != len(dialect.columns) for header in dialect.headers):
-        yield "a header has not as many names as there are columns"
+    if any(len(header) + dialect.header_lacks != len(dialect.columns) for header in dialect.headers):
+        yield "a header has not as many names as there are columns, less those that it is said to lack"
     if dialect.columns and (dialect.header == "never") != (not dialect.headers):
         yield f"header is {dialect.header!r}, and {len(dialect.headers)} header lines are declared"
     if dialect.by_name and dialect.header == "never" and dialect.container not in _PACKED:
@@ -151,9 +152,11 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
         if unknown := sorted(set(compiled[name].groupindex) - _GROUPS):
             yield f"{name} names the group {', '.join(unknown)}, which tells nothing"
     for need in dialect.needs:
+        if need == _ASKING:
+            continue
         if need not in _NEEDS:
             yield f"it needs {need!r}, which is none of {', '.join(_NEEDS)}"
-        elif not any(getattr(dialect, name) for name in _NEEDS[need]):
+        if need in _NEEDS and not any(getattr(dialect, name) for name in _NEEDS[need]):
             yield f"it needs a {need}, and has no pattern for it"
     if dialect.example and not (
         compiled["file"].fullmatch(dialect.example.rpartition("/")[2])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from lake.sources.written import AS_USUAL, Numerals, Written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SNIFFED = "\t;|,"
+"""Delimiters that are found by looking."""
 BUYER_IS_MAKER: Mapping[str, str] = {
     "True": "sell",
     "true": "sell",
@@ -39,7 +44,7 @@ class Place:
     price_scale: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dialect:
     """How one vendor writes one kind of file.
 
@@ -52,7 +57,8 @@ class Dialect:
 
     `file` is a pattern over the data's file name without archive suffixes, `folder` one over the whole path;
     their groups may be symbol, period, date, exchange, market, place. `needs` lists what must match before the
-    dialect is taken on its own account (`--format` overrides): `file`, `folder`, or `folder-or-header`.
+    dialect is taken on its own account (`--format` overrides): `file`, `folder`, `folder-or-header`, or `asking` where
+    nothing in a file can tell it.
     """
 
     name: str
@@ -72,7 +78,23 @@ class Dialect:
     header: Literal["never", "maybe", "always"] = "never"
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    header_lacks: int = 0
+    """How many names the header has fewer than a record has cells."""
     delimiters: str = ","
+    """The ones in use, each a character."""
+    encoding: str | None = None
+    """What the bytes are, where they are not UTF-8 and carry no mark that says what they are."""
+    preamble: int = 0
+    """Lines before the header, or the first record, that are neither."""
+    comment: str = ""
+    """Lines that begin with it are no records, wherever they stand."""
+    decimal: str = "."
+    thousands: str = ""
+    """What parts thousands; a blank stands for any of those in use."""
+    suffixes: bool = False
+    """Whether K, M, B and T scale numbers that are no prices, as in 44.82M."""
+    nulls: tuple[str, ...] = ()
+    """Cells that stand for no value, besides empty ones."""
     container: Literal["text", "zip", "arrow", "dbn", "bi5"] = "text"
     """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `dbn`: Databento's
     own. `bi5`: records of fixed width, each of the fields `record`, in LZMA."""
@@ -86,10 +108,13 @@ class Dialect:
     folder: str = ""
     member: str = ""
     needs: tuple[str, ...] = ()
-    time: Literal["epoch", "day", "text"] = "epoch"
-    """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date."""
+    time: Literal["epoch", "day", "text", "any"] = "epoch"
+    """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date. `any`: the
+    values tell."""
     form: str = ""
-    """How text times are written, as in `YYYYMMDD HHMMSS`; whatever is understood, when empty."""
+    """How text times are written, as in `YYYYMMDD HHMMSS` or `%d %b %Y`; whatever is understood, when empty."""
+    unit: Literal["", "s", "ms", "us", "ns", "mixed"] = ""
+    """The unit of epochs, where their magnitude is not to tell it; `mixed` when it changes from row to row."""
     clock: str = "matching engine"
     """Whose clock `ts` is; said to the reader, changes nothing."""
     zone: str | None = "UTC"
@@ -127,3 +152,11 @@ class Dialect:
     """What the reader should know before trusting the numbers; shown with every plan."""
     doubt: str = ""
     """Said when nothing but the shape of the rows spoke for the dialect."""
+
+    @cached_property
+    def written(self) -> Written:
+        """How its files are written, where that is not found by looking."""
+        numerals = Numerals(self.decimal, self.thousands, self.suffixes, frozenset(self.nulls))
+        found = Written(self.encoding, None, self.comment, self.preamble, numerals)
+        sniffed = len(self.delimiters) != 1 or (self.delimiters in SNIFFED and found == AS_USUAL)
+        return found if sniffed else replace(found, delimiter=self.delimiters)

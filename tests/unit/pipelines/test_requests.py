@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 REQUESTS: list[Any] = [
     IngestRequest(("a.csv", "b*.zip"), columns={"open": "o"}, start_ns=5, on_bad="fail", max_bad="5%", dry_run=True),
+    IngestRequest(
+        ("a.csv",),
+        words={"columns": ["ts", "-", "price"], "side": {"K": "buy"}, "skip-preamble": 2, "volume-suffixes": True},
+        save_dialect="mine",
+    ),
     AggregateRequest(
         Address.parse("BINANCE/SPOT/BTC%2FUSDT/bars/1m"),
         ("5m", "1h"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lake.sources import SourceOptions, detect
+from lake.sources.dialects import DIALECTS
 from lake.sources.fit import rivals, verdicts
 from lake.sources.sniff import look
 
@@ -68,7 +69,7 @@ def test_one_that_fits_too_is_told_apart_by_what_it_lacks(tmp_path: Path) -> Non
 
 
 def test_without_a_chosen_one_every_rival_is_named(tmp_path: Path) -> None:
-    told = verdicts(look(written(tmp_path, "x.csv", HISTDATA)))
+    told = verdicts(look(written(tmp_path, "x.csv", HISTDATA)), DIALECTS.values())
     names = {text.partition(":")[0] for text in rivals(told, None)}
     assert {"histdata-m1", "ninjatrader-minutes"} <= names
 
