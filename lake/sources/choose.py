@@ -189,7 +189,7 @@ def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
 def _day(head: Head, fit: Fit) -> int:
     text = fit.groups.get("date", "")
     try:
-        date = dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC)
+        date = dt.datetime.strptime(text.replace("-", ""), "%Y%m%d").replace(tzinfo=dt.UTC)
     except ValueError as error:
         raise LakeError("TIME_FORMAT", f"the name of {head.path.name} has no date, which its times need") from error
     return int(date.timestamp()) * 10**9

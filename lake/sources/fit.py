@@ -223,7 +223,8 @@ def _fits(cell: str, target: str, dialect: Dialect) -> bool:
     if target in _TEXTS:
         return target == "conditions" or bool(cell)
     if target == "side" or target in dialect.words:
-        return not cell or cell in (dialect.sides if target == "side" else dialect.words[target])
+        left_out = (word for _, words, _ in dialect.skips for word in words)
+        return not cell or cell in {*(dialect.sides if target == "side" else dialect.words[target]), *left_out}
     if target.startswith("ts"):
         return _fits_time(cell, target, dialect)
     if cell == "" or cell in dialect.nulls:
@@ -262,7 +263,7 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
         return False
     value = float(plain)
     if dialect.time == "day":
-        return 0 <= value < times.DAY_NS // 10**6
+        return 0 <= value < times.DAY_NS // times.UNIT_NS[dialect.unit if dialect.unit in times.UNIT_NS else "ms"]
     unit = dialect.unit if dialect.unit in times.UNIT_NS else times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9

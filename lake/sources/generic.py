@@ -25,6 +25,8 @@ _TYPES = {
     "quote": "ticks/quote",
     "quotes": "ticks/quote",
     "ticks/quote": "ticks/quote",
+    "orderbook/l2": "orderbook/l2",
+    "orderbook/l3": "orderbook/l3",
 }
 _ALIASES = {"date": "ts.date", "time": "ts.time"}
 OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
@@ -70,6 +72,8 @@ def draft_by_names(
             fix=[f"--map {t}=COLUMN" for t in absent],
         )
     draft = Draft(asset, targets, zone=options.tz)
+    if "side" in targets and asset.startswith("orderbook"):
+        draft.sides = names.FLAGS.get(names.normal(labels[targets["side"]]), {})
     draft.evidence = [
         f"{t} from column {labels[c]!r}" + (", as mapped" if t in mapped else "") for t, c in targets.items()
     ]
@@ -122,8 +126,8 @@ def asked_asset(options: SourceOptions) -> str | None:
         raise LakeError(
             "USAGE",
             f"there is no type {word!r} to ingest",
-            why="Files are read as bars, trades or quotes.",
-            fix=["--type bars, ticks/trade or ticks/quote"],
+            why="Files are read as bars, trades, quotes or order books.",
+            fix=["--type bars, ticks/trade, ticks/quote, orderbook/l2 or orderbook/l3"],
         )
     return _TYPES.get(word)
 
@@ -134,12 +138,17 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
         return asked
     plain = {names.normal(label) for label in labels}
     share: dict[str, int] = {}
-    for asset, needed in names.NEEDED.items():
+    guessed = {asset: needed for asset, needed in names.NEEDED.items() if not asset.startswith("orderbook")}
+    for asset, needed in guessed.items():
         share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
-    whole = [asset for asset, needed in names.NEEDED.items() if share[asset] == len(needed)]
+    whole = [asset for asset, needed in guessed.items() if share[asset] == len(needed)]
     if plain & names.BOOK and not mapped:
         said = ", ".join(label for label in labels if names.normal(label) in names.BOOK)
-        raise LakeError("FORMAT_UNKNOWN", f"{said}: these are columns of an order book, in no known format")
+        raise LakeError(
+            "FORMAT_UNKNOWN",
+            f"{said}: these are columns of an order book, in no known format",
+            fix=["--type orderbook/l2 for levels, orderbook/l3 for single orders", "--map side=COLUMN and so on"],
+        )
     if "bars" in whole:
         return "bars"
     if len(whole) > 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.categories import FALSE
-from lake.sources.names import BOOK_SIDE_WORDS, MAKER_WORDS, SIDE_WORDS, WORDS
+from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS
 from lake.sources.patterns import format_told
 from lake.sources.recipe import Constant, Level, Recipe, Skip
 from lake.sources.times import TimeColumn
@@ -47,6 +47,8 @@ class Draft:
     """Text targets made of several columns, which are not among `targets`."""
     levels: tuple[Level, ...] = ()
     """The levels of a book that stand side by side."""
+    sides: Mapping[str, str] = field(default_factory=dict)
+    """Words for sides that the column's name tells."""
     confidence: Confidence = "columns"
     against: list[str] = field(default_factory=list)
     many: bool = False
@@ -101,7 +103,10 @@ def _named(head: Head, name: str) -> int:
 def sides_of(draft: Draft) -> Mapping[str, str]:
     """Return the source's words for the aggressor, or for the side of a book."""
     if draft.dialect and draft.dialect.sides:
-        return draft.dialect.sides
+        own = BOOK_SIDES if draft.asset.startswith("orderbook") else TAKER_SIDES
+        return {word: own.get(side, side) for word, side in draft.dialect.sides.items()}
+    if draft.sides:
+        return draft.sides
     if "buyer_maker" in draft.targets:
         return MAKER_WORDS
     if draft.asset.startswith("orderbook"):
@@ -158,7 +163,8 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
     if draft.dialect and draft.dialect.time == "day" and target == "ts":
         fraction = any("." in sample for sample in samples)
         zone = draft.zone or "UTC"
-        return TimeColumn(target, columns, "day", "ms", fraction=fraction, zone=zone, day_ns=draft.day_ns)
+        unit: times.Unit = "s" if draft.dialect.unit == "s" else "ms"
+        return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
     made = made or column_of(target, columns, samples)
     if made.text is None or made.text.aware or not made.text.clock:

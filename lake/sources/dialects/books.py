@@ -61,6 +61,55 @@ BINANCE_T_DEPTH = Dialect(
     exchange="BINANCE",
 )
 
+BINANCE_DEPTH_SNAPSHOT = Dialect(
+    name="binance-depth-snapshot",
+    title="Binance depth snapshots, a row for each level",
+    asset="orderbook/l2",
+    vendor='developers.binance.com, order book: "lastUpdateId, bids [price, qty], asks"; the answers carry no time of'
+    " the exchange",
+    sample="test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv",
+    header="always",
+    comment="#",
+    by_name={
+        "TimestampOfReceive": "ts",
+        "LastUpdateId": "last_update_id",
+        "IsAsk": "side",
+        "Price": "price",
+        "Quantity": "size",
+    },
+    required=("TimestampOfReceive", "TimestampOfRequest", "LastUpdateId", "IsAsk", "Price", "Quantity"),
+    file=r".*_(?P<market>spot)_(?P<symbol>[a-z0-9]+)_\d{2}-\d{2}-\d{4}\.csv",
+    example="binance_depth_snapshot_spot_btcusdt_14-04-2025.csv",
+    clock="receive time",
+    sides=_IS_ASK,
+    fixed={"is_snapshot": "true"},
+    exchange="BINANCE",
+)
+
+LOBSTER_MESSAGES = Dialect(
+    name="lobster-messages",
+    title="LOBSTER order events, the message file",
+    asset="orderbook/l3",
+    vendor='lobsterdata.com, output structure: "Seconds after midnight with decimal precision", "Dollar price times'
+    ' 10000"',
+    sample="tests/unit/lake/sources/dialects/test_books.py",
+    columns=("ts", "action", "order_id", "size", "price", "side"),
+    file=r"(?P<symbol>[A-Za-z0-9.]+)_(?P<date>\d{4}-\d{2}-\d{2})_\d+_\d+_message_\d+\.csv",
+    example="AAPL_2012-06-21_34200000_57600000_message_10.csv",
+    needs=("file",),
+    time="day",
+    unit="s",
+    zone="America/New_York",
+    price_scale=10_000,
+    sides={"1": "bid", "-1": "ask"},
+    words={"action": {"1": "add", "2": "cancel", "3": "cancel", "4": "fill", "5": "fill"}},
+    skips=(("1", ("6",), "cross_trade"), ("1", ("7",), "trading_halt")),
+    exchange="NASDAQ",
+    market="EQUITY",
+    caution="The size of a cancel or fill is what left the order. Fills of hidden orders have the order 0, and all say"
+    " bid from 2014-07-14 on. The file of the book beside it is not read.",
+)
+
 BITSTAMP_ORDER_EVENTS = Dialect(
     name="bitstamp-order-events",
     title="Bitstamp order events",
@@ -86,4 +135,4 @@ BITSTAMP_ORDER_EVENTS = Dialect(
     caution="Volumes are kept as they are written: the vendor's examples count units of 1e-8.",
 )
 
-DIALECTS = (BINANCE_WS_DEPTH, BINANCE_T_DEPTH, BITSTAMP_ORDER_EVENTS)
+DIALECTS = (BINANCE_WS_DEPTH, BINANCE_DEPTH_SNAPSHOT, BINANCE_T_DEPTH, LOBSTER_MESSAGES, BITSTAMP_ORDER_EVENTS)

@@ -109,7 +109,8 @@ class Dialect:
     member: str = ""
     needs: tuple[str, ...] = ()
     time: Literal["epoch", "day", "text", "any"] = "epoch"
-    """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date. `any`: the
+    """`epoch`: its unit is told by its magnitude. `day`: milliseconds, or seconds where `unit` says so, since the
+    midnight of the name's date. `any`: the
     values tell."""
     form: str = ""
     """How text times are written, as in `YYYYMMDD HHMMSS` or `%d %b %Y`; whatever is understood, when empty."""

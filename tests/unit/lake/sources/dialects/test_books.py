@@ -58,3 +58,38 @@ def test_order_events_keep_the_order_and_what_became_of_it(tmp_path: Path) -> No
     assert whole.column("side") == ["bid", "bid", "ask"]
     assert whole.column("size") == [200000000.0, 178855669.0, 0.0]
     assert (whole.ns[0], whole.of("ts_recv")[0]) == (at * 10**6, (at + 518) * 10**6)
+
+
+def test_snapshots_under_a_report_are_read_at_their_receipt(tmp_path: Path) -> None:
+    at = DAY_US // 1000
+    head = (
+        "####\n# Data Quality Report\n####\nTimestampOfReceive,TimestampOfRequest,LastUpdateId,IsAsk,Price,Quantity\n"
+    )
+    rows = f"{at + 258},{at + 180},667,0,83759.99,2.5\n{at + 258},{at + 180},667,1,83760.00,1.5\n"
+    whole = read(write(tmp_path / "x_depth_snapshot_spot_btcusdt_14-04-2025.csv", head + rows))
+    assert (whole.plan.dialect, whole.plan.market, whole.plan.symbol) == ("binance-depth-snapshot", "SPOT", "btcusdt")
+    assert whole.ns == [(at + 258) * 10**6] * 2
+    assert whole.column("side") == ["bid", "ask"]
+    assert whole.column("is_snapshot") == [True, True]
+    assert whole.column("last_update_id") == [667, 667]
+
+
+# The vendor's output structure: seconds after midnight, type, order, size, dollars times 10000, 1 for a buy order.
+LOBSTER = """34200.017459617,5,0,1,2238200,-1
+34200.18960767,1,11885113,21,2238100,1
+34200.5,2,11885113,1,2238100,1
+34200.6,4,11885113,5,2238100,1
+34200.7,3,11885113,15,2238100,1
+34201,6,-1,100,2238100,-1
+34202,7,0,0,-1,-1
+"""
+
+
+def test_lobster_messages_are_events_of_orders(tmp_path: Path) -> None:
+    whole = read(write(tmp_path / "AAPL_2012-06-21_34200000_57600000_message_1.csv", LOBSTER))
+    assert (whole.plan.dialect, whole.plan.symbol) == ("lobster-messages", "AAPL")
+    assert whole.column("action") == ["fill", "add", "cancel", "fill", "cancel"]
+    assert whole.column("side") == ["ask", "bid", "bid", "bid", "bid"]
+    assert whole.column("price") == [223.82] + [223.81] * 4
+    assert whole.batches[0].skipped == {"cross_trade": 1, "trading_halt": 1}
+    assert whole.ns[0] == 1_340_285_400_017_459_617  # date -d '2012-06-21T09:30:00.017459617-04:00' +%s%N
