@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNREAD = {
-    "binance_depth_snapshot_csv",
     "bybit_ob500_zip",
     "freqtrade_json",
     "freqtrade_trades_json_gz",

@@ -52,6 +52,8 @@ FILES: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
     "eikon_1min_csv/AAPL_1min_05052020.csv": ("csv", "bars/1m", None, None, None),
     "yahoo_yfinance_csv/AET-L-1d-100x-error.csv": ("csv", "bars/1d", None, None, None),
     "ccxt_trades_csv/public_trades_list.csv": ("csv", "ticks/trade", None, None, None),
+    "binance_depth_snapshot_csv/test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv": (
+        "binance-depth-snapshot", "orderbook/l2", "SPOT", "btcusdt", "BINANCE"),
     "databento_dbn/esh4-glbx-mdp3-20231224.mbo.dbn.zst": ("databento-mbo", "orderbook/l3", "FUTURES", "ESH4", "GLBX"),
     "databento_dbn/futures_ohlcv-1m_2024-07-01T23-40_2024-07-02T00-10.dbn.zst": (
         "databento-ohlcv", "bars/1m", "FUTURES", None, "GLBX"),
@@ -81,7 +83,6 @@ CLOCKS = {"bitstamp_order_events_xz/orders.csv.xz": "ts_recv"}
 NOT_READ_AS_SOMETHING_ELSE = (
     "ninjatrader_csv/nt-spy-minute-2011-03.csv",
     "nse_1s_csv/2022-08-24.csv",
-    "binance_depth_snapshot_csv/test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv",
     "bybit_ob500_zip/xrpusdt-ob500.data.zip",
     "raw_ws_gz/ethusdt_20240808.gz",
     "freqtrade_json/UNITTEST_BTC-1m.json",
