@@ -9,6 +9,7 @@ import io
 import lzma
 import struct
 import zipfile
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,16 @@ def encrypted_zip() -> bytes:
     data[6] |= 1
     data[data.find(b"PK\x01\x02") + 8] |= 1
     return bytes(data)
+
+
+def unnamed_zip() -> bytes:
+    """A zip of one stored member whose name is empty: both its headers are written by hand."""
+    data = GOOD.encode()
+    facts = struct.pack("<HHHIII", 0, 0, 33, zlib.crc32(data), len(data), len(data))
+    local = b"PK\x03\x04" + struct.pack("<HH", 20, 0) + facts + struct.pack("<HH", 0, 0)
+    entry = b"PK\x01\x02" + struct.pack("<HHH", 20, 20, 0) + facts + struct.pack("<HHHHHII", 0, 0, 0, 0, 0, 0, 0)
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local) + len(data), 0)
+    return local + data + entry + end
 
 
 def parquet(table: pa.Table, **options: Any) -> bytes:  # noqa: ANN401 -- as pyarrow takes them
@@ -158,6 +169,9 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "x.parquet", lambda: flipped(PARQUET, PARQUET.find(struct.pack("<4d", *[1.5] * 4))), "SOURCE_UNREADABLE"),
     "a Parquet file of no rows": ("x.parquet", lambda: parquet(bars_table().slice(0, 0)), "FORMAT_UNKNOWN"),
     "a truncated Arrow file": ("x.arrow", lambda: b"ARROW1\0\0" + bytes(100), "SOURCE_UNREADABLE"),
+    "Parquet columns whose names are not UTF-8": (
+        "x.parquet", lambda: parquet(bars_table(), store_schema=False).replace(b"volume", b"vol\xffme"),
+        "SOURCE_UNREADABLE"),
     "eight bytes of Parquet": ("x.parquet", lambda: b"PAR1PAR1", "SOURCE_UNREADABLE"),
     "a Parquet file of another end": ("x.parquet", lambda: PARQUET[:-4] + b"PARE", "SOURCE_UNREADABLE"),
     "half a Parquet file": ("x.parquet", lambda: PARQUET[: len(PARQUET) // 2], "SOURCE_UNREADABLE"),
@@ -172,6 +186,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a gzip in a gzip": ("x.csv.gz", partial(gzip.compress, GZ), "FORMAT_UNKNOWN"),
     "Parquet in a gzip": ("x.parquet.gz", partial(gzip.compress, PARQUET), "FORMAT_UNKNOWN"),
     "a zip without its directory": ("x.zip", lambda: zipped(("bars.csv", GOOD.encode()))[:-22], "SOURCE_UNREADABLE"),
+    "a zip whose member has no name": ("x.zip", unnamed_zip, "SOURCE_UNREADABLE"),
     "a zip of folders": ("x.zip", lambda: zipped(("a/", b""), ("b/", b"")), "SOURCE_UNREADABLE"),
     "a zip of an empty file": ("x.zip", lambda: zipped(("bars.csv", b"")), "SOURCE_UNREADABLE"),
     "a PDF": ("x.csv", lambda: b"%PDF-1.7\n" + bytes(100), "FORMAT_UNKNOWN"),

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def table_of(session: Session) -> Mapping[str, Dialect]:
-    """Return all formats; what an installed package offers in vain is told as a warning."""
+    """Return all formats but a lake's own; what an installed package offers in vain is told as a warning."""
     from lake.sources import dialects
 
     found = dialects.known()
@@ -54,7 +54,7 @@ def list_(session: Session) -> None:
 
     What each is, what it becomes, where it belongs, and the file that proves it.
     """
-    found = table_of(session)
+    found = {**own_dialects(session), **table_of(session)}
     head = ("format", "what it is", "becomes", "exchange/market", "proof")
     rows = [(d.name, d.title, becomes(d), _place(d), d.sample) for d in found.values()]
     session.out.answer("formats.list", [_summary(dialect) for dialect in found.values()], table(head, rows))
@@ -69,7 +69,7 @@ def show(
 
     Names, columns and what they become, times, numbers, what to mind, and the vendor's own words.
     """
-    found = table_of(session)
+    found = {**own_dialects(session), **table_of(session)}
     if name not in found:
         near = difflib.get_close_matches(name, found, 3)
         raise LakeError(
@@ -109,14 +109,17 @@ def detect(
 
 
 def own_dialects(session: Session) -> dict[str, Dialect]:
-    """Return the dialects of the lake that is here; none where there is no lake, which looking does not need."""
+    """Return the dialects of the lake that is worked in, with a warning of each that is broken; none without a lake."""
+    from lake.sources.dialects.table import OWN_FOLDER
+
+    config = session.config(must_exist=False)
+    if not config.manifest.is_file():
+        session.out.root = None
+    if not (config.root / OWN_FOLDER).is_dir():
+        return {}
     from lake.sources import own_dialects as of_lake
 
-    try:
-        root = session.config().root
-    except LakeError:
-        return {}
-    return of_lake(root, session.out.warn)
+    return of_lake(config.root, session.out.warn)
 
 
 def answer_plans(session: Session, request: IngestRequest) -> None:
@@ -255,7 +258,9 @@ def _columns(dialect: Dialect) -> list[dict[str, Any]]:
     """Return the vendor's columns in order, each with what becomes of it."""
     if dialect.by_name:
         return [{"place": None, "header": name, "column": target} for name, target in dialect.by_name.items()]
-    names: Iterable[str | None] = dialect.headers[0] if dialect.headers else [None] * len(dialect.columns)
+    # A header with names too few does not say which column is which.
+    told = dialect.headers[0] if dialect.headers and not dialect.header_lacks else ()
+    names: Iterable[str | None] = told or [None] * len(dialect.columns)
     return [
         {"place": place, "header": name, "column": target}
         for place, (name, target) in enumerate(zip(names, dialect.columns, strict=True))

@@ -24,6 +24,14 @@ _ALWAYS = ("read", "new", "identical", "corrected", "quarantined")
 _SERIES_SHOWN = 3
 _SAFE = "Every file that was finished is safely in the lake; of the one being read, nothing is."
 Text = str | None
+OnBad = Annotated[Literal["quarantine", "fail"], typer.Option(help="What bad rows do.")]
+MaxBad = Annotated[Text, typer.Option(metavar="SHARE", help="Refuse a file with more: 5%, 100; else 5% and 20 rows.")]
+OnConflict = Annotated[
+    Literal["newest", "keep", "fail"], typer.Option(help="What rows that differ from stored ones do.")
+]
+FetchedAt = Annotated[
+    Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -59,16 +67,10 @@ def ingest(
         Text, typer.Option(metavar="DATE", help="Skip what is earlier: 2024-03, 2024-03-05T10:00Z, -7d.")
     ] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Skip this and what is later.")] = None,
-    on_bad: Annotated[Literal["quarantine", "fail"], typer.Option(help="What bad rows do.")] = "quarantine",
-    max_bad: Annotated[
-        Text, typer.Option(metavar="SHARE", help="Refuse a file with more: 5%, 100; else 5% and 20 rows.")
-    ] = None,
-    on_conflict: Annotated[
-        Literal["newest", "keep", "fail"], typer.Option(help="What rows that differ from stored ones do.")
-    ] = "newest",
-    fetched_at: Annotated[
-        Text, typer.Option(metavar="DATE", help="When the file was fetched: tells an unfinished last bar.")
-    ] = None,
+    on_bad: OnBad = "quarantine",
+    max_bad: MaxBad = None,
+    on_conflict: OnConflict = "newest",
+    fetched_at: FetchedAt = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count; write nothing.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show how each file would be read; do nothing.")] = False,
     via: Via = None,

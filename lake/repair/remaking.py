@@ -24,7 +24,7 @@ from lake.places import Places as Stored
 from lake.repair.copies import put_back
 from lake.repair.model import Broken, Step
 from lake.repair.needed import lose
-from lake.sources.own import FOLDER
+from lake.sources.dialects.table import OWN_FOLDER
 from lake.staging import tiers_turn
 from schemas.keys import Partition
 
@@ -99,8 +99,8 @@ class Remaking:
     def _ingest(self, case: Case, scratch: Path) -> tuple[Config, list[FileRow]] | str:
         """Make a lake aside with the content of the bad file, and return what holds it; why not when it cannot be."""
         own = self.config
-        if (own.root / FOLDER).is_dir():
-            shutil.copytree(own.root / FOLDER, scratch / FOLDER)
+        if (own.root / OWN_FOLDER).is_dir():
+            shutil.copytree(own.root / OWN_FOLDER, scratch / OWN_FOLDER)
         aside = Config(scratch, scratch / "data", scratch / "manifest.db", own.memory_mb, own.threads, own.wait_s)
         Manifest.create(aside)
         start, end = case.bad.file.start_ns, case.bad.file.end_ns

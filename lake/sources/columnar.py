@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from lake.errors import LakeError, printable
+from lake.sources.cells import is_text, pieces
 from lake.sources.columnar_parse import ColumnarBlock, ColumnarParser, python_values
 from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
@@ -22,7 +23,7 @@ from lake.sources.words import told
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, Plan, SourceOptions
@@ -47,14 +48,22 @@ class _File:
             else:
                 self._source = pa.PythonFile(source.open(), mode="r")
             if kind == "parquet":
-                self._parquet = pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+                self._parquet = self._open_parquet()
                 self.schema = self._parquet.schema_arrow
+                texts = [field.name for field in self.schema if is_text(field.type)]
+                if texts:
+                    self._parquet = self._open_parquet(texts)
             else:
                 self._parquet = None
                 self.schema = self._open_ipc().schema
             self.names = list(self.schema.names)
         except _DAMAGE as error:
             raise self.damaged(error) from error
+
+    def _open_parquet(self, texts: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- pyarrow has no types
+        return pq.ParquetFile(
+            self._source, pre_buffer=False, page_checksum_verification=True, read_dictionary=list(texts)
+        )
 
     def _open_ipc(self, options: Any = None) -> Any:  # noqa: ANN401 -- pyarrow has no types
         self._source.seek(0)
@@ -70,13 +79,13 @@ class _File:
     def batches(self, columns: list[int]) -> Iterator[Any]:
         """Yield record batches of BATCH_ROWS at most, with the columns at these places, in this order."""
         names = [self.names[place] for place in columns]
+        wanted = pa.schema([self.schema.field(place) for place in columns])
         try:
             made = self._ipc_batches(columns) if self._parquet is None else self._parquet_batches(names)
             for batch in made:
                 picked = pa.RecordBatch.from_arrays([batch.column(name) for name in names], names=names)
                 picked.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
-                for start in range(0, len(picked), BATCH_ROWS):
-                    yield picked.slice(start, BATCH_ROWS)
+                yield from pieces(picked, wanted, BATCH_ROWS, self.path)
         except _DAMAGE as error:
             raise self.damaged(error) from error
 

@@ -7,7 +7,9 @@ made; it should be in memory.
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 import sys
 import time
@@ -18,9 +20,16 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["lake.sources", "lake.ingest"]):
-    from lake.ingest import IngestRequest
-    from lake.sources import SourceOptions
+    import lake.ingest
+    import lake.sources
 
+    # What is imported only when it is needed would come too late to be watched.
+    for package in (lake.sources, lake.ingest):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+from lake.ingest import IngestRequest
+from lake.sources import SourceOptions
 from tests.fuzz.inputs import LAKE, MOST_CPU_S, unpacked
 from tests.ledgers import hold, ingest_adds_up, read_adds_up
 from tests.manifests import make_lake

@@ -108,7 +108,7 @@ def test_a_good_file_goes_in_whole(tmp_path: Path, good: GoodFile) -> None:
     path.write_bytes(good.data)
     root = tmp_path / "lake"
     root.mkdir()
-    report = ingest_adds_up(make_lake(root), IngestRequest((str(path),), **(NAMED | good.words)))
+    report = ingest_adds_up(make_lake(root), IngestRequest((str(path),), **good.words))
     assert not isinstance(report, LakeError), report
     assert report.rows["new"] + report.rows["skipped"] == report.rows["read"] == good.rows
 

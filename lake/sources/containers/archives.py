@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.containers.beside import reason_to_leave
-from lake.sources.containers.damage import DAMAGE, damaged
+from lake.sources.containers.damage import DAMAGE, damaged, unopened
 from lake.sources.containers.file import HashingFile, Held, Holding, Member, SourceFile
 from lake.sources.containers.streams import MAGIC_BYTES, compression_of, unpacked
 from lake.sources.containers.tars import TAR_HEAD_BYTES, Tar, is_tar
@@ -47,8 +47,8 @@ def members(
     counted: Counter[str] = Counter() if ignored is None else ignored
     try:
         file = HashingFile(path)
-    except OSError:
-        yield SourceFile(path)  # who opens it says what is wrong
+    except OSError as error:
+        yield unopened(error, path)
         return
     try:
         yield from _sources(path, file, folder, counted)

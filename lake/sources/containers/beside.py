@@ -25,6 +25,8 @@ def reason_to_leave(name: str) -> str:
         name: Its path below the folder or in the archive, parted by slashes.
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
+    if not name:  # a vendor's zip may leave it out
+        return ""
     if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
         return "hidden"
     return next((reason for reason, pattern in _REASONS.items() if pattern.fullmatch(parts[-1])), "")

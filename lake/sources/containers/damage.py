@@ -7,9 +7,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.containers.limits import DICTIONARY_BYTES, unsafe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAMAGE = (
     zlib.error,
@@ -32,4 +36,14 @@ def damaged(error: BaseException, name: str, where: object) -> LakeError:
     said = str(error)
     if any(words in said for words in _GREEDY):
         return unsafe(name, where, f"needs more than {DICTIONARY_BYTES >> 20} MB of memory to be unpacked")
-    return LakeError("SOURCE_UNREADABLE", f"{name} cannot be read: {said or type(error).__name__}", where=str(where))
+    refusal = LakeError("SOURCE_UNREADABLE", f"{name} cannot be read: {said or type(error).__name__}", where=str(where))
+    refusal.__cause__ = error  # a drive's fault may pass: who tries again looks at it
+    return refusal
+
+
+def unopened(error: OSError, path: Path) -> LakeError:
+    """Return the refusal of a file that could not be opened."""
+    code = "SOURCE_NOT_FOUND" if isinstance(error, FileNotFoundError) else "SOURCE_UNREADABLE"
+    refusal = LakeError(code, f"{path.name} cannot be opened: {error.strerror}", where=str(path))
+    refusal.__cause__ = error
+    return refusal

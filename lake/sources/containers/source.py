@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from lake.errors import LakeError
 from lake.sources.containers.ahead import Ahead
-from lake.sources.containers.damage import DAMAGE, damaged
+from lake.sources.containers.damage import DAMAGE, damaged, unopened
 from lake.sources.containers.file import HashingFile, Member, as_source, shown
 from lake.sources.containers.limits import check_ratio
 from lake.sources.containers.streams import MAGIC_BYTES, Compression, compression_of, unpacked
@@ -45,10 +45,7 @@ class Source:
         try:
             self.file = HashingFile(source)
         except OSError as error:
-            code = "SOURCE_NOT_FOUND" if isinstance(error, FileNotFoundError) else "SOURCE_UNREADABLE"
-            raise LakeError(
-                code, f"{self.path.name} cannot be opened: {error.strerror}", where=str(self.path)
-            ) from error
+            raise unopened(error, self.path) from error
         self.container: Container = self.source.archive or "plain"
         self.packed = False
         """Whether the bytes read are others than those that lie in the file, or are held of the member."""

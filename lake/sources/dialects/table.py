@@ -18,6 +18,8 @@ ENTRY_POINTS = "dl.dialects"
 """The group of entry points by which an installed package offers dialects: a Dialect, an iterable of them, or a
 function that returns either."""
 BUILT_IN = "dl-datalake"
+OWN_FOLDER = "dialects"
+"""The folder of a lake that its own dialects lie in, a TOML file each."""
 
 
 class Table:

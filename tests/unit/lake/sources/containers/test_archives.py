@@ -107,6 +107,13 @@ def test_an_archive_of_one_data_member_is_the_source_itself(tmp_path: Path, kind
     assert found(path) == [(None, A)]
 
 
+def test_a_member_without_a_name_is_data(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive, archive.open(zipfile.ZipInfo(""), "w") as stream:
+        stream.write(A)
+    assert found(write(tmp_path / "x.zip", file.getvalue())) == [(None, A)]
+
+
 @EVERY
 def test_an_archive_without_data_says_so(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / f"x.{kind}", PACK[kind]([(".hidden", b"x")]))
