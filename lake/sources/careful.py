@@ -180,7 +180,7 @@ class Converter:
             if cells[skip.column] in skip.values:
                 return skip.reason
         for target, reason in self._recipe.lacking.items():
-            if not cells[self._recipe.fields[target]].strip():
+            if not self._said(cells[self._recipe.fields[target]]).strip():
                 return reason
         return None
 
@@ -236,6 +236,8 @@ class Converter:
                 raise Bad("bad_value", f"{target} {shown(cell)} is none of {', '.join(words)}")
             return words[cell] == TRUE if kind == "bool" else words[cell] or None
         if kind == "float64":
+            if self._recipe.whole_prices and "." in cell and is_price(target):
+                raise Bad("bad_number", f"{target} {shown(cell)} has a decimal point in a file of whole numbers")
             return number(target, cell, self._recipe.price_scale if is_price(target) else 1, self._numerals)
         if kind == "int64":
             return integer(target, cell, self._numerals)

@@ -135,6 +135,9 @@ def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     absent = [name for name in dialect.required if name not in head.header]
     if absent:
         raise Unfit(f"its header has no {', '.join(absent)}")
+    other = [name for name in dialect.without if name in head.header]
+    if other:
+        raise Unfit(f"its header has {other[0]}")
     doubled = [name for name in dialect.by_name if head.header.count(name) > 1]
     if doubled:
         raise Unfit(f"its header has {doubled[0]} twice")
@@ -211,6 +214,8 @@ def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
     rows = head.full_rows
     if len(rows) < _ENOUGH * len(head.rows):
         raise Unfit("its records have different numbers of columns")
+    if dialect.digits:
+        _check_digits(dialect, fit, rows)
     for target, column in fit.targets.items():
         cells = [row[column].strip() for row in rows]
         good = sum(_fits(cell, target, dialect) for cell in cells)
@@ -219,15 +224,29 @@ def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
             raise Unfit(f"column {column} cannot be {target}: {bad[:40]!r}")
 
 
+def _check_digits(dialect: Dialect, fit: Fit, rows: Sequence[Sequence[str]]) -> None:
+    """Hold prices to how the dialect writes them: with a decimal point, or without."""
+    columns = [column for target, column in fit.targets.items() if is_price(target)]
+    columns += [level.price for level in fit.levels]
+    cells = [row[column] for row in rows for column in columns]
+    pointed = sum("." in cell for cell in cells if cell and cell not in dialect.nulls)
+    if dialect.digits == "whole" and pointed:
+        raise Unfit("its prices have a decimal point")
+    if dialect.digits == "pointed" and not pointed:
+        raise Unfit("its prices have no decimal point")
+
+
 def _fits(cell: str, target: str, dialect: Dialect) -> bool:
     if target in _TEXTS:
         return target == "conditions" or bool(cell)
+    if cell in dialect.nulls:
+        return True
     if target == "side" or target in dialect.words:
         left_out = (word for _, words, _ in dialect.skips for word in words)
         return not cell or cell in {*(dialect.sides if target == "side" else dialect.words[target]), *left_out}
     if target.startswith("ts"):
         return _fits_time(cell, target, dialect)
-    if cell == "" or cell in dialect.nulls:
+    if cell == "":
         return True
     return dialect.written.numerals.plain(cell, scaled=not is_price(target)) is not None
 
@@ -237,7 +256,7 @@ def _fits_time(cell: str, target: str, dialect: Dialect) -> bool:
         return len(cell) <= _DATE_LENGTH and times.is_time(cell)
     if target == "ts.time":
         return times.is_time(f"2000-01-01 {cell}")
-    if target == "ts":
+    if target == "ts" or (dialect.time == "any" and cell):
         return _is_clock(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None
 

@@ -142,6 +142,14 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
     for asset, needed in guessed.items():
         share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
     whole = [asset for asset, needed in guessed.items() if share[asset] == len(needed)]
+    if plain >= names.SCALED and not mapped:
+        said = ", ".join(sorted(names.SCALED))
+        raise LakeError(
+            "FORMAT_UNKNOWN",
+            f"{said}: these are columns of Databento's, in a schema that is not read",
+            why="Its prices may be whole numbers of 1e-9, and no name of a column says so.",
+            fix=["name the columns, and --price-scale 1000000000 where prices have no decimal point"],
+        )
     if plain & names.BOOK and not mapped:
         said = ", ".join(label for label in labels if names.normal(label) in names.BOOK)
         raise LakeError(

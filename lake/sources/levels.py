@@ -60,8 +60,9 @@ class LevelsParser:
         [records] = batch.portions
         prices, priced = self._matrix(records.rows, "price")
         sizes, sized = self._matrix(records.rows, "size")
+        sized &= priced | (sizes != 0)  # a size of 0 without a price is how some write that there is no level
         torn = (priced != sized).any(axis=1)
-        rejects = batch.rejects + [self._torn(records, int(row), priced) for row in np.flatnonzero(torn)]
+        rejects = batch.rejects + [self._torn(records, int(row), priced, sized) for row in np.flatnonzero(torn)]
         columns = {name: records.rows.column(name) for name in records.rows.schema.names}
         count = records.rows.num_rows
         columns |= {target: fixed(self.schema, target, word, count) for target, word in self.recipe.fixed.items()}
@@ -82,10 +83,9 @@ class LevelsParser:
         there = [_valid(column) for column in columns]
         return np.stack(values, axis=1), np.stack(there, axis=1)
 
-    def _torn(self, records: Portion, row: int, priced: NDArray[np.bool_]) -> Reject:
+    def _torn(self, records: Portion, row: int, priced: NDArray[np.bool_], sized: NDArray[np.bool_]) -> Reject:
         line, raw = records.locate(row)
-        sized = np.array([records.rows.column(f"size.{i}")[row].is_valid for i in range(len(self._sides))])
-        level = int(np.flatnonzero(priced[row] != sized)[0])
+        level = int(np.flatnonzero(priced[row] != sized[row])[0])
         place = self.recipe.levels[level].size if priced[row][level] else self.recipe.levels[level].price
         return Reject("missing_value", line, text_of(raw.encode()), f"column {place} of a level is empty")
 

@@ -110,6 +110,8 @@ SIDE_WORDS: Mapping[str, str] = {
     for spelt in words
     for word in (spelt, spelt.upper(), spelt.capitalize())
 }
+SCALED = frozenset({"rtype", "publisherid", "instrumentid"})
+"""Columns of a vendor whose prices may be whole numbers that are to be divided."""
 BOOK_SIDE_WORDS: Mapping[str, str] = {
     word: side
     for side, words in {"bid": ("bid", "b", "buy", "bids"), "ask": ("ask", "a", "sell", "s", "asks")}.items()

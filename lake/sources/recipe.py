@@ -67,6 +67,8 @@ class Recipe:
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns: their cells as written, parted by commas."""
     price_scale: int = 1
+    whole_prices: bool = False
+    """A price with a decimal point is none: it would be divided, and was not multiplied."""
     shift_ns: int = 0
     constants: tuple[Constant, ...] = ()
     symbol: int | None = None

@@ -80,6 +80,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
         price_scale=draft.price_scale,
+        whole_prices=dialect is not None and dialect.digits == "whole",
         constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
         skips=tuple(skips),

@@ -97,6 +97,8 @@ def _columns(dialect: Dialect) -> Iterator[str]:
         yield f"{dialect.asset} has no column {', '.join(unknown)}"
     several = sorted({target for target in targets if targets.count(target) > 1 and target in schema.names})
     for target in several:
+        if target == "symbol" and dialect.by_name:
+            continue  # the last of its columns that is there tells it
         if dialect.by_name or schema.column(target).type != "text":
             yield f"{target} stands there twice, and only a text is made of several cells"
     needed = {column.name for column in schema.columns if not column.nullable} - {"ts", "exchange", "market", "symbol"}

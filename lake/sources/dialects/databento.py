@@ -95,4 +95,51 @@ BARS = replace(
     clock="the bar's open",
 )
 
-DIALECTS = (MBO, TRADES, TBBO, MBP_1, MBP_10, BARS)
+_UNDEFINED = "9223372036854775807"
+_HEAD = ("rtype", "publisher_id", "instrument_id")
+_EVENT = ("ts_recv", "ts_event", *_HEAD, "action", "side")
+_TOP = ("bid_px_00", "ask_px_00", "bid_sz_00", "ask_sz_00")
+_NAMED = {"instrument_id": "symbol", "symbol": "symbol"}
+
+
+def _csv(dialect: Dialect, required: tuple[str, ...], without: str = "", *, file: str = "") -> tuple[Dialect, Dialect]:
+    """Return the text forms of a dialect: prices as whole numbers of 1e-9, and with a decimal point (pretty_px)."""
+    name = dialect.name.removeprefix("databento-")
+    pattern = file or name
+    example = f"glbx-mdp3-20240701.{pattern}.csv".replace("(?P<period>1[smhd])", "1m")
+    whole = replace(
+        dialect,
+        name=f"databento-csv-{name}",
+        title=dialect.title.replace("DBN", "CSV"),
+        vendor='databento.com/docs, encodings: "pretty_px: whether prices are formatted to the correct scale"',
+        sample="tests/unit/lake/sources/dialects/test_databento.py",
+        container="text",
+        header="always",
+        by_name={**dialect.by_name, **_NAMED},
+        required=required,
+        without=(without,) if without else (),
+        nulls=(_UNDEFINED, "N") if dialect.sides else (_UNDEFINED,),
+        sides={word: side for word, side in dialect.sides.items() if side},
+        file=rf".*\.{pattern}(?:\..*)?\.csv",
+        example=example,
+        time="any",
+        digits="whole",
+        kinds=(),
+        caution=f"{dialect.caution} Without a column symbol, numbers name the series.".strip(),
+    )
+    pretty = replace(
+        whole, name=f"{whole.name}-pretty", title=whole.title + ", decimal prices", price_scale=1, digits="pointed"
+    )
+    return whole, pretty
+
+
+_TEXTS = (
+    *_csv(MBO, (*_EVENT, "price", "size", "order_id", "sequence")),
+    *_csv(TRADES, (*_EVENT, "depth", "price", "size", "sequence"), "bid_px_00"),
+    *_csv(TBBO, (*_EVENT, "depth", "price", "size", *_TOP), "bid_px_01"),
+    *_csv(MBP_1, (*_EVENT, "depth", *_TOP), "bid_px_01"),
+    *_csv(MBP_10, (*_EVENT, "depth", "sequence", *_TOP, "bid_px_09", "ask_px_09")),
+    *_csv(BARS, ("ts_event", *_HEAD, "open", "high", "low", "close", "volume"), file=r"ohlcv-(?P<period>1[smhd])"),
+)
+
+DIALECTS = (MBO, TRADES, TBBO, MBP_1, MBP_10, BARS, *_TEXTS)

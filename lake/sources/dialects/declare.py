@@ -78,6 +78,8 @@ class Dialect:
     header: Literal["never", "maybe", "always"] = "never"
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """Names that a header has in another dialect, and never in this one."""
     header_lacks: int = 0
     """How many names the header has fewer than a record has cells."""
     delimiters: str = ","
@@ -124,6 +126,8 @@ class Dialect:
     places: Mapping[str, Place] = field(default_factory=dict)
     stamp: Literal["open", "close"] = "open"
     price_scale: int = 1
+    digits: Literal["", "whole", "pointed"] = ""
+    """How prices are written, where that tells the dialect: without a decimal point, or with one."""
     sides: Mapping[str, str] = field(default_factory=dict)
     """The vendor's words for a side, and what they are in ours; nothing where they name none."""
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -85,6 +85,7 @@ def test_digits_nobody_declared_are_asked_for(tmp_path: Path) -> None:
         detect(path, SourceOptions())
     assert refusal.value.code == "E_AMBIGUOUS"
     assert list(refusal.value.fix) == ["--price-scale 1000"]
+    assert read(path, words={"price-scale": 1000}).column("bid") == [110.508]
 
 
 @pytest.mark.parametrize(

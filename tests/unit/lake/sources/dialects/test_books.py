@@ -62,10 +62,8 @@ def test_order_events_keep_the_order_and_what_became_of_it(tmp_path: Path) -> No
 
 def test_snapshots_under_a_report_are_read_at_their_receipt(tmp_path: Path) -> None:
     at = DAY_US // 1000
-    head = (
     head = "####\n# Data Quality Report\n####\n"
     head += "TimestampOfReceive,TimestampOfRequest,LastUpdateId,IsAsk,Price,Quantity\n"
-    )
     rows = f"{at + 258},{at + 180},667,0,83759.99,2.5\n{at + 258},{at + 180},667,1,83760.00,1.5\n"
     whole = read(write(tmp_path / "x_depth_snapshot_spot_btcusdt_14-04-2025.csv", head + rows))
     assert (whole.plan.dialect, whole.plan.market, whole.plan.symbol) == ("binance-depth-snapshot", "SPOT", "btcusdt")
