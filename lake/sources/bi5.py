@@ -53,6 +53,7 @@ def draft_bi5(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
             fix=["--price-scale 1000"],
         )
     draft.price_scale = int(scale)
+    draft.confidence = "asked" if options.format else "named"
     draft.groups = {name: told[name] for name in ("symbol", "period") if name in told}
     if place:
         draft.groups["market"] = place.market

@@ -182,6 +182,7 @@ def draft_dbn(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
             raise LakeError("FORMAT_UNKNOWN", f"{head.path.name} is a head and no records")
         batch = RecordParser(dialect, schemas[dialect.asset], file.layout(many=many)).parse(block)
     draft = Draft(dialect.asset, {}, dialect, many=many, price_scale=dialect.price_scale)
+    draft.confidence = "asked" if options.format else "header"
     metadata = file.metadata
     dataset = str(metadata.dataset)
     draft.groups = {"exchange": dataset.partition(".")[0], "period": file.schema.removeprefix(_BARS)}
