@@ -40,7 +40,8 @@ BINANCE_T_DEPTH = Dialect(
     name="binance-t-depth",
     title="Binance historical order book, T_DEPTH: changes and snapshots",
     asset="orderbook/l2",
-    vendor='github.com/binance/binance-public-data, futures order book: "update_type: set or snap"',
+    vendor="Binance's historical futures order book (T_DEPTH), as github.com/nkaz001/hftbacktest reads it: update_type is"
+    " set or snap, a quantity of 0 deletes, pu is the last_update_id before",
     sample="btcusdt-depth-update.csv",
     header="always",
     by_name={
@@ -65,8 +66,7 @@ BINANCE_DEPTH_SNAPSHOT = Dialect(
     name="binance-depth-snapshot",
     title="Binance depth snapshots, a row for each level",
     asset="orderbook/l2",
-    vendor='developers.binance.com, order book: "lastUpdateId, bids [price, qty], asks"; the answers carry no time of'
-    " the exchange",
+    vendor="developers.binance.com, order book: answers have lastUpdateId, bids and asks, and no time of the exchange",
     sample="test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv",
     header="always",
     comment="#",
@@ -115,7 +115,7 @@ BITSTAMP_ORDER_EVENTS = Dialect(
     title="Bitstamp order events",
     asset="orderbook/l3",
     vendor="github.com/phil8192/ob-analytics, loadData: id, timestamp, exchange.timestamp, price, volume, action"
-    ' ("created, changed or deleted"), direction',
+    " (created, changed, deleted), direction",
     sample="orders.csv.xz",
     header="always",
     by_name={

@@ -29,7 +29,7 @@ QUOTES = replace(
     name="tardis-quotes",
     title="Tardis best bids and asks",
     asset="ticks/quote",
-    vendor=_PAGE + '"ask_amount: best ask amount as provided by exchange, empty if there aren\'t any asks"',
+    vendor=_PAGE + "quotes: best bids and asks; cells are empty where there is none",
     sample="tests/unit/lake/sources/dialects/test_tardis.py",
     by_name={
         **_COMMON,
@@ -50,7 +50,7 @@ BOOK_CHANGES = replace(
     name="tardis-incremental-book",
     title="Tardis order book, level by level",
     asset="orderbook/l2",
-    vendor=_PAGE + '"is_snapshot: true if update was a part of initial order book snapshot"',
+    vendor=_PAGE + '"skip these rows until you encounter the first is_snapshot=true row"',
     sample="tests/unit/lake/sources/dialects/test_tardis.py",
     by_name={**_COMMON, "is_snapshot": "is_snapshot", "side": "side", "price": "price", "amount": "size"},
     required=("exchange", "symbol", "timestamp", "local_timestamp", "is_snapshot", "side", "price", "amount"),
@@ -64,8 +64,7 @@ BOOK_SNAPSHOTS = replace(
     name="tardis-book-snapshot",
     title="Tardis order book, its first levels side by side",
     asset="orderbook/l2",
-    vendor=_PAGE
-    + '"asks[0..N].price: top N asks prices in ascending order, empty if there aren\'t enough price levels"',
+    vendor=_PAGE + "book_snapshot_N: the first N asks and bids, cells empty where there are fewer levels",
     sample="binance-futures_book_snapshot_5_BTCUSDT.csv",
     by_name=_COMMON,
     required=tuple(_COMMON),
