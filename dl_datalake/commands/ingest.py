@@ -51,7 +51,7 @@ def ingest(
     type_: Annotated[
         Text,
         typer.Option(
-            "--type", metavar="TYPE", help="bars, ticks/trade, ticks/quote, orderbook/l2 or /l3; else by the data."
+            "--type", metavar="TYPE", help="bars, ticks/trade, ticks/quote, orderbook/l2 or /l3; else by data."
         ),
     ] = None,
     period: Annotated[

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lake.sources.dialects.declare import Dialect
 
 _IS_ASK = {"0": "bid", "1": "ask"}
-_UNFAZED = "a header of github.com/unfazed-binance, as its files carry it: "
 
 BINANCE_WS_DEPTH = Dialect(
     name="binance-ws-depth",
@@ -40,8 +39,8 @@ BINANCE_T_DEPTH = Dialect(
     name="binance-t-depth",
     title="Binance historical order book, T_DEPTH: changes and snapshots",
     asset="orderbook/l2",
-    vendor="Binance's historical futures order book (T_DEPTH), as github.com/nkaz001/hftbacktest reads it: update_type is"
-    " set or snap, a quantity of 0 deletes, pu is the last_update_id before",
+    vendor="Binance's historical futures order book (T_DEPTH), as github.com/nkaz001/hftbacktest reads it: update_type"
+    " is set or snap, a quantity of 0 deletes, pu is the last_update_id before",
     sample="btcusdt-depth-update.csv",
     header="always",
     by_name={

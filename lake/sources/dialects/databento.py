@@ -111,8 +111,8 @@ def _csv(dialect: Dialect, required: tuple[str, ...], without: str = "", *, file
         dialect,
         name=f"databento-csv-{name}",
         title=dialect.title.replace("DBN", "CSV"),
-        vendor="databento.com/docs, batch requests, encoding csv: with pretty_px prices are decimal, else whole numbers of"
-        " 1e-9; with pretty_ts times are ISO 8601, else nanoseconds",
+        vendor="databento.com/docs, batch requests, encoding csv: with pretty_px prices are decimal, else whole numbers"
+        " of 1e-9; with pretty_ts times are ISO 8601, else nanoseconds",
         sample="tests/unit/lake/sources/dialects/test_databento.py",
         container="text",
         header="always",
