@@ -54,6 +54,7 @@ ASSETS = Registry(
         *(_coarser(period) for period in _COARSER),
         _source("metrics/funding", "Funding rates of perpetual contracts."),
         _source("metrics/open_interest", "Open interest."),
+        _source("metrics/long_short_ratio", "Long to short: accounts, positions of top traders, volume of takers."),
     ]
 )
 

@@ -17,7 +17,7 @@ from schemas.calendars import FreshnessPolicy
 from schemas.columns import IDENTITY, REASONS, Column, ColumnType
 from schemas.features import features_schema
 from schemas.keys import Address
-from schemas.metrics import FUNDING, OPEN_INTEREST, metrics_schema
+from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST, metrics_schema
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period
 from schemas.ticks import QUOTES, TRADES
@@ -51,6 +51,7 @@ _SCHEMAS: dict[str, Schema] = {
     "orderbook/l3": BOOK_L3,
     "metrics/funding": FUNDING,
     "metrics/open_interest": OPEN_INTEREST,
+    "metrics/long_short_ratio": LONG_SHORT_RATIO,
 }
 
 

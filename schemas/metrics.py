@@ -20,6 +20,16 @@ FUNDING = metrics_schema(
     ),
 )
 
+LONG_SHORT_RATIO = metrics_schema(
+    "long_short_ratio",
+    (
+        Column("accounts", "float64", nullable=True, unit="ratio", description="Long accounts to short ones."),
+        Column("top_accounts", "float64", nullable=True, unit="ratio", description="The same, of top traders alone."),
+        Column("top_positions", "float64", nullable=True, unit="ratio", description="Their long positions to short."),
+        Column("taker_volume", "float64", nullable=True, unit="ratio", description="Bought by takers to sold."),
+    ),
+)
+
 OPEN_INTEREST = metrics_schema(
     "open_interest",
     (

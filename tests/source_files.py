@@ -39,14 +39,14 @@ class Whole:
     def rows(self) -> Any:  # noqa: ANN401 -- pa.Table
         return pa.Table.from_batches([batch.rows for batch in self.batches])
 
+    @property
+    def symbols(self) -> list[str]:
+        """What each row says of its symbol, where every row says its own."""
+        parts = [batch.portions[0].symbols for batch in self.batches]
+        return [symbol for part in parts if part is not None for symbol in part.to_pylist()]
+
     def column(self, name: str) -> list[Any]:
         return list(self.rows.column(name).to_pylist())
-
-    @property
-    def symbols(self) -> list[str | None]:
-        """What each row says of its symbol."""
-        told = [batch.portions[0].symbols for batch in self.batches]
-        return [symbol for column in told if column is not None for symbol in column.to_pylist()]
 
     @property
     def ns(self) -> list[int]:

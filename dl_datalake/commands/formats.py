@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import MISSING, fields
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from dl_datalake.output import error_data, error_lines, facts, table
 from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from lake.ingest import IngestRequest
     from lake.sources.dialects import Dialect
@@ -156,7 +157,9 @@ def answer_plans(session: Session, request: IngestRequest) -> None:
 
 def becomes(dialect: Dialect) -> str:
     """Return the asset that a format's rows belong to."""
-    return "bars/<period>" if dialect.asset == "bars" else dialect.asset
+    made = [(dialect.asset, dialect.side), *((part.asset, part.side) for part in dialect.parts)]
+    bars = "bars/<period>{}"
+    return ", ".join(bars.format(side and f"-{side}") if asset == "bars" else asset for asset, side in made)
 
 
 def _place(dialect: Dialect) -> str:
@@ -258,18 +261,17 @@ def _columns(dialect: Dialect) -> list[dict[str, Any]]:
     """Return the vendor's columns in order, each with what becomes of it."""
     if dialect.by_name:
         return [{"place": None, "header": name, "column": target} for name, target in dialect.by_name.items()]
-    # A header with names too few does not say which column is which.
-    told = dialect.headers[0] if dialect.headers and not dialect.header_lacks else ()
-    names: Iterable[str | None] = told or [None] * len(dialect.columns)
+    # A header with names too few does not say which column is which; the last columns may be absent.
+    names = () if dialect.header_lacks else max(dialect.headers, key=len, default=())
     return [
         {"place": place, "header": name, "column": target}
-        for place, (name, target) in enumerate(zip(names, dialect.columns, strict=True))
+        for place, (name, target) in enumerate(zip_longest(names, dialect.columns))
     ]
 
 
 def _key(dialect: Dialect) -> list[str]:
     """Return the columns that tell two rows of one day apart; none where equal rows are counted."""
-    if dialect.asset == "bars":
+    if dialect.asset == "bars" or dialect.asset.startswith("metrics/"):
         return ["ts"]
     targets = {*dialect.columns, *dialect.by_name.values()}
     return ["trade_id"] if dialect.asset == "ticks/trade" and "trade_id" in targets else []

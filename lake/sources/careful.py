@@ -19,7 +19,7 @@ from schemas.columns import few_words
 from schemas.keys import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lake.sources.recipe import Recipe
     from lake.sources.times import TimeColumn
@@ -64,11 +64,13 @@ def parse_carefully(
     arrow: Any,  # noqa: ANN401 -- pa.Schema
     data: bytes,
     first_line: int,
+    fill: Callable[[list[str]], str | None] = lambda _: None,
     waiting: frozenset[int] = frozenset(),
 ) -> Batch:
     """Convert the block `data`, whose first line has the number `first_line`, record by record.
 
-    The lines `waiting` are of books that have not begun, and are skipped.
+    `fill` puts into empty cells what they stand for, and returns why a record is skipped, if it is. The lines `waiting`
+    are of books that have not begun, and are skipped.
     """
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
@@ -80,7 +82,8 @@ def parse_carefully(
         kept.records += 1
         try:
             cells = split(raw, recipe)
-            reason = recipe.awaits.reason if recipe.awaits and line in waiting else convert.skip(cells)
+            unbegun = recipe.awaits.reason if recipe.awaits and line in waiting else None
+            reason = unbegun or convert.skip(cells) or fill(cells)
             if reason:
                 kept.skipped[reason] = kept.skipped.get(reason, 0) + 1
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
 from lake.sources.levels import parser_of
 from lake.sources.model import Channel, Plan
+from lake.sources.parts import hold_to_zone, market_of, told_of, with_parts
 from lake.sources.relations import holds
 from lake.sources.resolve import Draft, recipe_of
 from lake.sources.saving import words_for
@@ -25,6 +27,7 @@ from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
 from lake.sources.words import BLANK, told
 from schemas.bars import BARS
+from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period, from_step
 from schemas.ticks import QUOTES, TRADES
@@ -45,6 +48,9 @@ SCHEMAS: dict[str, Schema] = {
     "ticks/quote": QUOTES,
     "orderbook/l2": BOOK_L2,
     "orderbook/l3": BOOK_L3,
+    "metrics/funding": FUNDING,
+    "metrics/open_interest": OPEN_INTEREST,
+    "metrics/long_short_ratio": LONG_SHORT_RATIO,
 }
 _TWO_HOURS_NS = 7200 * 10**9
 _DAY_S = 86_400
@@ -76,8 +82,10 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
             draft, head = choose(head, options)
             draft.many = "symbol" in draft.targets and options.symbol is None
             recipe = recipe_of(draft, head)
-            batch = parser_of(recipe, SCHEMAS[draft.asset]).parse(TextBlock.of(head.data, head.skip_lines + 1))
+            parser = parser_of(recipe, SCHEMAS[draft.asset])
+            batch = parser.parse(replace(TextBlock.of(head.data, head.skip_lines + 1), before=("",) * len(recipe.fill)))
         plan = _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
+        plan = with_parts(plan, head, draft, partial(_period, head, options))
         return replace(plan, words=words_for(plan, head, draft, options)) if plan.dialect == BLANK.name else plan
     except LakeError as error:
         error.where = error.where or printable(source.place)
@@ -134,7 +142,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     clock = recipe.times[0]
     kind = draft.asset.split("/", maxsplit=1)[0]
     name = dialect.name if dialect else {"text": "csv"}.get(recipe.kind, recipe.kind)
-    market = draft.groups.get("market") or (dialect.market if dialect else None)
+    market = market_of(draft)
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
         source=head.source,
@@ -195,9 +203,10 @@ def _period(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, ba
     if wall and ((draft.dialect is not None and draft.dialect.labels) or _midnights(recipe, draft, head)):
         recipe = replace(recipe, times=(replace(clock, labels=True), *recipe.times[1:]))
         draft.evidence.append("dates of bars of a day and up are kept as 00:00 UTC")
+    hold_to_zone(draft, recipe, head.path.name)
     if draft.dialect is not None and draft.dialect.stamp == "close" and period.fixed_us:
         recipe = replace(recipe, shift_ns=period.fixed_us * 1000)
-    return _variant(head, draft, period, asked=bool(asked)), recipe
+    return _variant(head, draft, told_of(draft, period), asked=bool(asked)), recipe
 
 
 def _unit(clock: TimeColumn) -> str:

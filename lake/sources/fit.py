@@ -103,8 +103,11 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     fit.levels = levels
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.header is not None:
-        fit.score, fit.shape_only = 2, False
+        unknown = [name for name in head.header if name not in {*dialect.by_name, *dialect.required}]
+        fit.score, fit.shape_only = 2 + (bool(dialect.by_name) and not unknown), False
         fit.evidence.append("header " + head.delimiter.join(head.header))
+        lost = [name for name in head.header if dialect.by_name and name not in dialect.by_name]
+        fit.evidence += [f"not kept: {', '.join(lost[:20])}"] if lost else []
     else:
         fit.evidence.append(f"{head.width} columns without a header, as the vendor writes them")
     _match_names(head, dialect, fit)
@@ -211,9 +214,9 @@ def _match_names(head: Head, dialect: Dialect, fit: Fit) -> None:
 
 
 def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
-    rows = head.full_rows
-    if len(rows) < _ENOUGH * len(head.rows):
+    if len(head.full_rows) < _ENOUGH * len(head.rows):
         raise Unfit("its records have different numbers of columns")
+    rows = _meant(head, dialect)
     if dialect.digits:
         _check_digits(dialect, fit, rows)
     for target, column in fit.targets.items():
@@ -234,6 +237,15 @@ def _check_digits(dialect: Dialect, fit: Fit, rows: Sequence[Sequence[str]]) -> 
         raise Unfit("its prices have a decimal point")
     if dialect.digits == "pointed" and not pointed:
         raise Unfit("its prices have no decimal point")
+
+
+def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
+    """Return the rows that the vendor means as data, all where there is none among them."""
+    names, rows = head.header or (), head.full_rows
+    for name, words, _ in dialect.skips:
+        column = names.index(name) if name in names else int(name)
+        rows = tuple(row for row in rows if row[column] not in words)
+    return rows or head.full_rows
 
 
 def _fits(cell: str, target: str, dialect: Dialect) -> bool:

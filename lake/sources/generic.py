@@ -28,6 +28,10 @@ _TYPES = {
     "orderbook/l2": "orderbook/l2",
     "orderbook/l3": "orderbook/l3",
 }
+_WHY_NOT_DEPTH = (
+    "It is summed up to each percentage: no book can be made of it, and a metric has one row a time, where it has a"
+    " dozen, of percentages that have changed."
+)
 _ALIASES = {"date": "ts.date", "time": "ts.time"}
 OTHERS = {*TIME_TARGETS, "ts.date", "ts.time", "date", "time", "symbol", "exchange", "buyer_maker"}
 
@@ -120,28 +124,23 @@ def asked_asset(options: SourceOptions) -> str | None:
     word = "bars" if word.startswith("bars/") else word
     if word == "ticks":
         word = f"ticks/{options.period}" if options.period else ""
+    if word.startswith("metrics/"):
+        schema_of(word)
+        return word
     if word and word not in _TYPES:
         if "/" in word:
             schema_of(word)
         raise LakeError(
             "USAGE",
             f"there is no type {word!r} to ingest",
-            why="Files are read as bars, trades, quotes or order books.",
+            why="Files are read as bars, trades, quotes, order books or metrics.",
             fix=["--type bars, ticks/trade, ticks/quote, orderbook/l2 or orderbook/l3"],
         )
     return _TYPES.get(word)
 
 
-def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
-    """Return the kind of table: as asked, or the only one whose needed columns are there."""
-    if options.type is not None and (asked := asked_asset(options)):
-        return asked
-    plain = {names.normal(label) for label in labels}
-    share: dict[str, int] = {}
-    guessed = {asset: needed for asset, needed in names.NEEDED.items() if not asset.startswith("orderbook")}
-    for asset, needed in guessed.items():
-        share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
-    whole = [asset for asset, needed in guessed.items() if share[asset] == len(needed)]
+def _refuse_scaled(plain: set[str], mapped: dict[str, int]) -> None:
+    """Refuse a table whose prices may have to be divided."""
     if plain >= names.SCALED and not mapped:
         said = ", ".join(sorted(names.SCALED))
         raise LakeError(
@@ -150,6 +149,24 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
             why="Its prices may be whole numbers of 1e-9, and no name of a column says so.",
             fix=["name the columns, and --price-scale 1000000000 where prices have no decimal point"],
         )
+
+
+def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
+    """Return the kind of table: as asked, or the only one whose needed columns are there."""
+    if options.type is not None and (asked := asked_asset(options)):
+        if asked not in names.COLUMNS:
+            why = "Metrics are read from the declared formats that hold them."
+            raise LakeError("FORMAT_UNKNOWN", f"the table is in no format of {asked}", why=why)
+        return asked
+    plain = {names.normal(label) for label in labels}
+    if plain == names.DEPTH_BY_PERCENTAGE:
+        raise LakeError("FORMAT_UNKNOWN", "the columns are depth by distance from the mid price", why=_WHY_NOT_DEPTH)
+    share: dict[str, int] = {}
+    guessed = {asset: needed for asset, needed in names.NEEDED.items() if not asset.startswith("orderbook")}
+    for asset, needed in guessed.items():
+        share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
+    whole = [asset for asset, needed in guessed.items() if share[asset] == len(needed)]
+    _refuse_scaled(plain, mapped)
     if plain & names.BOOK and not mapped:
         said = ", ".join(label for label in labels if names.normal(label) in names.BOOK)
         raise LakeError(

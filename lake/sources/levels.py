@@ -56,7 +56,14 @@ class LevelsParser:
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block; a record with a level of a price and no size, or the other way round, is rejected."""
-        batch = self._records.parse(block)
+        return self._spread(self._records.parse(block))
+
+    def parse_carefully(self, block: TextBlock) -> Batch:
+        """Convert one block record by record."""
+        return self._spread(self._records.parse_carefully(block))
+
+    def _spread(self, batch: Batch) -> Batch:
+        """Make the rows of the levels of each record."""
         [records] = batch.portions
         prices, priced = self._matrix(records.rows, "price")
         sizes, sized = self._matrix(records.rows, "size")

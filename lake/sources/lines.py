@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.containers import Source
+from lake.sources.filling import last_cells, together
 from lake.sources.levels import parser_of
 from lake.sources.text import TextBlock
 from lake.sources.waiting import FirstSnapshots
@@ -28,12 +30,15 @@ class TextReader:
         self._recipe = plan.recipe
         self._size = block_bytes
         self._source = Source(plan.source)
-        self._parser = parser_of(plan.recipe, plan.schema)
+        self._parsers = [parser_of(*made) for made in ((plan.recipe, plan.schema), *plan.recipe.others)]
         self._sha256 = ""
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block; any thread may call it."""
-        return self._parser.parse(block)
+        batches = [parser.parse(block) for parser in self._parsers]
+        if len(batches) > 1 and any(batch.rejects for batch in batches):
+            batches = [parser.parse_carefully(block) for parser in self._parsers]  # which tells lines at once
+        return together(batches)
 
     @property
     def sha256(self) -> str:
@@ -50,7 +55,7 @@ class TextReader:
 
     def blocks(self) -> Iterator[TextBlock]:
         """Yield the source in whole lines, hashing the file on the way."""
-        line, skip = 1, self._recipe.skip_lines
+        line, skip, before = 1, self._recipe.skip_lines, ("",) * len(self._recipe.fill)
         books = FirstSnapshots(self._recipe)
         for whole in whole_lines(self._decoded(), self._plan.path.name):
             data = whole
@@ -58,9 +63,10 @@ class TextReader:
                 data = data[data.find(b"\n") + 1 or len(data) :]
                 skip, line = skip - 1, line + 1
             if data:
-                block = TextBlock.of(data, line)
+                block = replace(TextBlock.of(data, line), before=before)
                 line += block.lines
                 yield books.seen(block)
+                before = last_cells(data, self._recipe, before)
         self._sha256 = self._source.file.finish()
         if self._recipe.sha256 not in {None, self._sha256}:
             message = f"{self._plan.path.name} changed while it was read"

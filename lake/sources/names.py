@@ -104,6 +104,7 @@ BOOK = frozenset(
     }
 )  # fmt: skip
 """Columns that only order-book tables have: price and size there are no trades."""
+DEPTH_BY_PERCENTAGE = {"timestamp", "percentage", "depth", "notional"}
 SIDE_WORDS: Mapping[str, str] = {
     word: side
     for side, words in {"buy": ("buy", "b", "bid"), "sell": ("sell", "s", "ask")}.items()

@@ -9,6 +9,7 @@ from lake.sources.written import PLAIN_NUMERALS, Numerals
 
 if TYPE_CHECKING:
     from lake.sources.times import TimeColumn
+    from schemas.columns import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class Recipe:
     symbol: int | None = None
     """The column that says each row's symbol, where rows are told apart by it."""
     skips: tuple[Skip, ...] = ()
+    fill: tuple[int, ...] = ()
+    """Columns of numbers whose empty cells mean what the last one above said."""
+    others: tuple[tuple[Recipe, Schema], ...] = ()
+    """What else is made of the same records."""
     encoding: str = "utf-8"
     delimiter: str = ","
     comment: str = ""

@@ -84,6 +84,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
         skips=tuple(skips),
+        fill=tuple(draft.targets[target] for target in dialect.fill) if dialect else (),
         encoding=head.encoding,
         comment=head.written.comment,
         numerals=head.written.numerals,

@@ -21,7 +21,7 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
     Args:
         dialect: The dialect it was read by.
         path: Where it lay.
-        zone: The time zone of its days.
+        zone: The time zone of its times, in which its days are counted unless the dialect says otherwise.
     """
     declared = known().get(dialect)
     if declared is None:
@@ -32,7 +32,7 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
     folder = re.search(declared.folder, path) if declared.folder else None
     for match in (named, folder):
         if match is not None and (date := match.groupdict().get("date")):
-            return _end_ns(date, zone)
+            return _end_ns(date, declared.days or zone)
     return None
 
 

@@ -14,6 +14,7 @@ import pyarrow.csv as pacsv
 from lake.sources import times
 from lake.sources.careful import is_name, is_price, parse_carefully
 from lake.sources.categories import coded, dictionary_of, fixed, flags
+from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
 from schemas.columns import few_words
@@ -30,13 +31,17 @@ _EXACT = 1 << 53
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Whole lines, in UTF-8: their bytes, the 1-based number of the first, and how many they are."""
+    """Whole lines, in UTF-8: their bytes, the 1-based number of the first, and how many they are.
+
+    `before` are the cells above them that empty cells of the recipe's `fill` stand for.
+    """
 
     data: bytes
     line: int
     lines: int
     waiting: frozenset[int] = frozenset()
     """Numbers of the lines that tell of a book before its first snapshot."""
+    before: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: bytes, line: int) -> TextBlock:
@@ -106,7 +111,12 @@ class TextParser:
         try:
             return self._parse_fast(block)
         except (_Odd, pa.ArrowInvalid):
-            return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, block.waiting)
+            return self.parse_carefully(block)
+
+    def parse_carefully(self, block: TextBlock) -> Batch:
+        """Convert one block record by record."""
+        fill = Filling(self.recipe, block.before)
+        return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, fill, block.waiting)
 
     def _is_odd(self, data: bytes) -> bool:
         """Return whether there is something in a block that Arrow reads otherwise."""
@@ -125,12 +135,8 @@ class TextParser:
         if count != block.lines:
             raise _Odd  # empty lines, or quotes that swallowed line ends
         columns = {name: _one(table.column(name)) for name in table.column_names}
-        for constant in self.recipe.constants:
-            _check_constant(columns[self.recipe.names[constant.column]], constant.value)
-        for skip in self.recipe.skips:
-            words = columns[self.recipe.names[skip.column]].dictionary
-            if any(word in skip.values for word in words.to_pylist()):
-                raise _Odd
+        self._hold_to_constants(columns)
+        fill = self._filled(columns, block)
         symbols = self._symbols(columns)
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
@@ -142,7 +148,7 @@ class TextParser:
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
-        return Batch([portion], count, [], {})
+        return fill.batch(portion, count)
 
     def _symbols(self, columns: dict[str, Any]) -> Any:  # noqa: ANN401 -- pa.DictionaryArray | None
         if self.recipe.symbol is None:
@@ -152,13 +158,28 @@ class TextParser:
             raise _Odd
         return symbols
 
+    def _hold_to_constants(self, columns: dict[str, Any]) -> None:
+        for constant in self.recipe.constants:
+            _check_constant(columns[self.recipe.names[constant.column]], constant.value)
+        for skip in self.recipe.skips:
+            words = columns[self.recipe.names[skip.column]].dictionary
+            if any(word in skip.values for word in words.to_pylist()):
+                raise _Odd
+
+    def _filled(self, columns: dict[str, Any], block: TextBlock) -> Filled:
+        """Fill the columns that are to be."""
+        names = [self.recipe.names[position] for position in self.recipe.fill]
+        made = filled([columns[name] for name in names], block.before)
+        columns |= dict(zip(names, made.arrays, strict=True))
+        return made
+
     def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count
         if nulls and not self.schema.column(target).nullable:
             raise _Odd
         if target == "side" and self._sides:
             return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), dictionary_of(self._sides))
-        if pa.types.is_dictionary(array.type):
+        if self.schema.column(target).type in {"category", "bool"}:
             return self._worded(target, array)
         array = self._numbers(target, array)
         if array.type != pa.float64():

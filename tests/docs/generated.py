@@ -36,6 +36,9 @@ _KINDS = {
     "ticks/quote": ("quotes", "котировки"),
     "orderbook/l2": ("order books", "стаканы"),
     "orderbook/l3": ("orders", "заявки"),
+    "metrics/funding": ("funding rates", "ставки финансирования"),
+    "metrics/open_interest": ("open interest", "открытый интерес"),
+    "metrics/long_short_ratio": ("long/short ratios", "отношения long/short"),
 }
 """Asset → what it is called in the READMEs, in English and in Russian."""
 _HEADERS = {"never": "none", "maybe": "with or without", "always": "yes"}
@@ -82,6 +85,15 @@ def _code(*words: str) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
+def _rows(dialect: Dialect) -> list[tuple[str, str]]:
+    """Return asset and price side of each row that a record makes."""
+    return [(dialect.asset, dialect.side), *((part.asset, part.side) for part in dialect.parts)]
+
+
+def _became(asset: str, side: str) -> str:
+    return f"bars/<period>{f'-{side}' if side else ''}" if asset == "bars" else asset
+
+
 def _times(dialect: Dialect) -> str:
     if dialect.container == "bi5":
         return "counted from the path's; UTC"
@@ -89,7 +101,7 @@ def _times(dialect: Dialect) -> str:
         return "a count since 1970" + ("; UTC" if dialect.time == "epoch" else ", or date and time; UTC")
     if dialect.time == "day":
         return f"{dialect.unit or 'ms'} since midnight; {dialect.zone or 'zone by place'}"
-    return f"date and time; {dialect.zone or 'UTC'}"
+    return f"date and time; {dialect.zone or ('asked for' if dialect.zone_asked else 'UTC')}"
 
 
 def formats() -> str:
@@ -98,7 +110,7 @@ def formats() -> str:
         (
             _code(name),
             dialect.title,
-            _code("bars/<period>" if dialect.asset == "bars" else dialect.asset),
+            _code(*(_became(asset, side) for asset, side in _rows(dialect))),
             " / ".join(word or "*" for word in (dialect.exchange, dialect.market)).replace(
                 "* / *", "from the file, or given"
             ),
@@ -123,8 +135,9 @@ def _by_maker(language: int, head: Sequence[str]) -> str:
     markets: dict[str, dict[str, None]] = {}
     for dialect in DIALECTS.values():
         maker = dialect.maker or dialect.title
-        kind = _KINDS.get(dialect.asset, (dialect.asset, dialect.asset))[language]
-        kinds.setdefault(maker, {})[kind] = None
+        for asset, _ in _rows(dialect):
+            kind = _KINDS.get(asset, (asset, asset))[language]
+            kinds.setdefault(maker, {})[kind] = None
         found = [dialect.market, *(place.market for place in dialect.places.values())]
         markets.setdefault(maker, {}).update((_code(market), None) for market in found if market)
     rows = [

@@ -45,12 +45,14 @@ FILES: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
         "crypto-chassis-trades", "ticks/trade", None, "eth-usd", "GEMINI"),
     "freqtrade_feather/XRP_ETH-5m.feather": ("freqtrade-feather", "bars/5m", None, "XRP_ETH", None),
     "generic_tsv_ms/AAPL_INTRA_DAY.tsv": ("csv", "bars/1m", None, None, None),
-    "fxcm_m1_iso/gbpusd-m1-bid-2012.csv": ("csv", "bars/1m", None, None, None),
-    "fxcm_m1_iso/gbpusd-m1-ask-2012.csv": ("csv", "bars/1m", None, None, None),
+    "fxcm_m1_iso/gbpusd-m1-bid-2012.csv": ("fxcm-side", "bars/1m-bid", "FX", "gbpusd", "FXCM"),
+    "fxcm_m1_iso/gbpusd-m1-ask-2012.csv": ("fxcm-side", "bars/1m-ask", "FX", "gbpusd", "FXCM"),
     "truefx_iso/usdjpy-ticks.csv": ("csv", "ticks/quote", None, None, None),
-    "stooq_csv/spy_us_d.csv": ("csv", "bars/1d", None, None, None),
-    "eikon_1min_csv/AAPL_1min_05052020.csv": ("csv", "bars/1m", None, None, None),
-    "yahoo_yfinance_csv/AET-L-1d-100x-error.csv": ("csv", "bars/1d", None, None, None),
+    "dukascopy_csv/FOREX_EURUSD_1H_ASK.csv": (
+        "dukascopy-bars-other", "bars/1h-ask", "FX", "EURUSD", "DUKASCOPY"),
+    "stooq_csv/spy_us_d.csv": ("stooq-daily", "bars/1d", None, "spy_us", "STOOQ"),
+    "eikon_1min_csv/AAPL_1min_05052020.csv": ("eikon-minutes", "bars/1m", None, "AAPL", "REFINITIV"),
+    "yahoo_yfinance_csv/AET-L-1d-100x-error.csv": ("yfinance", "bars/1d-split", None, "AET-L", "YAHOO"),
     "ccxt_trades_csv/public_trades_list.csv": ("csv", "ticks/trade", None, None, None),
     "binance_depth_snapshot_csv/test_positive_binance_depth_snapshot_spot_btcusdt_14-04-2025.csv": (
         "binance-depth-snapshot", "orderbook/l2", "SPOT", "btcusdt", "BINANCE"),
@@ -67,7 +69,7 @@ FILES: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
     "bitstamp_order_events_xz/orders.csv.xz": ("bitstamp-order-events", "orderbook/l3", "SPOT", None, "BITSTAMP"),
     "binance_ws_trade_csv/test_positive_binance_trade_stream_spot_trxusdt_04-03-2025.csv": (
         "csv", "ticks/trade", None, "TRXUSDT", None),
-    "histdata_m1/DAT_ASCII_EURUSD_M1_201701.csv": ("histdata-m1", "bars/1m", "FX", "EURUSD", "HISTDATA"),
+    "histdata_m1/DAT_ASCII_EURUSD_M1_201701.csv": ("histdata-m1", "bars/1m-bid", "FX", "EURUSD", "HISTDATA"),
     "histdata_ticks/quote_tick_data.csv": ("histdata-ticks", "ticks/quote", "FX", None, "HISTDATA"),
     "mt4_csv/EURUSD_M1.csv": ("metatrader4-bars-iso", "bars/1m", None, "EURUSD", None),
     "mt5_python_csv/EURUSD_M1.csv": ("metatrader5-rates", "bars/1m", None, None, None),

@@ -6,7 +6,23 @@ registered. `left_out()` says what was not taken, and why; `origin_of(name)` whe
 
 from __future__ import annotations
 
-from lake.sources.dialects import binance, books, crypto, databento, dukascopy, finam, lean, sites, tardis, terminals
+from lake.sources.dialects import (
+    binance,
+    binance_futures,
+    books,
+    bybit,
+    crypto,
+    databento,
+    dukascopy,
+    equities,
+    finam,
+    fx,
+    lean,
+    okx,
+    sites,
+    tardis,
+    terminals,
+)
 from lake.sources.dialects.declare import Dialect, Levels, Place
 from lake.sources.dialects.table import Table
 
@@ -16,6 +32,11 @@ DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         *binance.DIALECTS,
+        *binance_futures.DIALECTS,
+        *bybit.DIALECTS,
+        *okx.DIALECTS,
+        *equities.DIALECTS,
+        *fx.DIALECTS,
         *lean.DIALECTS,
         *finam.DIALECTS,
         *crypto.DIALECTS,

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from lake.sources.dialects.declare import Dialect
 from schemas.bars import BARS
 from schemas.columns import IDENTITY, few_words
+from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
 from schemas.orderbook import BOOK_L2, BOOK_L3
-from schemas.periods import Period
+from schemas.periods import ADJUSTMENTS, SIDES, Period
 from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
@@ -26,12 +27,15 @@ _SCHEMAS: Mapping[str, Schema] = {
     "bars": BARS,
     "ticks/trade": TRADES,
     "ticks/quote": QUOTES,
+    "metrics/funding": FUNDING,
+    "metrics/open_interest": OPEN_INTEREST,
+    "metrics/long_short_ratio": LONG_SHORT_RATIO,
     "orderbook/l2": BOOK_L2,
     "orderbook/l3": BOOK_L3,
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _TARGETS = {"ts.date", "ts.time", "symbol", "exchange", "period"}
-_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "class"}
+_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "class", "side"}
 _PACKED = {"dbn", "bi5"}
 _LEVEL = {"side", "price", "size"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
@@ -42,7 +46,8 @@ def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    return [text for look in (_words, _columns, _headers, _patterns, _values) for text in look(dialect)]
+    looks = (_words, _columns, _headers, _parts, _patterns, _values)
+    return [text for look in looks for text in look(dialect)]
 
 
 @cache
@@ -131,7 +136,8 @@ def _few(dialect: Dialect, schema: Schema, targets: list[str]) -> Iterator[str]:
 
 
 def _headers(dialect: Dialect) -> Iterator[str]:
-    if any(len(header) + dialect.header_lacks != len(dialect.columns) for header in dialect.headers):
+    widths = range(len(dialect.columns) - dialect.optional, len(dialect.columns) + 1)
+    if any(len(header) + dialect.header_lacks not in widths for header in dialect.headers):
         yield "a header has not as many names as there are columns, less those that it is said to lack"
     if dialect.columns and (dialect.header == "never") != (not dialect.headers):
         yield f"header is {dialect.header!r}, and {len(dialect.headers)} header lines are declared"
@@ -141,6 +147,24 @@ def _headers(dialect: Dialect) -> Iterator[str]:
         yield f"{dialect.optional} of {len(dialect.columns)} columns may be absent"
     if not dialect.delimiters or set(dialect.delimiters) & set('"\r\n'):
         yield f"{dialect.delimiters!r} are no delimiters"
+
+
+def _parts(dialect: Dialect) -> Iterator[str]:
+    targets = {*dialect.columns, *dialect.by_name.values()}
+    if absent := sorted(set(dialect.fill) - targets):
+        yield f"what is to be filled is no column: {', '.join(absent)}"
+    for part in dialect.parts:
+        schema = _SCHEMAS[part.asset]
+        columns = {target for target in part.columns if target}
+        if unknown := sorted(columns - {*schema.names, "symbol"}):
+            yield f"{part.asset} has no column {', '.join(unknown)}"
+        if len(part.columns) > len(dialect.columns):
+            yield f"a part has {len(part.columns)} columns, and a record {len(dialect.columns)}"
+    for part_side in (dialect.side, *(part.side for part in dialect.parts)):
+        if part_side not in {"", *SIDES}:
+            yield f"{part_side!r} is no price side: {', '.join(SIDES)}"
+    if dialect.adjustment not in {"", *ADJUSTMENTS}:
+        yield f"{dialect.adjustment!r} is no adjustment: {', '.join(ADJUSTMENTS)}"
 
 
 def _patterns(dialect: Dialect) -> Iterator[str]:
@@ -177,7 +201,7 @@ def _values(dialect: Dialect) -> Iterator[str]:
     for word in dialect.periods.values():
         if not _can(Period.parse, word):
             yield f"{word!r} is no period"
-    for zone in (dialect.zone, *(place.zone for place in dialect.places.values())):
+    for zone in (dialect.zone, dialect.days or None, *(place.zone for place in dialect.places.values())):
         if zone is not None and not _can(ZoneInfo, zone):
             yield f"{zone!r} is no time zone"
     kinds = [place for _, place in dialect.kinds]

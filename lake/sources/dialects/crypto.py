@@ -138,7 +138,71 @@ CRYPTO_DATA_DOWNLOAD = Dialect(
     market="SPOT",
 )
 
+CRYPTO_DATA_DOWNLOAD_UNIX = Dialect(
+    name="cryptodatadownload-unix",
+    title="CryptoDataDownload candles",
+    maker="CryptoDataDownload",
+    example="Binance_BTCUSDT_1h.csv",
+    asset="bars",
+    vendor='cryptodatadownload.com: a line with its address, then "unix,date,symbol,open,high,low,close,Volume BTC,…"',
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
+    columns=("ts", None, "symbol", "open", "high", "low", "close", "volume", "quote_volume", "trades"),
+    optional=1,
+    headers=(
+        ("unix", "date", "symbol", "open", "high", "low", "close", "Volume *", "Volume *", "tradecount"),
+        ("unix", "date", "symbol", "open", "high", "low", "close", "Volume *", "Volume *"),
+    ),
+    header="always",
+    preamble=1,
+    file=r"(?P<exchange>[A-Za-z]+)_[A-Z0-9]+_(?:\d{4}_)?(?P<period>1h|d|minute)\.csv",
+    unit="mixed",
+    periods={"d": "1d", "minute": "1m"},
+    market="SPOT",
+)
+
+BITSTAMP_KAGGLE = Dialect(
+    name="bitstamp-kaggle",
+    title="Minutes of Bitcoin as published on Kaggle",
+    maker="Kaggle",
+    example="bitstampUSD_1-min_data_2012-01-01_to_2021-03-31.csv",
+    asset="bars",
+    vendor='kaggle.com/mczielinski/bitcoin-historical-data: "Timestamps without any trades or activity have their data'
+    ' fields filled with NaNs."',
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
+    columns=("ts", "open", "high", "low", "close", "volume", "quote_volume", "vwap"),
+    headers=(("Timestamp", "Open", "High", "Low", "Close", "Volume_(BTC)", "Volume_(Currency)", "Weighted_Price"),),
+    header="always",
+    file=r"(?P<exchange>[a-z]+)USD_(?P<period>1-min)_data_.*\.csv",
+    periods={"1-min": "1m"},
+    market="SPOT",
+    skips=(("Open", ("NaN", ""), "no_trade"),),
+)
+
+HUMMINGBOT_CANDLES = Dialect(
+    name="hummingbot-candles",
+    title="Hummingbot candles",
+    maker="Hummingbot",
+    asset="bars",
+    vendor='github.com/hummingbot/hummingbot, candles_base.py: columns "timestamp, open, high, low, close, volume,'
+    ' quote_asset_volume, n_trades, …"',
+    sample="tests/unit/lake/sources/dialects/test_crypto_candles.py",
+    columns=(
+        "ts", "open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume",
+        "taker_buy_quote_volume",
+    ),
+    headers=(
+        (
+            "timestamp", "open", "high", "low", "close", "volume", "quote_asset_volume", "n_trades",
+            "taker_buy_base_volume", "taker_buy_quote_volume",
+        ),
+    ),
+    header="always",
+)  # fmt: skip
+
 DIALECTS = (
+    CRYPTO_DATA_DOWNLOAD_UNIX,
+    BITSTAMP_KAGGLE,
+    HUMMINGBOT_CANDLES,
     KRAKEN_TRADES,
     KRAKEN_OHLCVT,
     CRYPTO_CHASSIS_TRADES,

@@ -23,6 +23,17 @@ BUYER_IS_MAKER: Mapping[str, str] = {
 }
 """The maker's side is told; the aggressor is the other one."""
 
+Asset = Literal[
+    "bars",
+    "ticks/trade",
+    "ticks/quote",
+    "orderbook/l2",
+    "orderbook/l3",
+    "metrics/funding",
+    "metrics/open_interest",
+    "metrics/long_short_ratio",
+]
+
 PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
 
 
@@ -44,6 +55,15 @@ class Place:
     price_scale: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What else the columns of a record make: a row of an asset of its own, beside the one of its dialect."""
+
+    asset: Asset
+    columns: tuple[str | None, ...]
+    side: str = ""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one vendor writes one kind of file.
@@ -56,14 +76,14 @@ class Dialect:
     instead of by position.
 
     `file` is a pattern over the data's file name without archive suffixes, `folder` one over the whole path;
-    their groups may be symbol, period, date, exchange, market, place. `needs` lists what must match before the
+    their groups may be symbol, period, date, exchange, market, place, side. `needs` lists what must match before the
     dialect is taken on its own account (`--format` overrides): `file`, `folder`, `folder-or-header`, or `asking` where
     nothing in a file can tell it.
     """
 
     name: str
     title: str
-    asset: Literal["bars", "ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3"]
+    asset: Asset
     vendor: str
     """The vendor's own words, and where they stand."""
     sample: str
@@ -97,6 +117,11 @@ class Dialect:
     """Whether K, M, B and T scale numbers that are no prices, as in 44.82M."""
     nulls: tuple[str, ...] = ()
     """Cells that stand for no value, besides empty ones."""
+    fill: tuple[str, ...] = ()
+    """Targets whose empty cells mean what the last cell above said. A record in which all of them are empty says
+    nothing of them and is skipped (`no_quote`), as is one above the first that is known whole
+    (`before_first_quote`)."""
+    parts: tuple[Part, ...] = ()
     container: Literal["text", "zip", "arrow", "dbn", "bi5"] = "text"
     """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `dbn`: Databento's
     own. `bi5`: records of fixed width, each of the fields `record`, in LZMA."""
@@ -121,10 +146,19 @@ class Dialect:
     clock: str = "matching engine"
     """Whose clock `ts` is; said to the reader, changes nothing."""
     zone: str | None = "UTC"
+    zone_asked: bool = False
+    """Whether times of day of an unknown zone are refused until `--tz` tells it, instead of being taken as UTC."""
+    days: str = ""
+    """The zone of the dates in names, where it is not that of the times."""
     labels: bool = False
     """Bars of a day and up carry dates: kept as 00:00 UTC whatever the zone."""
     places: Mapping[str, Place] = field(default_factory=dict)
     stamp: Literal["open", "close"] = "open"
+    side: str = ""
+    """Bars: whose prices they are (`bid`, `ask`, …), where not those of trades. A group `side` of the name comes
+    first."""
+    adjustment: str = ""
+    """Bars: what the vendor has adjusted the prices for: `split`, or `total` for splits and dividends."""
     price_scale: int = 1
     digits: Literal["", "whole", "pointed"] = ""
     """How prices are written, where that tells the dialect: without a decimal point, or with one."""
@@ -144,6 +178,8 @@ class Dialect:
     periods: Mapping[str, str] = field(default_factory=dict)
     """The vendor's words for periods, where they are not ours."""
     market: str | None = None
+    markets: tuple[tuple[str, str], ...] = ()
+    """(pattern, market): what the group `market` of a name means, where it is not the market's own word."""
     exchange: str | None = None
     skips: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     """(column, its values, reason): records the vendor means as no data."""

@@ -13,7 +13,7 @@ _DAY = r"(?:^|/)(?P<symbol>[A-Z0-9]+)/(?P<year>\d{4})/(?P<month>0\d|1[01])/(?P<d
 _MAJOR = "(?:AUD|CAD|CHF|EUR|GBP|NZD|USD)"
 
 TICKS = Dialect(
-    name="dukascopy-ticks",
+    name="dukascopy-bi5-ticks",
     title="Dukascopy ticks (bi5)",
     asset="ticks/quote",
     vendor="datafeed.dukascopy.com, HHh_ticks.bi5, as newbe.dev/bi5 lays it out: big-endian milliseconds of the hour,"
@@ -36,7 +36,7 @@ TICKS = Dialect(
 
 CANDLES = replace(
     TICKS,
-    name="dukascopy-candles",
+    name="dukascopy-bi5-candles",
     title="Dukascopy minute candles (bi5)",
     asset="bars",
     vendor="datafeed.dukascopy.com, BID_candles_min_1.bi5, as stackoverflow.com/q/58649138 reads it: big-endian seconds"

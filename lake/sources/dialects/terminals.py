@@ -31,7 +31,8 @@ HISTDATA_M1 = Dialect(
     market="FX",
     exchange="HISTDATA",
     relations=("open_high_low_close",),
-    caution="The prices are bids, and the volume is always 0.",
+    side="bid",
+    caution="The volume is always 0.",
 )
 
 HISTDATA_TICKS = Dialect(
@@ -78,7 +79,7 @@ NINJATRADER_MINUTES = Dialect(
     example="ES 12-06.Last.txt",
     columns=("ts", "open", "high", "low", "close", "volume"),
     delimiters=";",
-    file=r"(?P<symbol>[A-Z0-9]+(?: \d\d-\d\d)?)(?:\.Last)?\.txt",
+    file=r"(?P<symbol>[A-Z0-9]+(?: \d\d-\d\d)?)(?:\.(?:Last|(?P<side>Bid|Ask)))?\.txt",
     time="text",
     form="YYYYMMDD HHMMSS",
     stamp="close",
@@ -138,7 +139,88 @@ METATRADER5_RATES = Dialect(
     caution="The volume counts ticks.",
 )
 
+METATRADER5_BARS = Dialect(
+    name="metatrader5-bars",
+    title="MetaTrader 5 bars, exported from the terminal",
+    maker="MetaTrader",
+    example="EURUSD_M1_202401020000_202401312359.csv",
+    asset="bars",
+    vendor="metatrader5.com, help, symbols, bars, export: <DATE> <TIME> <OPEN> <HIGH> <LOW> <CLOSE> <TICKVOL> <VOL>"
+    " <SPREAD>, in the broker's time",
+    sample="tests/unit/lake/sources/dialects/test_terminals_mt5.py",
+    header="always",
+    by_name={
+        "<DATE>": "ts.date",
+        "<TIME>": "ts.time",
+        "<OPEN>": "open",
+        "<HIGH>": "high",
+        "<LOW>": "low",
+        "<CLOSE>": "close",
+        "<TICKVOL>": "volume",
+        "<SPREAD>": "spread",
+    },
+    required=("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<TICKVOL>", "<VOL>", "<SPREAD>"),
+    delimiters="\t",
+    file=r"(?P<symbol>[A-Za-z0-9.#_-]+?)_(?P<period>M\d+|H\d+|D1|Daily|W1|Weekly|MN1|Monthly)(?:_\d{8,12}){2}\.csv",
+    time="text",
+    zone=None,
+    labels=True,
+    periods={
+        "M1": "1m", "M2": "2m", "M3": "3m", "M4": "4m", "M5": "5m", "M6": "6m", "M10": "10m", "M12": "12m",
+        "M15": "15m", "M20": "20m", "M30": "30m", "H1": "1h", "H2": "2h", "H3": "3h", "H4": "4h", "H6": "6h",
+        "H8": "8h", "H12": "12h", "D1": "1d", "Daily": "1d", "W1": "1w", "Weekly": "1w", "MN1": "1mo",
+        "Monthly": "1mo",
+    },
+    caution="The volume counts ticks, and the spread is in points; the real volume is not kept.",
+)  # fmt: skip
+
+METATRADER5_TICKS = Dialect(
+    name="metatrader5-ticks",
+    title="MetaTrader 5 ticks, exported from the terminal: bid and ask",
+    maker="MetaTrader",
+    example="EURUSD_202401020000_202401022359.csv",
+    asset="ticks/quote",
+    vendor="metatrader5.com, help, symbols, ticks, export: <DATE> <TIME> <BID> <ASK> <LAST> <VOLUME> <FLAGS>, a cell"
+    " empty where nothing changed, in the broker's time",
+    sample="tests/unit/lake/sources/dialects/test_terminals_mt5.py",
+    header="always",
+    by_name={"<DATE>": "ts.date", "<TIME>": "ts.time", "<BID>": "bid", "<ASK>": "ask"},
+    required=("<DATE>", "<TIME>", "<BID>", "<ASK>", "<LAST>", "<VOLUME>"),
+    delimiters="\t",
+    fill=("bid", "ask"),
+    file=r"(?P<symbol>[A-Za-z0-9.#_-]+?)(?:_\d{12}){2}\.csv",
+    time="text",
+    zone=None,
+    caution="Last prices and their volumes are not kept.",
+)
+
+TRADINGVIEW = Dialect(
+    name="tradingview",
+    title="TradingView chart exports",
+    maker="TradingView",
+    example="BINANCE_BTCUSDT, 60.csv",
+    asset="bars",
+    vendor='tradingview.com, "Export chart data…": time,open,high,low,close, then Volume and whatever the chart plots,'
+    " named as in BINANCE_BTCUSDT, 60.csv",
+    sample="tests/unit/lake/sources/dialects/test_terminals_tradingview.py",
+    header="always",
+    by_name={"time": "ts", "open": "open", "high": "high", "low": "low", "close": "close", "Volume": "volume"},
+    required=("time", "open", "high", "low", "close"),
+    file=r"(?P<exchange>[A-Z0-9]+)_(?P<symbol>[^,/]+), (?P<period>\d+|\d*[SDWM])(?:_[0-9a-f]{5})?(?: ?\(\d+\))?\.csv",
+    needs=("file",),
+    time="any",
+    periods={
+        "1": "1m", "2": "2m", "3": "3m", "5": "5m", "10": "10m", "15": "15m", "30": "30m", "45": "45m", "60": "1h",
+        "120": "2h", "180": "3h", "240": "4h", "1S": "1s", "S": "1s", "D": "1d", "1D": "1d", "W": "1w", "1W": "1w",
+        "M": "1mo", "1M": "1mo",
+    },
+    caution="What the chart plots beside the prices is not kept.",
+)  # fmt: skip
+
 DIALECTS = (
+    METATRADER5_BARS,
+    METATRADER5_TICKS,
+    TRADINGVIEW,
     HISTDATA_M1,
     HISTDATA_TICKS,
     HISTDATA_MT,

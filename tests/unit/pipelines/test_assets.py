@@ -11,6 +11,7 @@ from pipelines.assets import ASSETS
 def test_every_asset_of_the_design_is_declared() -> None:
     periods = ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1mo"]
     others = ["ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3", "metrics/funding", "metrics/open_interest"]
+    others.append("metrics/long_short_ratio")
     sides = ["1m-bid", "1m-ask", "1m-mid"]
     assert set(ASSETS.keys()) == {*(f"bars/{period}" for period in (*periods, *sides)), *others}
 

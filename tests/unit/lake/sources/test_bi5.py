@@ -41,7 +41,7 @@ def test_an_hour_of_ticks(tmp_path: Path) -> None:
         path = write(tmp_path / HOUR, packed(tick(0) + tick(41, 110513) + tick(3_599_999)))
         whole = read(path, block_bytes=block_bytes)
         plan = whole.plan
-        assert (plan.dialect, plan.type, plan.period) == ("dukascopy-ticks", "ticks", "quote")
+        assert (plan.dialect, plan.type, plan.period) == ("dukascopy-bi5-ticks", "ticks", "quote")
         assert (plan.exchange, plan.market, plan.symbol) == ("DUKASCOPY", "FX", "EURUSD")
         assert whole.ns == [START_NS, START_NS + 41_000_000, START_NS + 3_599_999_000_000]
         assert whole.column("ask") == [1.10512, 1.10513, 1.10512]
@@ -53,7 +53,7 @@ def test_an_hour_of_ticks(tmp_path: Path) -> None:
 def test_a_day_of_candles_without_those_of_no_trade(tmp_path: Path) -> None:
     whole = read(write(tmp_path / DAY, packed(candle(0) + candle(60, 0.0) + candle(120))))
     plan = whole.plan
-    assert (plan.dialect, plan.type, plan.period, plan.market) == ("dukascopy-candles", "bars", "1m-bid", "FX")
+    assert (plan.dialect, plan.type, plan.period, plan.market) == ("dukascopy-bi5-candles", "bars", "1m-bid", "FX")
     assert whole.ns == [DAY_NS, DAY_NS + 120 * 10**9]
     assert [whole.column(name)[0] for name in ("open", "close", "low", "high")] == [150.01, 150.02, 150.0, 150.03]
     assert whole.batches[0].skipped == {"no_trade": 1}

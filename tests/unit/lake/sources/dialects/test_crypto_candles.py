@@ -97,3 +97,45 @@ def test_an_hour_that_no_clock_shows_is_rejected(tmp_path: Path, clock: str) -> 
     )
     whole = read(write(tmp_path / "Coinbase_ETHUSD_1h.csv", text.replace(",E,", ",ETHUSD,")))
     assert whole.reasons == [("bad_timestamp", 4)]
+
+
+@pytest.mark.parametrize(("more", "cell"), [("", ""), (",tradecount", ",1000")])
+@pytest.mark.parametrize("heading", ["unix,date,symbol,open,high,low,close", "Unix,Date,Symbol,Open,High,Low,Close"])
+def test_files_of_today_have_a_line_above_and_seconds_or_milliseconds(
+    tmp_path: Path, more: str, cell: str, heading: str
+) -> None:
+    text = f"https://www.CryptoDataDownload.com\n{heading},Volume BTC,Volume USDT{more}\n"
+    text += f"1704070800000,2024-01-01 01:00:00,BTCUSDT,42500,42600,42400,42550,12.3,522000{cell}\n"
+    text += f"1704067200,2024-01-01 00:00:00,BTCUSDT,42400,42500,42300,42450,10.5,446000{cell}\n"
+    whole = read(write(tmp_path / "Binance_BTCUSDT_1h.csv", text))
+    plan = whole.plan
+    assert (plan.dialect, plan.period, plan.symbol, plan.exchange) == (
+        "cryptodatadownload-unix", "1h", "BTCUSDT", "BINANCE",
+    )  # fmt: skip
+    assert whole.ns == [1704070800 * 10**9, 1704067200 * 10**9]
+    assert (whole.column("volume"), whole.column("quote_volume")) == ([12.3, 10.5], [522000.0, 446000.0])
+    assert whole.column("trades") == ([1000, 1000] if cell else [None, None])
+
+
+def test_minutes_without_trades_are_skipped_however_many_they_are(tmp_path: Path) -> None:
+    text = "Timestamp,Open,High,Low,Close,Volume_(BTC),Volume_(Currency),Weighted_Price\n"
+    text += "1325317920,4.39,4.39,4.39,4.39,0.45558087,2.0000000193,4.39\n"
+    text += "".join(f"{1325317980 + 60 * minute},NaN,NaN,NaN,NaN,NaN,NaN,NaN\n" for minute in range(30))
+    text += "1325319780,4.4,4.5,4.4,4.5,1,4.45,4.45\n"
+    whole = read(write(tmp_path / "bitstampUSD_1-min_data_2012-01-01_to_2021-03-31.csv", text))
+    plan = whole.plan
+    assert (plan.dialect, plan.period, plan.exchange, plan.market) == ("bitstamp-kaggle", "1m", "BITSTAMP", "SPOT")
+    assert [batch.skipped for batch in whole.batches] == [{"no_trade": 30}]
+    assert not whole.rejects
+    assert (whole.column("vwap"), whole.column("quote_volume")) == ([4.39, 4.45], [2.0000000193, 4.45])
+
+
+def test_hummingbots_candles_count_trades_with_a_point(tmp_path: Path) -> None:
+    text = "timestamp,open,high,low,close,volume,quote_asset_volume,n_trades,taker_buy_base_volume,"
+    text += "taker_buy_quote_volume\n"
+    text += "1704153600.0,42283.6,42554.6,42261.0,42475.2,1271.7,53957033.5,795.0,640.1,27159000.2\n"
+    text += "1704153660.0,42475.2,42775.0,42431.7,42613.6,1196.4,50900000.0,1.0,1.0,42600.0\n"
+    whole = read(write(tmp_path / "candles.csv", text))
+    assert (whole.plan.dialect, whole.plan.period) == ("hummingbot-candles", "1m")
+    assert whole.ns == [1704153600 * 10**9, 1704153660 * 10**9]
+    assert (whole.column("trades"), whole.column("taker_buy_volume")) == ([795, 1], [640.1, 1.0])

@@ -76,3 +76,22 @@ def test_rates_of_metatrader_5_count_ticks(tmp_path: Path) -> None:
         [20, 26],
         [8, 5],
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "period"),
+    [
+        ("DAT_ASCII_EURUSD_M1_201701.csv", "20170102 020000;1;2;1;2;0\n20170102 020100;1;2;1;2;0\n", "1m-bid"),
+        ("DAT_MT_EURUSD_M1_201701.csv", "2017.01.02,02:00,1,2,1,2,0\n2017.01.02,02:01,1,2,1,2,0\n", "1m-bid"),
+        ("ES 12-06.Last.txt", "20061002 120100;1;2;1;2;9\n20061002 120200;1;2;1;2;9\n", "1m"),
+        ("ES 12-06.Bid.txt", "20061002 120100;1;2;1;2;9\n20061002 120200;1;2;1;2;9\n", "1m-bid"),
+        ("ES 12-06.Ask.txt", "20061002 120100;1;2;1;2;9\n20061002 120200;1;2;1;2;9\n", "1m-ask"),
+    ],
+)
+def test_the_price_side_that_a_vendor_says_is_part_of_the_period(
+    tmp_path: Path, name: str, row: str, period: str
+) -> None:
+    path = write(tmp_path / name, row)
+    assert read(path).plan.period == period
+    assert read(path, period="1m").plan.period == period
+    assert read(path, period="1m-mid").plan.period == "1m-mid"
