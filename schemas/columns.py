@@ -116,6 +116,18 @@ class Schema:
         raise KeyError(name)
 
 
+def few_words(schema: Schema, name: str) -> tuple[str, ...]:
+    """Return the words of a category column, in the order in which they are coded; of no and yes for a bool.
+
+    Raises:
+        ValueError: when any word may stand there.
+    """
+    if schema.column(name).type == "bool":
+        return "false", "true"
+    [rule] = [rule for rule in schema.rules if rule.kind == "one_of" and rule.columns == (name,)]
+    return rule.values
+
+
 IDENTITY = (
     Column("exchange", "category", description="Exchange or data provider, upper case."),
     Column("market", "category", description="Market segment, such as SPOT or FUTURES-UM."),

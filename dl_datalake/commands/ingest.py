@@ -49,7 +49,10 @@ def ingest(
     symbol: Annotated[Text, typer.Option(metavar="NAME", help="Symbol, when the file does not say it.")] = None,
     market: Annotated[Text, typer.Option(metavar="NAME", help="Market; else the format's own, else SPOT.")] = None,
     type_: Annotated[
-        Text, typer.Option("--type", metavar="TYPE", help="bars, ticks/trade, ticks/quote or ticks; else by the data.")
+        Text,
+        typer.Option(
+            "--type", metavar="TYPE", help="bars, ticks/trade, ticks/quote, orderbook/l2 or /l3; else by data."
+        ),
     ] = None,
     period: Annotated[
         Text, typer.Option(metavar="PERIOD", help="1m, 1h, 1d, trade, quote; else from the data.")

@@ -84,6 +84,14 @@ def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 2
 
         # A message takes many times its length in memory while it is looked at.
         return TextReader(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
+    if plan.recipe.kind == "dbn":
+        from lake.sources.dbn import open_dbn
+
+        return open_dbn(plan, block_bytes=block_bytes)
+    if plan.recipe.kind == "bi5":
+        from lake.sources.bi5 import open_bi5
+
+        return open_bi5(plan, block_bytes=block_bytes)
     from lake.sources.columnar import ColumnarReader
 
     return ColumnarReader(plan)

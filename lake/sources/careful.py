@@ -9,12 +9,13 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from lake.sources import times
+from lake.sources.categories import TRUE, dictionary_of
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.written import PLAIN_NUMERALS
+from schemas.columns import few_words
 from schemas.keys import normalise
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from lake.sources.written import Numerals
     from schemas.columns import Schema
 
-# The same dictionary in every batch; made of buffers, because pa.array of a list imports pandas.
-SIDES = pa.Array.from_buffers(
-    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 7], dtype=np.int32)), pa.py_buffer(b"buysell")]
-)
 _INT64 = 1 << 63
 _MAX_DIGITS = 400
 """Longer numbers are no market data, and slow to convert."""
 PRICES = frozenset({"open", "high", "low", "close", "price", "bid", "ask", "vwap", "spread"})
+
+
+def is_price(target: str) -> bool:
+    """Return whether a target is a price; `price.3` is the one of level 3."""
+    return target.partition(".")[0] in PRICES
 
 
 class Bad(Exception):  # noqa: N818 -- a verdict on a row, not an error of the program
@@ -63,22 +65,25 @@ def parse_carefully(
     data: bytes,
     first_line: int,
     fill: Callable[[list[str]], str | None] = lambda _: None,
+    waiting: frozenset[int] = frozenset(),
 ) -> Batch:
     """Convert the block `data`, whose first line has the number `first_line`, record by record.
 
-    `fill` puts into empty cells what they stand for, and returns why a record is skipped, if it is.
+    `fill` puts into empty cells what they stand for, and returns why a record is skipped, if it is. The lines `waiting`
+    are of books that have not begun, and are skipped.
     """
     targets = [*(column.target for column in recipe.times), *recipe.fields, *recipe.joined]
     kept = _Kept({target: [] for target in targets})
     convert = Converter(recipe, schema)
     comment = recipe.comment.encode()
-    for line, raw in _records(data, first_line):
+    for line, raw in records(data, first_line):
         if comment and raw.startswith(comment):
             continue
         kept.records += 1
         try:
             cells = split(raw, recipe)
-            reason = convert.skip(cells) or fill(cells)
+            unbegun = recipe.awaits.reason if recipe.awaits and line in waiting else None
+            reason = unbegun or convert.skip(cells) or fill(cells)
             if reason:
                 kept.skipped[reason] = kept.skipped.get(reason, 0) + 1
                 continue
@@ -92,7 +97,11 @@ def parse_carefully(
             kept.symbols.append(cells[recipe.symbol])
         kept.lines.append((line, raw))
     count = len(kept.lines)
-    arrays = [_array(kept.values[f.name], f.type) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow]
+    for target, word in recipe.fixed.items():
+        kept.values[target] = [word == TRUE if schema.column(target).type == "bool" else word] * count
+    arrays = [
+        _array(kept.values[f.name], f, schema) if f.name in kept.values else pa.nulls(count, f.type) for f in arrow
+    ]
     rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
     def locate(row: int) -> tuple[int, str]:
@@ -113,11 +122,12 @@ def is_name(symbol: str) -> bool:
     return True
 
 
-def _array(values: list[Any], kind: Any) -> Any:  # noqa: ANN401 -- pa.DataType to pa.Array
-    if pa.types.is_dictionary(kind):
-        indices = [None if side is None else int(side == "sell") for side in values]
-        return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), SIDES)
-    return pa.array(values, type=kind)
+def _array(values: list[Any], field_: Any, schema: Schema) -> Any:  # noqa: ANN401 -- pa.Field to pa.Array
+    if pa.types.is_dictionary(field_.type):
+        words = few_words(schema, field_.name)
+        indices = [None if value is None else words.index(value) for value in values]
+        return pa.DictionaryArray.from_arrays(pa.array(indices, type=pa.int32()), dictionary_of(words))
+    return pa.array(values, type=field_.type)
 
 
 def text_of(raw: bytes) -> str:
@@ -125,7 +135,7 @@ def text_of(raw: bytes) -> str:
     return raw[: 4 * MAX_RAW].decode("utf-8", "backslashreplace")[:MAX_RAW]
 
 
-def _records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
+def records(data: bytes, line: int) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, text) of each line that is not empty; a lone carriage return ends a line too."""
     if not data.strip(b"\r\n"):
         return
@@ -172,6 +182,9 @@ class Converter:
         for skip in self._recipe.skips:
             if cells[skip.column] in skip.values:
                 return skip.reason
+        for target, reason in self._recipe.lacking.items():
+            if not self._said(cells[self._recipe.fields[target]]).strip():
+                return reason
         return None
 
     def row(self, cells: list[str]) -> dict[str, Any]:
@@ -214,18 +227,21 @@ class Converter:
         return ns
 
     def _value(self, target: str, cell: str, kind: str, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
-        if kind in {"float64", "int64"} or target == "side":
+        if kind != "text":
             cell = cell.strip()
         if cell == "":
             if nullable:
                 return None
             raise Bad("missing_value", f"{target} is empty")
-        if target == "side":
-            if cell not in self._recipe.sides:
-                raise Bad("bad_value", f"side {shown(cell)} is none of {', '.join(self._recipe.sides)}")
-            return self._recipe.sides[cell]
+        if kind in {"category", "bool"}:
+            words = self._recipe.said(target)
+            if cell not in words:
+                raise Bad("bad_value", f"{target} {shown(cell)} is none of {', '.join(words)}")
+            return words[cell] == TRUE if kind == "bool" else words[cell] or None
         if kind == "float64":
-            return number(target, cell, self._recipe.price_scale if target in PRICES else 1, self._numerals)
+            if self._recipe.whole_prices and "." in cell and is_price(target):
+                raise Bad("bad_number", f"{target} {shown(cell)} has a decimal point in a file of whole numbers")
+            return number(target, cell, self._recipe.price_scale if is_price(target) else 1, self._numerals)
         if kind == "int64":
             return integer(target, cell, self._numerals)
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
@@ -241,7 +257,7 @@ def shown(cell: str) -> str:
 
 def number(target: str, cell: str, scale: int = 1, numerals: Numerals = PLAIN_NUMERALS) -> float:
     """Return a decimal or exponent number, divided by `scale` and rounded once; Bad when it is none."""
-    plain = numerals.plain(cell, scaled=target not in PRICES) if len(cell) <= _MAX_DIGITS else None
+    plain = numerals.plain(cell, scaled=not is_price(target)) if len(cell) <= _MAX_DIGITS else None
     if plain is None:
         raise Bad("bad_number", f"{target} {shown(cell)}")
     value = float(plain) if scale == 1 else float(Decimal(plain) / scale)
@@ -252,7 +268,7 @@ def number(target: str, cell: str, scale: int = 1, numerals: Numerals = PLAIN_NU
 
 def integer(target: str, cell: str, numerals: Numerals = PLAIN_NUMERALS) -> int:
     """Return a whole number that fits 64 bits, however it is written (795, 795.0); Bad when it is none."""
-    value = _decimal(cell, numerals, scaled=target not in PRICES)
+    value = _decimal(cell, numerals, scaled=not is_price(target))
     if value is None or value.adjusted() > 19 or value != int(value) or not -_INT64 <= int(value) < _INT64:
         raise Bad("bad_number", f"{target} {shown(cell)} is not a whole number")
     return int(value)

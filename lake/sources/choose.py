@@ -151,7 +151,7 @@ def _near(dialect: Dialect, head: Head) -> bool:
 def _from_fit(options: SourceOptions, fit: Fit, against: list[str]) -> tuple[Draft, Head]:
     dialect, head = fit.dialect, fit.head
     draft = Draft(dialect.asset, fit.targets, dialect, fit.groups, fit.evidence)
-    draft.joined = fit.joined
+    draft.joined, draft.levels = fit.joined, fit.levels
     draft.confidence = "asked" if options.format else fit.confidence
     draft.against = against
     draft.zone, draft.price_scale = options.tz or dialect.zone, dialect.price_scale
@@ -197,7 +197,7 @@ def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
 def _day(head: Head, fit: Fit) -> int:
     text = fit.groups.get("date", "")
     try:
-        date = dt.datetime.strptime(text, "%Y%m%d").replace(tzinfo=dt.UTC)
+        date = dt.datetime.strptime(text.replace("-", ""), "%Y%m%d").replace(tzinfo=dt.UTC)
     except ValueError as error:
         raise LakeError("TIME_FORMAT", f"the name of {head.path.name} has no date, which its times need") from error
     return int(date.timestamp()) * 10**9

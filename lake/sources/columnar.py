@@ -17,7 +17,7 @@ from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
-from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, sides_of
+from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, words_of
 from lake.sources.times import TimeColumn
 from lake.sources.words import told
 
@@ -199,6 +199,8 @@ def _recipe(draft: Draft, head: Head, file: _File) -> Recipe:
         times=tuple(clocks),
         fields=fields,
         sides=dict(sides_of(draft)),
+        words=words_of(draft),
+        fixed=fixed_of(draft),
         constants=tuple(constants(replace(draft, targets=inside), rows)),
         symbol=inside.get("symbol") if draft.many else None,
     )

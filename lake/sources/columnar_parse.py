@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.careful import SIDES, Bad, is_name, number, shown, time_of
+from lake.sources.careful import Bad, is_name, number, shown, time_of
+from lake.sources.categories import coded, fixed, flags
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.text import numbers
 from schemas.arrow import arrow_schema
+from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +70,7 @@ class ColumnarParser:
             Reject(bad.reason, block.first + row, _json(records, row), bad.detail)
             for row, bad in sorted(verdicts.items())
         ]
+        made |= {target: fixed(self.schema, target, word, count) for target, word in self.recipe.fixed.items()}
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         kept = np.array([row for row in range(count) if row not in verdicts], dtype=np.int64) if verdicts else None
         if kept is not None:
@@ -115,9 +118,8 @@ class ColumnarParser:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         try:
-            if target == "side":
-                made, unknown = _sides(array, self.recipe)
-                return made, [("bad_value", unknown)]
+            if pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
+                return self._worded(target, array)
             found = []
             if pa.types.is_floating(kind):
                 made, bad = _floats(array)
@@ -130,6 +132,22 @@ class ColumnarParser:
         if not nullable and made.null_count:
             found.append(("missing_value", _flags(made.is_null())))
         return made, found
+
+    def _worded(self, target: str, array: Any) -> tuple[Any, list[tuple[str, Flags]]]:  # noqa: ANN401 -- pa.Array
+        """Return one of few words in ours, and which rows say another or, where one is needed, none."""
+        ours, said = few_words(self.schema, target), self.recipe.said(target)
+        source = array.cast(pa.string()).dictionary_encode()
+        words = [word.strip() for word in source.dictionary.to_pylist()]
+        known = [
+            -2 if said.get(word) == "" or not word else ours.index(said[word]) if word in said else -1 for word in words
+        ]
+        places = numbers(source.indices.fill_null(len(known)).cast(pa.int64()), np.int64)
+        codes = np.array([*known, -2], dtype=np.int64)[places]
+        faults = [("bad_value", codes == -1)]
+        if not self.schema.column(target).nullable:
+            faults.append(("missing_value", codes == -2))
+        is_bool = pa.types.is_boolean(self.arrow.field(target).type)
+        return flags(codes == 1) if is_bool else coded(codes, ours), faults
 
 
 def int64s(values: Any, null: Flags | None = None) -> Any:  # noqa: ANN401 -- numpy to pa.Array, without pandas
@@ -200,18 +218,6 @@ def _floats(array: Any) -> tuple[Any, Flags]:  # noqa: ANN401 -- pa.Array
     wide = array.cast(pa.float64())
     made = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
     return made, _flags(pc.fill_null(pc.is_inf(made), False))  # noqa: FBT003 -- Arrow's signature
-
-
-def _sides(array: Any, recipe: Recipe) -> tuple[Any, Flags]:  # noqa: ANN401 -- pa.Array
-    """Return the aggressor, and which rows name neither side."""
-    coded = array.cast(pa.string()).dictionary_encode()
-    known = {"buy": 0, "sell": 1}
-    words = [word.strip() for word in coded.dictionary.to_pylist()]
-    codes = [known.get(recipe.sides.get(word, ""), -1 if word else -2) for word in words]
-    places = numbers(coded.indices.fill_null(len(codes)).cast(pa.int64()), np.int64)
-    sides = np.array([*codes, -2], dtype=np.int64)[places]
-    indices = int64s(sides, sides < 0).cast(pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, SIDES), sides == -1
 
 
 def _flags(array: Any) -> Flags:  # noqa: ANN401 -- pa.BooleanArray

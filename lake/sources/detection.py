@@ -17,6 +17,7 @@ from lake.sources.containers import as_source, verify_checksum
 from lake.sources.dialects.checking import GENERIC
 from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
+from lake.sources.levels import parser_of
 from lake.sources.model import Channel, Plan
 from lake.sources.parts import hold_to_zone, market_of, told_of, with_parts
 from lake.sources.relations import holds
@@ -27,6 +28,7 @@ from lake.sources.text import TextBlock, TextParser, numbers
 from lake.sources.words import BLANK, told
 from schemas.bars import BARS
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
+from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import Period, from_step
 from schemas.ticks import QUOTES, TRADES
 
@@ -44,6 +46,8 @@ SCHEMAS: dict[str, Schema] = {
     "bars": BARS,
     "ticks/trade": TRADES,
     "ticks/quote": QUOTES,
+    "orderbook/l2": BOOK_L2,
+    "orderbook/l3": BOOK_L3,
     "metrics/funding": FUNDING,
     "metrics/open_interest": OPEN_INTEREST,
     "metrics/long_short_ratio": LONG_SHORT_RATIO,
@@ -72,7 +76,9 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
 
             if planned := plan_feed(head, options, checksum):
                 return planned
-        if head.kind != "text":
+        if head.kind in {"dbn", "bi5"}:
+            draft, recipe, batch = _packed(head, options)
+        elif head.kind != "text":
             from lake.sources.columnar import draft_columnar, first_rows
 
             draft, recipe = draft_columnar(head, options)
@@ -81,7 +87,7 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
             draft, head = choose(head, options)
             draft.many = "symbol" in draft.targets and options.symbol is None
             recipe = recipe_of(draft, head)
-            parser = TextParser(recipe, SCHEMAS[draft.asset])
+            parser = parser_of(recipe, SCHEMAS[draft.asset])
             batch = parser.parse(replace(TextBlock.of(head.data, head.skip_lines + 1), before=("",) * len(recipe.fill)))
         plan = _plan(head, options, draft, replace(recipe, sha256=checksum), batch)
         plan = with_parts(plan, head, draft, partial(_period, head, options))
@@ -91,6 +97,17 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
     except LakeError as error:
         error.where = error.where or printable(source.place)
         raise
+
+
+def _packed(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
+    """Look at a file of records of fixed width."""
+    if head.kind == "dbn":
+        from lake.sources.dbn import draft_dbn
+
+        return draft_dbn(head, options, SCHEMAS)
+    from lake.sources.bi5 import draft_bi5
+
+    return draft_bi5(head, options, SCHEMAS)
 
 
 def _check_options(options: SourceOptions) -> None:
@@ -115,7 +132,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     asked = asked_asset(options) if options.type else None
     if asked not in {None, draft.asset}:
         raise LakeError("FORMAT_MISMATCH", f"{head.path.name} holds {draft.asset}, not {asked}")
-    if not batch.rows.num_rows:
+    if not batch.rows.num_rows and (head.kind != "bi5" or batch.rejects):
         first = batch.rejects[0] if batch.rejects else None
         said = f": {first.reason}, {first.detail} in line {first.line}" if first else ""
         raise LakeError(
@@ -141,7 +158,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
         nbytes=head.nbytes,
         dialect=name,
         channels=(Channel(SCHEMAS[draft.asset], kind, period, dialect.id_space if dialect else ""),),
-        market=options.market or market,
+        market=options.market or (market.upper() if market else None),
         symbol=options.symbol or told.get("symbol") or _seen_symbol(batch) or draft.groups.get("symbol"),
         many=recipe.symbol is not None,
         exchange=options.exchange or (exchange.upper() if exchange else None),

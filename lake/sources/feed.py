@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from lake.lookup import schema_of
 from lake.sources import times
-from lake.sources.careful import SIDES, Bad, is_name, number, shown, text_of
+from lake.sources.careful import Bad, is_name, number, shown, text_of
+from lake.sources.categories import dictionary_of
 from lake.sources.dialects.message import RECEIVED
 from lake.sources.flatten import unique
 from lake.sources.model import Batch, Portion, Reject
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from lake.sources.text import TextBlock
     from schemas.columns import Column, Schema
 
-BOOK_SIDES = pa.Array.from_buffers(
-    pa.string(), 2, [None, pa.py_buffer(np.array([0, 3, 6], dtype=np.int32)), pa.py_buffer(b"bidask")]
-)
 _WORDS = {"buy": 0, "sell": 1, "bid": 0, "ask": 1}
 _NUMERIC = b"0123456789.+-eE"
 _LONG = 40
@@ -278,7 +276,7 @@ class FeedParser:
     def _portion(self, channel: int, pieces: list[_Piece], lines: list[tuple[int, bytes]], names: list[str]) -> Portion:
         """Put the rows of all kinds of one channel together, in the order of the messages."""
         arrow = arrow_schema(self._schemas[channel], identity=False)
-        words = SIDES if self._assets[channel] == "ticks/trade" else BOOK_SIDES
+        words = dictionary_of(("buy", "sell") if self._assets[channel] == "ticks/trade" else ("bid", "ask"))
         places = _joined([piece.places for piece in pieces], np.int64)
         order = np.argsort(places, kind="stable")
         arrays = []

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from lake.errors import printable
 from lake.sources import times
-from lake.sources.careful import PRICES
+from lake.sources.careful import is_price
 from lake.sources.containers import stem
 from lake.sources.flatten import LAYOUTS
 from lake.sources.patterns import format_told
+from lake.sources.recipe import Level
 from lake.sources.relations import RELATIONS, holds
 from lake.sources.written import NUMBER
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _ENOUGH = 0.9
 _RELATION_ROWS = 200
 _DATE_LENGTH = 10
-_TEXTS = frozenset({"trade_id", "conditions", "symbol", "exchange", "period"})
+_TEXTS = frozenset({"trade_id", "order_id", "conditions", "symbol", "exchange", "period"})
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Fit:
     shape_only: bool = True
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets that several columns make up; any cell fits them."""
+    levels: tuple[Level, ...] = ()
     named: bool = False
     """The name of the file, of its folders or of the zip's member is the vendor's."""
 
@@ -88,7 +90,11 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     head = head.under(dialect.written)
     _check_container(head, dialect)
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
+    levels = levels_of(head.header or (), dialect)
+    if dialect.levels and not levels:
+        raise Unfit("its header has no levels of a book")
     fit = Fit(dialect, head, {target: place for target, (place, *others) in places.items() if not others})
+    fit.levels = levels
     fit.joined = {target: columns for target, columns in places.items() if len(columns) > 1}
     if head.layout != "lines":
         fit.evidence.append(LAYOUTS[head.layout])
@@ -121,8 +127,8 @@ def _check_values(head: Head, dialect: Dialect, fit: Fit) -> None:
 
 
 def _check_container(head: Head, dialect: Dialect) -> None:
-    if dialect.container == "arrow" or head.kind != "text":
-        raise Unfit("it is no text file" if head.kind != "text" else "it is no Arrow file")
+    if dialect.container not in {"text", "zip", "json"} or head.kind != "text":
+        raise Unfit("it is no text file" if head.kind != "text" else f"it is no {dialect.container} file")
     if dialect.container == "zip" and head.container != "zip":
         raise Unfit("it is no zip")
     if dialect.container == "json" and head.layout == "lines":
@@ -143,10 +149,28 @@ def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     absent = [name for name in dialect.required if name not in head.header]
     if absent:
         raise Unfit(f"its header has no {', '.join(absent)}")
+    other = [name for name in dialect.without if name in head.header]
+    if other:
+        raise Unfit(f"its header has {other[0]}")
     doubled = [name for name in dialect.by_name if head.header.count(name) > 1]
     if doubled:
         raise Unfit(f"its header has {doubled[0]} twice")
     return {target: (head.header.index(name),) for name, target in dialect.by_name.items() if name in head.header}
+
+
+def levels_of(header: Sequence[str], dialect: Dialect) -> tuple[Level, ...]:
+    """Return the levels of a book that a header has, in its order; Unfit when one has a price and no size."""
+    found = []
+    for column, name in enumerate(header):
+        for levels in dialect.levels:
+            told = re.fullmatch(re.escape(levels.price).replace(r"\*", r"(\d+)"), name)
+            if told is None:
+                continue
+            size = levels.size.replace("*", told[1])
+            if size not in header:
+                raise Unfit(f"its header has {name} and no {size}")
+            found.append(Level(levels.side, column, header.index(size)))
+    return tuple(found)
 
 
 def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
@@ -205,12 +229,26 @@ def _check_cells(head: Head, dialect: Dialect, fit: Fit) -> None:
     if len(head.full_rows) < _ENOUGH * len(head.rows):
         raise Unfit("its records have different numbers of columns")
     rows = _meant(head, dialect)
+    if dialect.digits:
+        _check_digits(dialect, fit, rows)
     for target, column in fit.targets.items():
         cells = [row[column].strip() for row in rows]
         good = sum(_fits(cell, target, dialect) for cell in cells)
         if good < _ENOUGH * len(cells):
             bad = next(cell for cell in cells if not _fits(cell, target, dialect))
             raise Unfit(f"column {column} cannot be {target}: {bad[:40]!r}")
+
+
+def _check_digits(dialect: Dialect, fit: Fit, rows: Sequence[Sequence[str]]) -> None:
+    """Hold prices to how the dialect writes them: with a decimal point, or without."""
+    columns = [column for target, column in fit.targets.items() if is_price(target)]
+    columns += [level.price for level in fit.levels]
+    cells = [row[column] for row in rows for column in columns]
+    pointed = sum("." in cell for cell in cells if cell and cell not in dialect.nulls)
+    if dialect.digits == "whole" and pointed:
+        raise Unfit("its prices have a decimal point")
+    if dialect.digits == "pointed" and not pointed:
+        raise Unfit("its prices have no decimal point")
 
 
 def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
@@ -225,13 +263,16 @@ def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
 def _fits(cell: str, target: str, dialect: Dialect) -> bool:
     if target in _TEXTS:
         return target == "conditions" or bool(cell)
-    if target == "side":
-        return cell in dialect.sides or not cell
+    if cell in dialect.nulls:
+        return True
+    if target == "side" or target in dialect.words:
+        left_out = (word for _, words, _ in dialect.skips for word in words)
+        return not cell or cell in {*(dialect.sides if target == "side" else dialect.words[target]), *left_out}
     if target.startswith("ts"):
         return _fits_time(cell, target, dialect)
-    if cell == "" or cell in dialect.nulls:
+    if cell == "":
         return True
-    return dialect.written.numerals.plain(cell, scaled=target not in PRICES) is not None
+    return dialect.written.numerals.plain(cell, scaled=not is_price(target)) is not None
 
 
 def _fits_time(cell: str, target: str, dialect: Dialect) -> bool:
@@ -239,7 +280,7 @@ def _fits_time(cell: str, target: str, dialect: Dialect) -> bool:
         return len(cell) <= _DATE_LENGTH and times.is_time(cell)
     if target == "ts.time":
         return times.is_time(f"2000-01-01 {cell}")
-    if target == "ts":
+    if target == "ts" or (dialect.time == "any" and cell):
         return _is_clock(cell, dialect)
     return cell == "" or NUMBER.fullmatch(cell) is not None
 
@@ -265,7 +306,7 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
         return False
     value = float(plain)
     if dialect.time == "day":
-        return 0 <= value < times.DAY_NS // 10**6
+        return 0 <= value < times.DAY_NS // times.UNIT_NS[dialect.unit if dialect.unit in times.UNIT_NS else "ms"]
     unit = dialect.unit if dialect.unit in times.UNIT_NS else times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9

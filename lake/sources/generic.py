@@ -25,6 +25,8 @@ _TYPES = {
     "quote": "ticks/quote",
     "quotes": "ticks/quote",
     "ticks/quote": "ticks/quote",
+    "orderbook/l2": "orderbook/l2",
+    "orderbook/l3": "orderbook/l3",
 }
 _WHY_NOT_DEPTH = (
     "It is summed up to each percentage: no book can be made of it, and a metric has one row a time, where it has a"
@@ -74,6 +76,8 @@ def draft_by_names(
             fix=[f"--map {t}=COLUMN" for t in absent],
         )
     draft = Draft(asset, targets, zone=options.tz)
+    if "side" in targets and asset.startswith("orderbook"):
+        draft.sides = names.FLAGS.get(names.normal(labels[targets["side"]]), {})
     draft.evidence = [
         f"{t} from column {labels[c]!r}" + (", as mapped" if t in mapped else "") for t, c in targets.items()
     ]
@@ -129,10 +133,22 @@ def asked_asset(options: SourceOptions) -> str | None:
         raise LakeError(
             "USAGE",
             f"there is no type {word!r} to ingest",
-            why="Files are read as bars, trades, quotes or metrics.",
-            fix=["--type bars, ticks/trade or ticks/quote"],
+            why="Files are read as bars, trades, quotes, order books or metrics.",
+            fix=["--type bars, ticks/trade, ticks/quote, orderbook/l2 or orderbook/l3"],
         )
     return _TYPES.get(word)
+
+
+def _refuse_scaled(plain: set[str], mapped: dict[str, int]) -> None:
+    """Refuse a table whose prices may have to be divided."""
+    if plain >= names.SCALED and not mapped:
+        said = ", ".join(sorted(names.SCALED))
+        raise LakeError(
+            "FORMAT_UNKNOWN",
+            f"{said}: these are columns of Databento's, in a schema that is not read",
+            why="Its prices may be whole numbers of 1e-9, and no name of a column says so.",
+            fix=["name the columns, and --price-scale 1000000000 where prices have no decimal point"],
+        )
 
 
 def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions) -> str:
@@ -146,12 +162,18 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
     if plain == names.DEPTH_BY_PERCENTAGE:
         raise LakeError("FORMAT_UNKNOWN", "the columns are depth by distance from the mid price", why=_WHY_NOT_DEPTH)
     share: dict[str, int] = {}
-    for asset, needed in names.NEEDED.items():
+    guessed = {asset: needed for asset, needed in names.NEEDED.items() if not asset.startswith("orderbook")}
+    for asset, needed in guessed.items():
         share[asset] = sum(t in mapped or bool(plain & set(names.COLUMNS[asset][t])) for t in needed)
-    whole = [asset for asset, needed in names.NEEDED.items() if share[asset] == len(needed)]
+    whole = [asset for asset, needed in guessed.items() if share[asset] == len(needed)]
+    _refuse_scaled(plain, mapped)
     if plain & names.BOOK and not mapped:
         said = ", ".join(label for label in labels if names.normal(label) in names.BOOK)
-        raise LakeError("FORMAT_UNKNOWN", f"{said}: these are columns of an order book, in no known format")
+        raise LakeError(
+            "FORMAT_UNKNOWN",
+            f"{said}: these are columns of an order book, in no known format",
+            fix=["--type orderbook/l2 for levels, orderbook/l3 for single orders", "--map side=COLUMN and so on"],
+        )
     if "bars" in whole:
         return "bars"
     if len(whole) > 1:

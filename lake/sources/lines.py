@@ -10,7 +10,9 @@ from lake.errors import LakeError
 from lake.sources.containers import Source
 from lake.sources.filling import last_cells, together
 from lake.sources.flatten import flattener, whole_lines
-from lake.sources.text import TextBlock, TextParser
+from lake.sources.levels import parser_of
+from lake.sources.text import TextBlock
+from lake.sources.waiting import FirstSnapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +37,7 @@ class TextReader:
         self._size = block_bytes
         self._source = Source(plan.source)
         made = [] if parser is not None else [(plan.recipe, plan.schema), *plan.recipe.others]
-        self._parsers = [TextParser(*each) for each in made]
+        self._parsers = [parser_of(*each) for each in made]
         self._other = parser
         self._sha256 = ""
 
@@ -77,11 +79,12 @@ class TextReader:
         before = ("",) * len(self._recipe.fill)
         made = flattener(self._recipe.layout, self._recipe.keys, self._plan.path.name)
         for piece in made.pieces(self._decoded()):
-            yield TextBlock(piece.data, piece.record, piece.count, piece.rejects, before)
+            yield TextBlock(piece.data, piece.record, piece.count, piece.rejects, before=before)
             before = last_cells(piece.data, self._recipe, before)
 
     def _lines(self) -> Iterator[TextBlock]:
         line, skip, before = 1, self._recipe.skip_lines, ("",) * len(self._recipe.fill)
+        books = FirstSnapshots(self._recipe)
         for whole in whole_lines(self._decoded(), self._plan.path.name):
             data = whole
             while skip and data:
@@ -90,7 +93,7 @@ class TextReader:
             if data:
                 block = replace(TextBlock.of(data, line), before=before)
                 line += block.lines
-                yield block
+                yield books.seen(block)
                 before = last_cells(data, self._recipe, before)
 
     def _decoded(self) -> Iterator[bytes]:

@@ -62,11 +62,33 @@ _QUOTES: dict[str, tuple[str, ...]] = {
     "bid_size": ("bidsize", "bidqty", "bestbidqty", "bestbidsize", "bidvolume", "bidamount", "bidsz", "bidsz00"),
     "ask_size": ("asksize", "askqty", "bestaskqty", "bestasksize", "askvolume", "askamount", "asksz", "asksz00"),
 }
-COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {"bars": _BARS, "ticks/trade": _TRADES, "ticks/quote": _QUOTES}
+_LEVELS: dict[str, tuple[str, ...]] = {
+    "side": ("side", "isask", "isbid", "direction"),
+    "price": ("price", "px", "pricelevel"),
+    "size": ("size", "qty", "quantity", "amount", "volume", "vol"),
+    "seq": ("seq", "sequence", "sequencenumber"),
+}
+_BOOK_L2: dict[str, tuple[str, ...]] = {
+    **_LEVELS,
+    "is_snapshot": ("issnapshot", "updatetype"),
+    "first_update_id": ("firstupdateid",),
+    "last_update_id": ("lastupdateid", "finalupdateid"),
+    "prev_update_id": ("prevupdateid", "prevfinalupdateid", "pu"),
+}
+_BOOK_L3: dict[str, tuple[str, ...]] = {**_LEVELS, "order_id": ("orderid", "id"), "action": ("action", "eventtype")}
+COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
+    "bars": _BARS,
+    "ticks/trade": _TRADES,
+    "ticks/quote": _QUOTES,
+    "orderbook/l2": _BOOK_L2,
+    "orderbook/l3": _BOOK_L3,
+}
 NEEDED: dict[str, tuple[str, ...]] = {
     "bars": ("open", "high", "low", "close"),
     "ticks/trade": ("price", "size"),
     "ticks/quote": ("bid", "ask"),
+    "orderbook/l2": ("side", "price", "size"),
+    "orderbook/l3": ("side", "price", "size", "order_id", "action"),
 }
 """What tells a table by the names of its columns."""
 LEAST = {**NEEDED, "ticks/trade": ("price",)}
@@ -89,6 +111,52 @@ SIDE_WORDS: Mapping[str, str] = {
     for spelt in words
     for word in (spelt, spelt.upper(), spelt.capitalize())
 }
+SCALED = frozenset({"rtype", "publisherid", "instrumentid"})
+"""Columns of a vendor whose prices may be whole numbers that are to be divided."""
+BOOK_SIDE_WORDS: Mapping[str, str] = {
+    word: side
+    for side, words in {"bid": ("bid", "b", "buy", "bids"), "ask": ("ask", "a", "sell", "s", "asks")}.items()
+    for spelt in words
+    for word in (spelt, spelt.upper(), spelt.capitalize())
+}
+FLAGS: Mapping[str, Mapping[str, str]] = {
+    name: {
+        word: side
+        for side, words in ((yes, ("1", "true")), (no, ("0", "false")))
+        for spelt in words
+        for word in (spelt, spelt.upper(), spelt.capitalize())
+    }
+    for name, yes, no in (("isask", "ask", "bid"), ("isbid", "bid", "ask"))
+}
+"""Names of columns that say a side by yes and no, and what these are."""
+BOOK_SIDES: Mapping[str, str] = {"buy": "bid", "sell": "ask"}
+TAKER_SIDES: Mapping[str, str] = {"bid": "buy", "ask": "sell"}
+"""A side in a book, and the side of who takes."""
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "is_snapshot": {
+        word: ours
+        for ours, words in {
+            "true": ("true", "1", "t", "snapshot", "snap"),
+            "false": ("false", "0", "f", "update", "delta", "set"),
+        }.items()
+        for spelt in words
+        for word in (spelt, spelt.upper(), spelt.capitalize())
+    },
+    "action": {
+        word: action
+        for action, words in {
+            "add": ("add", "insert", "new", "created", "open", "received"),
+            "change": ("change", "changed", "modify", "update", "replace"),
+            "cancel": ("cancel", "cancelled", "delete", "deleted", "remove", "done"),
+            "trade": ("trade", "execute", "match"),
+            "fill": ("fill", "filled"),
+            "clear": ("clear",),
+        }.items()
+        for spelt in words
+        for word in (spelt, spelt.upper(), spelt.capitalize())
+    },
+}
+"""What columns of one of few words say, mostly, and what that is in ours."""
 MAKER_WORDS = {**BUYER_IS_MAKER, "TRUE": "sell", "FALSE": "buy"}
 
 

@@ -32,25 +32,46 @@ class Skip:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a book: its side, and the columns of its price and size."""
+
+    side: str
+    price: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Positions are 0-based column numbers of the source.
 
-    `fields` maps target columns that are not times. `sides` maps the source's words to buy or sell. Prices are
+    `fields` maps target columns that are not times. `sides` maps the source's words to ours for a side. Prices are
     divided by `price_scale`; `shift_ns` is taken from `ts` (bars stamped at their close).
     """
 
-    kind: Literal["text", "parquet", "arrow", "messages"]
+    kind: Literal["text", "parquet", "arrow", "messages", "dbn", "bi5"]
     names: tuple[str, ...]
     """Column names of the source, or made-up ones (`#0`, `#1`, …) where it has none."""
     times: tuple[TimeColumn, ...]
     fields: dict[str, int]
     sides: dict[str, str] = field(default_factory=dict)
+    words: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The source's words for other targets that are one of few, and what they are in ours (`true` of a yes)."""
+    fixed: dict[str, str] = field(default_factory=dict)
+    """Targets that are the same in every row, in our words."""
+    levels: tuple[Level, ...] = ()
+    """The levels of a book that stand side by side in a record: each makes a row."""
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Targets whose records are no data where their cell is empty, and the reason."""
+    awaits: Skip | None = None
+    """What begins a book: the records before are skipped, symbol by symbol."""
     pointed: frozenset[str] = frozenset()
     """Targets that are counts but are written with a decimal point (795.0)."""
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns: their cells as written, parted by commas."""
     price_scale: int = 1
+    whole_prices: bool = False
+    """A price with a decimal point is none: it would be divided, and was not multiplied."""
     shift_ns: int = 0
     constants: tuple[Constant, ...] = ()
     symbol: int | None = None
@@ -74,6 +95,10 @@ class Recipe:
     """How messages are read; the columns are then those of no table, and none."""
     sha256: str | None = None
     """What the file's .CHECKSUM states, when that was verified."""
+
+    def said(self, target: str) -> dict[str, str]:
+        """Return the source's words for a target that is one of few, and what they are in ours."""
+        return self.sides if target == "side" else self.words[target]
 
     @property
     def width(self) -> int:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources import times
-from lake.sources.names import MAKER_WORDS, SIDE_WORDS
+from lake.sources.categories import FALSE
+from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS
 from lake.sources.patterns import format_told
-from lake.sources.recipe import Constant, Recipe, Skip
+from lake.sources.recipe import Constant, Level, Recipe, Skip
 from lake.sources.times import TimeColumn
 from lake.sources.written import NUMBER
 
@@ -44,6 +45,10 @@ class Draft:
     day_ns: int = 0
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns, which are not among `targets`."""
+    levels: tuple[Level, ...] = ()
+    """The levels of a book that stand side by side."""
+    sides: Mapping[str, str] = field(default_factory=dict)
+    """Words for sides that the column's name tells."""
     confidence: Confidence = "columns"
     against: list[str] = field(default_factory=list)
     many: bool = False
@@ -60,18 +65,22 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         for target, column in draft.targets.items()
         if target not in {*TIME_TARGETS, "ts.date", "ts.time", "symbol", "exchange", "period"}
     }
-    skips: list[Skip] = []
-    for name, words, reason in dialect.skips if dialect else ():
-        skips.append(Skip(_named(head, name), frozenset(words), reason))
+    skips = [_skip(head, *said) for said in dialect.skips] if dialect else []
     return Recipe(
         kind="text",
         names=tuple(f"#{i}" for i in range(head.width)),
         times=tuple(clocks),
         fields=fields,
         sides=dict(sides_of(draft)),
+        words=words_of(draft),
+        fixed=fixed_of(draft),
+        levels=draft.levels,
+        lacking=dict(dialect.lacking) if dialect else {},
+        awaits=_skip(head, *dialect.awaits) if dialect and dialect.awaits else None,
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
         price_scale=draft.price_scale,
+        whole_prices=dialect is not None and dialect.digits == "whole",
         constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
         skips=tuple(skips),
@@ -86,18 +95,40 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
     )
 
 
+def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:
+    return Skip(_named(head, name), frozenset(words), reason)
+
+
 def _named(head: Head, name: str) -> int:
     names = head.header or ()
     return names.index(name) if name in names else int(name)
 
 
 def sides_of(draft: Draft) -> Mapping[str, str]:
-    """Return the source's words for the aggressor."""
+    """Return the source's words for the aggressor, or for the side of a book."""
     if draft.dialect and draft.dialect.sides:
-        return draft.dialect.sides
+        own = BOOK_SIDES if draft.asset.startswith("orderbook") else TAKER_SIDES
+        return {word: own.get(side, side) for word, side in draft.dialect.sides.items()}
+    if draft.sides:
+        return draft.sides
     if "buyer_maker" in draft.targets:
         return MAKER_WORDS
+    if draft.asset.startswith("orderbook"):
+        return BOOK_SIDE_WORDS if "side" in draft.targets else {}
     return SIDE_WORDS if "side" in draft.targets else {}
+
+
+def words_of(draft: Draft) -> dict[str, dict[str, str]]:
+    """Return the source's words for other columns that say one of few."""
+    declared = draft.dialect.words if draft.dialect else {}
+    return {target: dict(declared.get(target, usual)) for target, usual in WORDS.items() if target in draft.targets}
+
+
+def fixed_of(draft: Draft) -> dict[str, str]:
+    """Return what every row is; rows of a book that nothing calls a snapshot are changes of it."""
+    declared = dict(draft.dialect.fixed) if draft.dialect else {}
+    unsaid = draft.asset == "orderbook/l2" and "is_snapshot" not in draft.targets
+    return {"is_snapshot": FALSE} | declared if unsaid else declared
 
 
 def constants(draft: Draft, rows: Sequence[Sequence[str]]) -> list[Constant]:
@@ -136,7 +167,8 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
     if draft.dialect and draft.dialect.time == "day" and target == "ts":
         fraction = any("." in sample for sample in samples)
         zone = draft.zone or "UTC"
-        return TimeColumn(target, columns, "day", "ms", fraction=fraction, zone=zone, day_ns=draft.day_ns)
+        unit: times.Unit = "s" if draft.dialect.unit == "s" else "ms"
+        return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
     made = made or column_of(target, columns, samples)
     if made.text is None or made.text.aware or not made.text.clock:

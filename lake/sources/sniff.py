@@ -37,13 +37,15 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": "a Zstandard file inside another file",
     b"\x1f\x8b": "a gzip file inside another file",
     b"PK\x03\x04": "a zip file inside another file",
-    b"DBN": "Databento DBN",
     b"FEA1": "Feather version 1",
     b"\x89HDF": "HDF5",
     b"%PDF": "a PDF",
     b"SQLite": "an SQLite database",
 }
 _UNICODE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8"}
+
+
+Kind = Literal["text", "parquet", "arrow", "dbn", "bi5"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Head:
     nbytes: int
     container: Container
     member: Member
-    kind: Literal["text", "parquet", "arrow"]
+    kind: Kind
     encoding: str = "utf-8"
     delimiter: str = ","
     header: tuple[str, ...] | None = None
@@ -140,6 +142,10 @@ def look(source_file: Path | SourceFile, written: Written = AS_USUAL) -> Head:
         while len(data) < HEAD_BYTES and (piece := source.read(HEAD_BYTES - len(data))):
             data += piece
         path = source.path
+    if path.name.lower().endswith(".bi5"):
+        return _head_of(source, "bi5")
+    if data.startswith(b"DBN"):
+        return _head_of(source, "dbn")
     if not data:
         raise LakeError("SOURCE_UNREADABLE", f"{path.name} is empty", where=str(path))
     for magic, kind in _BINARY.items():
@@ -153,7 +159,7 @@ def look(source_file: Path | SourceFile, written: Written = AS_USUAL) -> Head:
     return _taken(_head_of(source, "text", raw=data), written)
 
 
-def _head_of(source: Source, kind: Literal["text", "parquet", "arrow"], **seen: Any) -> Head:  # noqa: ANN401 -- the fields of Head
+def _head_of(source: Source, kind: Kind, **seen: Any) -> Head:  # noqa: ANN401 -- the fields of Head
     return Head(source.source, source.path, source.source.nbytes, source.container, source.member, kind, **seen)
 
 

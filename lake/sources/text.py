@@ -1,4 +1,4 @@
-"""Delimited text: blocks cut at line ends, parsed whole by Arrow; a block with anything odd goes the careful way."""
+"""Blocks of delimited text, parsed whole by Arrow; a block with anything odd goes the careful way."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from lake.sources import times
-from lake.sources.careful import PRICES, SIDES, is_name, parse_carefully
+from lake.sources.careful import is_name, is_price, parse_carefully
+from lake.sources.categories import coded, dictionary_of, fixed, flags
 from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
 from schemas.arrow import arrow_schema
+from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from lake.sources.model import Reject
@@ -40,6 +42,8 @@ class TextBlock:
     lines: int
     rejects: tuple[Reject, ...] = ()
     """Records that are no lines at all: a block of them has nothing else."""
+    waiting: frozenset[int] = frozenset()
+    """Numbers of the lines that tell of a book before its first snapshot."""
     before: tuple[str, ...] = ()
 
     @classmethod
@@ -62,6 +66,8 @@ class TextParser:
         self.arrow = arrow_schema(schema, identity=False)
         self._comment = recipe.comment.encode()
         self._is_us = schema.column("ts").type == "timestamp_us"
+        # Two words are read fastest; a third, for neither side, makes it three.
+        self._sides = few_words(schema, "side") if recipe.sides and all(recipe.sides.values()) else ()
         types = self._column_types()
         self._integers = any(kind == pa.int64() for kind in types.values())
         self._read = pacsv.ReadOptions(use_threads=False, column_names=list(recipe.names), block_size=1 << 30)
@@ -72,8 +78,8 @@ class TextParser:
             null_values=["", *sorted(recipe.numerals.nulls)],
             decimal_point=recipe.numerals.decimal,
             strings_can_be_null=True,
-            true_values=[word for word, side in recipe.sides.items() if side == "sell"],
-            false_values=[word for word, side in recipe.sides.items() if side == "buy"],
+            true_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[1]],
+            false_values=[word for word, side in recipe.sides.items() if self._sides and side == self._sides[0]],
         )
 
     def _column_types(self) -> dict[str, Any]:
@@ -93,11 +99,13 @@ class TextParser:
 
     def _column_type(self, target: str) -> Any:  # noqa: ANN401 -- pa.DataType
         kind = self.arrow.field(target).type
-        if target == "side":
+        if target == "side" and self._sides:
             return pa.bool_()
-        if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        if pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
+            return pa.dictionary(pa.int32(), pa.string())
+        if pa.types.is_string(kind):
             return kind
-        if self.recipe.numerals.as_text(scaled=target not in PRICES):
+        if self.recipe.numerals.as_text(scaled=not is_price(target)):
             return pa.string()
         return pa.float64() if target in self.recipe.pointed else kind
 
@@ -114,15 +122,19 @@ class TextParser:
     def parse_carefully(self, block: TextBlock) -> Batch:
         """Convert one block record by record."""
         fill = Filling(self.recipe, block.before)
-        return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, fill)
+        return parse_carefully(self.recipe, self.schema, self.arrow, block.data, block.line, fill, block.waiting)
+
+    def _is_odd(self, data: bytes) -> bool:
+        """Return whether there is something in a block that Arrow reads otherwise."""
+        if b"\0" in data or (self._integers and _maybe_hex(data)):
+            return True  # Arrow reads 0x10 as sixteen
+        if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
+            return True
+        return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
 
     def _parse_fast(self, block: TextBlock) -> Batch:
         data = block.data
-        if b"\0" in data or (self._integers and _maybe_hex(data)):
-            raise _Odd  # Arrow reads 0x10 as sixteen
-        if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
-            raise _Odd
-        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        if block.waiting or self._is_odd(data):
             raise _Odd
         table = pacsv.read_csv(pa.BufferReader(data), self._read, self._parse, self._convert)
         count = table.num_rows
@@ -137,6 +149,8 @@ class TextParser:
             made[target] = self._values(target, columns[self.recipe.names[position]])
         for target, positions in self.recipe.joined.items():
             made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
+        for target, word in self.recipe.fixed.items():
+            made[target] = fixed(self.schema, target, word, count)
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
         portion = Portion(rows, lambda row: (block.line + row, _line(data, row)), symbols=symbols)
@@ -169,8 +183,10 @@ class TextParser:
         nulls = array.null_count
         if nulls and not self.schema.column(target).nullable:
             raise _Odd
-        if target == "side":
-            return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), SIDES)
+        if target == "side" and self._sides:
+            return pa.DictionaryArray.from_arrays(array.cast(pa.int32()), dictionary_of(self._sides))
+        if self.schema.column(target).type in {"category", "bool"}:
+            return self._worded(target, array)
         array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
@@ -181,16 +197,28 @@ class TextParser:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
             return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
-        if self.recipe.price_scale == 1 or target not in PRICES:
+        if self.recipe.price_scale == 1 or not is_price(target):
             return array
         if nulls or (values != np.floor(values)).any():
             raise _Odd  # dividing a rounded fraction would round twice
         return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
 
+    def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
+        """Return the source's words for one of few as ours."""
+        ours, said = few_words(self.schema, target), self.recipe.said(target)
+        words = array.dictionary.to_pylist()
+        if not all(word in said for word in words):
+            raise _Odd
+        codes = np.array([*(ours.index(said[word]) if said[word] else -1 for word in words), -1], dtype=np.int32)
+        places = np.frombuffer(
+            array.indices.fill_null(len(words)).buffers()[1], dtype=np.int32, count=len(array), offset=array.offset * 4
+        )
+        return flags(codes[places]) if self.arrow.field(target).type == pa.bool_() else coded(codes[places], ours)
+
     def _numbers(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
         """Return numbers that were read as texts, because of the marks they are written with, as numbers."""
         kind = self.arrow.field(target).type
-        scaled = target not in PRICES
+        scaled = not is_price(target)
         if array.type != pa.string() or kind == pa.string() or not self.recipe.numerals.as_text(scaled=scaled):
             return array
         texts = self.recipe.numerals.rewritten(array, scaled=scaled)

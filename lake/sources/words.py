@@ -24,7 +24,7 @@ NOT_KEPT = "-"
 """Stands among the columns for one that is not kept."""
 NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 """How a dialect of one's own may be called."""
-_SIDES = {"buy", "sell"}
+_SIDES = {"buy", "sell", "bid", "ask"}
 _MAX_PREAMBLE = 10_000
 
 
@@ -136,7 +136,7 @@ def _side(value: Any) -> dict[str, str]:  # noqa: ANN401 -- the same
     if value == "maker":
         return dict(MAKER_WORDS)
     if not hasattr(value, "items") or not value or not set(value.values()) <= _SIDES:
-        raise _No('"maker", or a table of the file\'s words for buy and sell')
+        raise _No('"maker", or a table of the file\'s words for buy and sell, or for bid and ask')
     return _table(value)
 
 
@@ -166,7 +166,7 @@ def _pattern(value: Any) -> str:  # noqa: ANN401 -- the same
 
 def _asset(value: Any) -> str:  # noqa: ANN401 -- the same
     word = "bars" if isinstance(value, str) and value.startswith("bars/") else value
-    return _one_of("bars", "ticks/trade", "ticks/quote")(word)
+    return _one_of("bars", "ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3")(word)
 
 
 WORDS: dict[str, Word] = {

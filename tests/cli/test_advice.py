@@ -103,14 +103,13 @@ def test_asset_without_a_schema_is_said_to_be_unknown(dl: Dl, lake: Path, bars: 
 
 def test_types_that_are_offered_are_taken(dl: Dl, lake: Path, bars: Path) -> None:
     shown = dl("ingest", "--help").out
-    assert "orderbook" not in shown
     words = ("ingest", "--source", bars, "--exchange", "T", "--symbol", "A", "--root", lake, "--dry-run", "--json")
     assert dl(*words, "--type", "bars").status == 0
-    for offered in ("ticks/trade", "ticks/quote"):
+    for offered in ("ticks/trade", "ticks/quote", "orderbook/l2"):
         assert offered in shown
         assert dl(*words, "--type", offered).error["code"] == "E_COLUMN_MISSING"
-    refused = dl(*words, "--type", "orderbook/l2").error
-    assert (refused["code"], refused["why"]) == ("E_USAGE", "Files are read as bars, trades or quotes.")
+    refused = dl(*words, "--type", "metrics/funding").error
+    assert (refused["code"], refused["why"]) == ("E_USAGE", "Files are read as bars, trades, quotes or order books.")
 
 
 def test_year_given_as_a_snapshot_is_answered_with_the_date(dl: Dl, lake: Path) -> None:

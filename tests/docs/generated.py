@@ -90,10 +90,12 @@ def _became(asset: str, side: str) -> str:
 
 
 def _times(dialect: Dialect) -> str:
-    if dialect.time == "epoch":
-        return "a count since 1970; UTC"
+    if dialect.container == "bi5":
+        return "counted from the path's; UTC"
+    if dialect.time in {"epoch", "any"}:
+        return "a count since 1970" + ("; UTC" if dialect.time == "epoch" else ", or date and time; UTC")
     if dialect.time == "day":
-        return "ms since midnight; zone by place"
+        return f"{dialect.unit or 'ms'} since midnight; {dialect.zone or 'zone by place'}"
     return f"date and time; {dialect.zone or ('asked for' if dialect.zone_asked else 'UTC')}"
 
 

@@ -11,7 +11,7 @@ from lake.sources.containers.damage import DAMAGE, damaged, unopened
 from lake.sources.containers.file import HashingFile, Member, as_source, shown
 from lake.sources.containers.limits import check_ratio
 from lake.sources.containers.streams import MAGIC_BYTES, Compression, compression_of, unpacked
-from lake.sources.containers.suffixes import COMPRESSIONS
+from lake.sources.containers.suffixes import BARE_LZMA, COMPRESSIONS
 from lake.sources.containers.tars import is_tar
 from lake.sources.containers.zips import is_zip, made, open_zip, sole
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lake.sources.containers.file import SourceFile
     from lake.sources.containers.streams import Stream
 
-Container = Literal["plain", "gzip", "bzip2", "xz", "zstd", "zip", "tar"]
+Container = Literal["plain", "gzip", "bzip2", "xz", "zstd", "lzma", "zip", "tar"]
 
 _START_BYTES = 10
 """The magic, and what a gzip header has of interest."""
@@ -79,6 +79,8 @@ class Source:
         start = self.file.read(_START_BYTES)
         self.file.seek(0)
         kind = compression_of(start[:MAGIC_BYTES])
+        if kind is None and start and self.path.name.lower().endswith(BARE_LZMA):
+            kind = "lzma"
         if kind is not None:
             self._unpack(kind, start)
         elif is_zip(start) or (self.source.held is None and self.path.suffix.lower() == ".zip"):

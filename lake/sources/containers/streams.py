@@ -16,7 +16,7 @@ from lake.sources.containers.limits import CHUNK, DICTIONARY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Compression = Literal["gzip", "bzip2", "xz", "zstd"]
+Compression = Literal["gzip", "bzip2", "xz", "zstd", "lzma"]
 
 MAGICS: dict[bytes, Compression] = {
     b"\x1f\x8b": "gzip",
@@ -51,6 +51,8 @@ def unpacked(kind: Compression, packed: Stream) -> Stream:
         return _Concatenated(packed, bz2.BZ2Decompressor, "bzip2 file", padding=b"")
     if kind == "xz":
         return _Concatenated(packed, _xz, "xz file", padding=b"\0")
+    if kind == "lzma":
+        return _Concatenated(packed, _lzma, "LZMA file", padding=b"")
     return _Zstd(packed)
 
 
@@ -86,6 +88,10 @@ class _Gzip:
 
 def _xz() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=DICTIONARY_BYTES)
+
+
+def _lzma() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=DICTIONARY_BYTES)
 
 
 class _Concatenated:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+BARE_LZMA = ".bi5"
+"""Of LZMA without a container, which has no magic: only the name tells it."""
 ARCHIVES = (".zip", ".tar")
 _SHORT = {".tgz": ".tar.gz", ".tbz2": ".tar.bz2", ".tbz": ".tar.bz2", ".txz": ".tar.xz", ".tzst": ".tar.zst"}
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from lake.sources.dialects import (
     binance,
     binance_futures,
+    books,
     bybit,
     crypto,
+    databento,
+    dukascopy,
     equities,
     feeds,
     finam,
@@ -19,12 +22,13 @@ from lake.sources.dialects import (
     lean,
     okx,
     sites,
+    tardis,
     terminals,
 )
-from lake.sources.dialects.declare import Dialect, Place
+from lake.sources.dialects.declare import Dialect, Levels, Place
 from lake.sources.dialects.table import Table
 
-__all__ = ["DIALECTS", "Dialect", "Place", "known", "left_out", "origin_of", "register"]
+__all__ = ["DIALECTS", "Dialect", "Levels", "Place", "known", "left_out", "origin_of", "register"]
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
@@ -41,6 +45,10 @@ DIALECTS: dict[str, Dialect] = {
         *feeds.DIALECTS,
         *freqtrade.DIALECTS,
         *terminals.DIALECTS,
+        *books.DIALECTS,
+        *databento.DIALECTS,
+        *dukascopy.DIALECTS,
+        *tardis.DIALECTS,
         *sites.DIALECTS,
     )
 }

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from lake.sources.dialects.declare import Dialect
 from schemas.bars import BARS
+from schemas.columns import IDENTITY, few_words
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import ADJUSTMENTS, SIDES, Period
@@ -33,8 +34,10 @@ _SCHEMAS: Mapping[str, Schema] = {
     "orderbook/l3": BOOK_L3,
 }
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
-_TARGETS = {"ts.date", "ts.time", "symbol", "period"}
-_GROUPS = {"symbol", "period", "date", "exchange", "market", "place", "class", "side"}
+_TARGETS = {"ts.date", "ts.time", "symbol", "exchange", "period"}
+_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "class", "side"}
+_PACKED = {"dbn", "bi5"}
+_LEVEL = {"side", "price", "size"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
 _ASKING = "asking"
 
@@ -99,17 +102,37 @@ def _columns(dialect: Dialect) -> Iterator[str]:
         yield f"{dialect.asset} has no column {', '.join(unknown)}"
     several = sorted({target for target in targets if targets.count(target) > 1 and target in schema.names})
     for target in several:
+        if target == "symbol" and dialect.by_name:
+            continue  # the last of its columns that is there tells it
         if dialect.by_name or schema.column(target).type != "text":
             yield f"{target} stands there twice, and only a text is made of several cells"
     needed = {column.name for column in schema.columns if not column.nullable} - {"ts", "exchange", "market", "symbol"}
-    if absent := sorted(needed - set(targets)):
+    told = {*targets, *dialect.fixed, *(_LEVEL if dialect.levels else ())}
+    if absent := sorted(needed - told):
         yield f"{dialect.asset} needs {', '.join(absent)}"
     if not {"ts", "ts.date"} & set(targets):
         yield "no column is its time: ts, or ts.date and ts.time"
     if dialect.id_space and "trade_id" not in targets:
         yield "it has an id space and no trade_id"
-    if "side" in targets and not dialect.sides:
-        yield "it has sides and no words for them"
+    yield from _few(dialect, schema, targets)
+
+
+def _few(dialect: Dialect, schema: Schema, targets: list[str]) -> Iterator[str]:
+    """Look at the words of columns that say one of few."""
+    said = {**dialect.words, **({"side": dialect.sides} if dialect.sides else {})}
+    for column in schema.columns:
+        if column.type not in {"category", "bool"} or column in IDENTITY:
+            continue
+        ours = set(few_words(schema, column.name))
+        words = said.pop(column.name, None)
+        if column.name in targets and not words:
+            yield f"it has {column.name} and no words for it"
+        if wrong := sorted(set(words.values()) - ours - {""} if words else ()):
+            yield f"{column.name} is {' or '.join(sorted(ours))}, not {', '.join(wrong)}"
+        if column.name in dialect.fixed and (column.name in targets or dialect.fixed[column.name] not in ours):
+            yield f"{column.name} is fixed, and {dialect.fixed[column.name]!r} cannot be"
+    for target in said:
+        yield f"{target} is no column of one of few words"
 
 
 def _headers(dialect: Dialect) -> Iterator[str]:
@@ -118,7 +141,7 @@ def _headers(dialect: Dialect) -> Iterator[str]:
         yield "a header has not as many names as there are columns, less those that it is said to lack"
     if dialect.columns and (dialect.header == "never") != (not dialect.headers):
         yield f"header is {dialect.header!r}, and {len(dialect.headers)} header lines are declared"
-    if dialect.by_name and dialect.header == "never":
+    if dialect.by_name and dialect.header == "never" and dialect.container not in _PACKED:
         yield "its columns are found by name, so it has a header"
     if not 0 <= dialect.optional < max(1, len(dialect.columns)):
         yield f"{dialect.optional} of {len(dialect.columns)} columns may be absent"
@@ -181,9 +204,8 @@ def _values(dialect: Dialect) -> Iterator[str]:
     for zone in (dialect.zone, dialect.days or None, *(place.zone for place in dialect.places.values())):
         if zone is not None and not _can(ZoneInfo, zone):
             yield f"{zone!r} is no time zone"
-    if wrong := sorted({*dialect.sides.values()} - {"buy", "sell"}):
-        yield f"a side is buy or sell, not {', '.join(wrong)}"
-    if min([dialect.price_scale, *(place.price_scale for place in dialect.places.values())]) < 1:
+    kinds = [place for _, place in dialect.kinds]
+    if min([dialect.price_scale, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
         yield "a price scale is 1 or more"
 
 

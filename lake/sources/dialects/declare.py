@@ -29,12 +29,22 @@ Asset = Literal[
     "ticks/trade",
     "ticks/quote",
     "orderbook/l2",
+    "orderbook/l3",
     "metrics/funding",
     "metrics/open_interest",
     "metrics/long_short_ratio",
 ]
 
 PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The header names of the levels of one side of a book; a `*` stands for the level's number."""
+
+    side: Literal["bid", "ask"]
+    price: str
+    size: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class Dialect:
     header: Literal["never", "maybe", "always"] = "never"
     by_name: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """Names that a header has in another dialect, and never in this one."""
     header_lacks: int = 0
     """How many names the header has fewer than a record has cells."""
     delimiters: str = ","
@@ -111,17 +123,25 @@ class Dialect:
     nothing of them and is skipped (`no_quote`), as is one above the first that is known whole
     (`before_first_quote`)."""
     parts: tuple[Part, ...] = ()
-    container: Literal["text", "zip", "arrow", "json", "messages"] = "text"
+    container: Literal["text", "zip", "arrow", "json", "messages", "dbn", "bi5"] = "text"
     """`zip`: only ever inside a zip whose member is named by `member`. `arrow`: an Arrow IPC file. `json`: a JSON array
-    of arrays. `messages`: JSON messages, as `feed` declares. `text` may be a JSON array as well as lines."""
+    of arrays. `messages`: JSON messages, as `feed` declares. `dbn`: Databento's own. `bi5`: records of fixed width,
+    each of the fields `record`, in LZMA. `text` may be a JSON array as well as lines."""
     feed: Feed | None = None
     """The messages of a source that is no table; it may have rows of other kinds than `asset` beside."""
+    record: tuple[tuple[str, str], ...] = ()
+    """Names and numpy types of a record's fields; `by_name` says which are kept."""
+    unit_ns: int = 1
+    """What a record's times count, in nanoseconds."""
+    kinds: tuple[tuple[str, Place], ...] = ()
+    """(pattern of a symbol, or of a data set, what follows from it): the first that fits decides."""
     file: str = ""
     folder: str = ""
     member: str = ""
     needs: tuple[str, ...] = ()
     time: Literal["epoch", "day", "text", "any"] = "epoch"
-    """`epoch`: its unit is told by its magnitude. `day`: milliseconds since the midnight of the name's date. `any`: the
+    """`epoch`: its unit is told by its magnitude. `day`: milliseconds, or seconds where `unit` says so, since the
+    midnight of the name's date. `any`: the
     values tell."""
     form: str = ""
     """How text times are written, as in `YYYYMMDD HHMMSS` or `%d %b %Y`; whatever is understood, when empty."""
@@ -144,7 +164,18 @@ class Dialect:
     adjustment: str = ""
     """Bars: what the vendor has adjusted the prices for: `split`, or `total` for splits and dividends."""
     price_scale: int = 1
+    digits: Literal["", "whole", "pointed"] = ""
+    """How prices are written, where that tells the dialect: without a decimal point, or with one."""
     sides: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's words for a side, and what they are in ours; nothing where they name none."""
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The vendor's words for other columns that say one of few, such as an action, and what they are in ours."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """What every row is, where no column says it: `is_snapshot` of `true` for files of whole books."""
+    levels: tuple[Levels, ...] = ()
+    """The levels of a book that stand side by side in a record, in the order of their rows."""
+    awaits: tuple[str, tuple[str, ...], str] | None = None
+    """(column, its values, reason): what begins a book; a symbol's records before the first such are skipped."""
     id_space: str = ""
     """What numbers the trades: ids of two spaces have nothing to do with each other. Empty where trades carry none, or
     nobody knows. One vendor's markets share it: they are told apart by the address."""
@@ -156,6 +187,8 @@ class Dialect:
     exchange: str | None = None
     skips: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     """(column, its values, reason): records the vendor means as no data."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Target → reason: records whose cell for it is empty are no data, and counted under the reason."""
     relations: tuple[str, ...] = ()
     """Names of value relations (lake.sources.relations) that most rows satisfy."""
     complete: bool = False

@@ -178,3 +178,31 @@ def test_a_type_that_the_columns_do_not_make_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as refusal:
         detect(path, SourceOptions(type="ticks/trade"))
     assert refusal.value.code == "E_COLUMN_MISSING"
+
+
+LEVELS = "time,IsAsk,price,qty\n1710340200000,1,10.5,3\n1710340200000,0,10.4,0\n"
+
+
+def test_a_book_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    whole = read(write(tmp_path / "x.csv", LEVELS), type="orderbook/l2")
+    assert (whole.plan.type, whole.plan.period) == ("orderbook", "l2")
+    assert whole.column("side") == ["ask", "bid"]
+    assert whole.column("size") == [3.0, 0.0]
+    assert whole.column("is_snapshot") == [False, False]
+
+
+def test_columns_of_a_book_are_never_taken_for_trades(tmp_path: Path) -> None:
+    with pytest.raises(LakeError) as refusal:
+        detect(write(tmp_path / "x.csv", LEVELS), SourceOptions())
+    assert refusal.value.code == "E_FORMAT_UNKNOWN"
+    assert any("--type orderbook/l2" in fix for fix in refusal.value.fix)
+
+
+def test_orders_are_mapped_by_the_callers_word(tmp_path: Path) -> None:
+    text = "when;who;what;B/S;px;n\n1710340200000;7;new;B;10.5;3\n1710340200001;7;delete;B;10.5;0\n"
+    columns = {"ts": "when", "order_id": "who", "action": "what", "side": "B/S", "price": "px", "size": "n"}
+    for more in ("", "\n\n"):  # an empty line sends the block the careful way
+        whole = read(write(tmp_path / "x.csv", text + more), type="orderbook/l3", columns=columns)
+        assert whole.column("action") == ["add", "cancel"]
+        assert whole.column("side") == ["bid", "bid"]
+        assert whole.column("order_id") == ["7", "7"]

@@ -1,0 +1,98 @@
+"""Tardis CSV files: the columns of docs.tardis.dev, "Downloadable CSV files", data types; times in microseconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.source_files import read, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# date -u -d 2020-04-01T00:00:00 +%s gives 1585699200
+START_US = 1_585_699_200_000_000
+CHANGES = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n"
+QUOTES = "exchange,symbol,timestamp,local_timestamp,ask_amount,ask_price,bid_price,bid_amount\n"
+TRADES = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
+
+
+def change(
+    second: int, said: str, side: str = "bid", price: str = "6425.5", amount: str = "10", symbol: str = "XBTUSD"
+) -> str:
+    at = START_US + second * 10**6
+    return f"bitmex,{symbol},{at},{at + 250},{said},{side},{price},{amount}\n"
+
+
+def test_levels_of_snapshots_and_changes_of_them(tmp_path: Path) -> None:
+    text = (
+        CHANGES
+        + change(0, "true")
+        + change(0, "true", "ask", "6426", "7")
+        + change(1, "false", price="6425.0", amount="0")
+    )
+    whole = read(write(tmp_path / "book.csv", text))
+    plan = whole.plan
+    assert (plan.dialect, plan.type, plan.period) == ("tardis-incremental-book", "orderbook", "l2")
+    assert (plan.exchange, plan.symbol, plan.unit) == ("BITMEX", "XBTUSD", "us")
+    assert whole.ns == [START_US * 1000, START_US * 1000, (START_US + 10**6) * 1000]
+    assert whole.of("ts_recv") == [ns + 250_000 for ns in whole.ns]
+    assert whole.column("side") == ["bid", "ask", "bid"]
+    assert whole.column("is_snapshot") == [True, True, False]
+    assert whole.column("price") == [6425.5, 6426.0, 6425.0]
+    assert whole.column("size") == [10.0, 7.0, 0.0]
+
+
+def test_what_comes_before_the_first_snapshot_is_skipped(tmp_path: Path) -> None:
+    text = CHANGES + change(0, "false") * 3 + change(1, "true") + change(2, "false")
+    for block_bytes in (100, 1 << 20):
+        whole = read(write(tmp_path / "book.csv", text), block_bytes=block_bytes)
+        assert whole.column("is_snapshot") == [True, False]
+        assert sum(batch.skipped.get("before_first_snapshot", 0) for batch in whole.batches) == 3
+        assert whole.batches[-1].locate(whole.batches[-1].rows.num_rows - 1)[0] == 6
+
+
+def test_each_symbol_waits_for_a_snapshot_of_its_own(tmp_path: Path) -> None:
+    text = (
+        CHANGES
+        + change(0, "true")
+        + change(1, "false", symbol="ETHUSD") * 2
+        + change(2, "false")
+        + change(3, "true", symbol="ETHUSD")
+        + change(4, "false", symbol="ETHUSD")
+    )
+    for block_bytes in (100, 1 << 20):
+        whole = read(write(tmp_path / "book.csv", text), block_bytes=block_bytes)
+        assert list(zip(whole.symbols, whole.column("is_snapshot"), strict=True)) == [
+            ("XBTUSD", True),
+            ("XBTUSD", False),
+            ("ETHUSD", True),
+            ("ETHUSD", False),
+        ]
+        assert sum(batch.skipped.get("before_first_snapshot", 0) for batch in whole.batches) == 2
+
+
+def test_a_word_that_is_none_of_the_vendors_is_kept_aside(tmp_path: Path) -> None:
+    rows = [change(second, "true" if second == 0 else "false") for second in range(30)]
+    for said in (change(30, "maybe"), change(30, "false", "both")):
+        whole = read(write(tmp_path / "book.csv", CHANGES + "".join(rows) + said))
+        assert (whole.reasons, whole.rows.num_rows) == ([("bad_value", 32)], 30)
+
+
+@pytest.mark.parametrize(("cells", "skipped"), [("5,6426,,", 1), (",,6425.5,7", 1), ("5,6426,6425.5,7", 0)])
+def test_quotes_of_one_side_are_none(tmp_path: Path, cells: str, skipped: int) -> None:
+    line = f"bitmex,XBTUSD,{START_US},{START_US + 9},"
+    whole = read(write(tmp_path / "quotes.csv", f"{QUOTES}{line}5,6426,6425.5,7\n{line}{cells}\n"))
+    assert whole.plan.dialect == "tardis-quotes"
+    assert whole.batches[0].skipped == ({"one_sided": 1} if skipped else {})
+    quote = whole.rows.to_pylist()[0]
+    assert [quote[name] for name in ("bid", "bid_size", "ask", "ask_size")] == [6425.5, 7.0, 6426.0, 5.0]
+
+
+def test_a_trade_whose_taker_is_unknown_has_no_side(tmp_path: Path) -> None:
+    line = f"deribit,BTC-PERPETUAL,{START_US},{START_US + 9},"
+    text = "".join(f"{line}{i},{side},6425.5,10\n" for i, side in enumerate(["buy", "unknown", "sell"]))
+    for more in ("", "\n\n"):  # an empty line sends the block the careful way
+        whole = read(write(tmp_path / "trades.csv", TRADES + text + more))
+        assert whole.column("side") == ["buy", None, "sell"]
