@@ -8,6 +8,7 @@ _IS_ASK = {"0": "bid", "1": "ask"}
 
 BINANCE_WS_DEPTH = Dialect(
     name="binance-ws-depth",
+    maker="Binance",
     title="Binance depth stream, a row for each level that changed",
     asset="orderbook/l2",
     vendor='developers.binance.com, diff. depth stream: "U: First update ID in event, u: Final update ID in event"',
@@ -37,6 +38,7 @@ BINANCE_WS_DEPTH = Dialect(
 
 BINANCE_T_DEPTH = Dialect(
     name="binance-t-depth",
+    maker="Binance",
     title="Binance historical order book, T_DEPTH: changes and snapshots",
     asset="orderbook/l2",
     vendor="Binance's historical futures order book (T_DEPTH), as github.com/nkaz001/hftbacktest reads it: update_type"
@@ -63,6 +65,7 @@ BINANCE_T_DEPTH = Dialect(
 
 BINANCE_DEPTH_SNAPSHOT = Dialect(
     name="binance-depth-snapshot",
+    maker="Binance",
     title="Binance depth snapshots, a row for each level",
     asset="orderbook/l2",
     vendor="developers.binance.com, order book: answers have lastUpdateId, bids and asks, and no time of the exchange",
@@ -87,6 +90,7 @@ BINANCE_DEPTH_SNAPSHOT = Dialect(
 
 LOBSTER_MESSAGES = Dialect(
     name="lobster-messages",
+    maker="LOBSTER",
     title="LOBSTER order events, the message file",
     asset="orderbook/l3",
     vendor='lobsterdata.com, output structure: "Seconds after midnight with decimal precision", "Dollar price times'
@@ -111,6 +115,7 @@ LOBSTER_MESSAGES = Dialect(
 
 BITSTAMP_ORDER_EVENTS = Dialect(
     name="bitstamp-order-events",
+    maker="Bitstamp",
     title="Bitstamp order events",
     asset="orderbook/l3",
     vendor="github.com/phil8192/ob-analytics, loadData: id, timestamp, exchange.timestamp, price, volume, action"

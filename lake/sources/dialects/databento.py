@@ -12,6 +12,7 @@ _TRADE_SIDES = {"B": "buy", "A": "sell", "N": ""}
 
 MBO = Dialect(
     name="databento-mbo",
+    maker="Databento",
     title="Databento DBN, every order (mbo)",
     asset="orderbook/l3",
     vendor=_PAGE + '"action: Can be Add, Cancel, Modify, cleaR book, Trade, Fill, or None"',

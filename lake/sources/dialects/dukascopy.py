@@ -14,6 +14,7 @@ _MAJOR = "(?:AUD|CAD|CHF|EUR|GBP|NZD|USD)"
 
 TICKS = Dialect(
     name="dukascopy-bi5-ticks",
+    maker="Dukascopy",
     title="Dukascopy ticks (bi5)",
     asset="ticks/quote",
     vendor="datafeed.dukascopy.com, HHh_ticks.bi5, as newbe.dev/bi5 lays it out: big-endian milliseconds of the hour,"

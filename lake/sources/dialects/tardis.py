@@ -12,6 +12,7 @@ _CLOCK = "exchange's time, or the arrival's where it gives none"
 
 TRADES = Dialect(
     name="tardis-trades",
+    maker="Tardis",
     title="Tardis trades",
     asset="ticks/trade",
     vendor=_PAGE + '"timestamp provided by exchange in microseconds since epoch - if exchange does not provide one'
