@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from lake.sources.containers.beside import reason_to_leave
+from lake.sources.containers.checksums import verify_checksum
 from lake.sources.containers.damage import DAMAGE, damaged, unopened
 from lake.sources.containers.file import HashingFile, Held, Holding, Member, SourceFile
 from lake.sources.containers.streams import MAGIC_BYTES, compression_of, unpacked
@@ -50,13 +51,19 @@ def members(
     except OSError as error:
         yield unopened(error, path)
         return
+    given = False
     try:
-        yield from _sources(path, file, folder, counted)
+        for source in _sources(path, file, folder, counted):
+            if not given and (isinstance(source, LakeError) or source.member is not None):
+                verify_checksum(path)  # of the archive, before any of its members is taken
+            given = True
+            yield source
     except LakeError as error:
         error.where = error.where or str(path)
         yield error
     except DAMAGE as error:
-        yield damaged(error, path.name, path)
+        # Who opens it says what is wrong, after a look at its checksum.
+        yield damaged(error, path.name, path) if given else SourceFile(path)
     finally:
         file.close()
 

@@ -332,3 +332,19 @@ def test_a_large_member_is_held_in_a_file_without_a_name(tmp_path: Path, kind: s
             assert second.read(10) == first.read(10)
             assert first.seek(-3, os.SEEK_END) == source.nbytes - 3
             assert first.read() == (large if source.member == "large.bin" else B)[-3:]
+
+
+def test_the_checksum_of_an_archive_is_held_to_before_any_member_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.csv", "1\n")
+        archive.writestr("y.csv", "2\n")
+    (tmp_path / "a.zip.CHECKSUM").write_text("0" * 64 + "  a.zip\n")
+    [refusal] = members(path)
+    assert isinstance(refusal, LakeError)
+    assert refusal.code == "E_SOURCE_CHECKSUM"
+
+
+def test_a_broken_archive_is_left_to_who_opens_it_and_looks_at_its_checksum(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.zip", b"PK\x03\x04 and nothing more")
+    assert [source.place for source in members(path) if not isinstance(source, LakeError)] == [path]
