@@ -62,10 +62,18 @@ def members(
         error.where = error.where or str(path)
         yield error
     except DAMAGE as error:
-        # Who opens it says what is wrong, after a look at its checksum.
-        yield damaged(error, path.name, path) if given else SourceFile(path)
+        yield damaged(error, path.name, path) if given else _broken(error, path)
     finally:
         file.close()
+
+
+def _broken(error: BaseException, path: Path) -> LakeError:
+    """Return what is wrong with an archive of which nothing can be had: its checksum, if there is one, tells most."""
+    try:
+        verify_checksum(path)
+    except LakeError as refusal:
+        return refusal
+    return damaged(error, path.name, path)
 
 
 def _sources(

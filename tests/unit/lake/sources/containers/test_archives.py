@@ -345,6 +345,12 @@ def test_the_checksum_of_an_archive_is_held_to_before_any_member_is_taken(tmp_pa
     assert refusal.code == "E_SOURCE_CHECKSUM"
 
 
-def test_a_broken_archive_is_left_to_who_opens_it_and_looks_at_its_checksum(tmp_path: Path) -> None:
+def test_of_a_broken_archive_the_checksum_tells_first(tmp_path: Path) -> None:
     path = write(tmp_path / "a.zip", b"PK\x03\x04 and nothing more")
-    assert [source.place for source in members(path) if not isinstance(source, LakeError)] == [path]
+    [refusal] = members(path)
+    assert isinstance(refusal, LakeError)
+    assert refusal.code == "E_SOURCE_UNREADABLE"
+    (tmp_path / "a.zip.CHECKSUM").write_text("0" * 64 + "  a.zip\n")
+    [refusal] = members(path)
+    assert isinstance(refusal, LakeError)
+    assert refusal.code == "E_SOURCE_CHECKSUM"
