@@ -90,7 +90,9 @@ CODES: dict[str, Code] = {
     "FORMAT_MISMATCH": Code(Exit.REFUSED, "The file does not fit the format that was asked for.", ("drop --format",)),
     "COLUMN_MISSING": Code(Exit.REFUSED, "The schema needs a column the source does not have.", ("--map NAME=COLUMN",)),
     "TIME_FORMAT": Code(
-        Exit.REFUSED, "The times cannot be read without guessing.", ("--map ts=COLUMN", "or --tz ZONE")
+        Exit.REFUSED,
+        "The times cannot be read without guessing.",
+        ("--time-format 'DD.MM.YYYY HH:MM', or as they are written", "or --map ts=COLUMN, if it is another column"),
     ),
     "SCHEMA": Code(
         Exit.REFUSED,

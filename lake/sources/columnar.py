@@ -17,7 +17,7 @@ from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
-from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, words_of
+from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, unlikely, words_of
 from lake.sources.times import TimeColumn
 from lake.sources.words import told
 
@@ -215,7 +215,10 @@ def _clock(draft: Draft, target: str, columns: tuple[int, ...], arrays: list[Any
             draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
         return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else draft.zone or "UTC")
     cells = [" ".join(str(v) for v in row if v is not None) for row in zip(*map(python_values, arrays), strict=True)]
-    made = column_of(target, columns, [cell for cell in cells if cell])
+    samples = [cell for cell in cells if cell]
+    made = column_of(target, columns, samples)
+    if target == "ts" and made.kind == "epoch" and (odd := unlikely(made, samples)):
+        draft.warnings.append(f"{odd}: look whether the times are right")
     if made.text is None or made.text.aware or not made.text.clock:
         return made
     if draft.zone is None and target == "ts":

@@ -174,8 +174,8 @@ def _asset(labels: Sequence[str], mapped: dict[str, int], options: SourceOptions
             f"{said}: these are columns of an order book, in no known format",
             fix=["--type orderbook/l2 for levels, orderbook/l3 for single orders", "--map side=COLUMN and so on"],
         )
-    if "bars" in whole:
-        return "bars"
+    if "bars" in whole or all(t in mapped or plain & set(names.COLUMNS["bars"][t]) for t in ("open", "high", "low")):
+        return "bars"  # where the close has a name of its own, such as price or last, it is asked for
     if len(whole) > 1:
         raise LakeError(
             "AMBIGUOUS", f"the columns make {' or '.join(whole)}", fix=[f"--type {asset}" for asset in whole]

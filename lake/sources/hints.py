@@ -19,7 +19,7 @@ def why_unread(head: Head) -> str:
     if not head.is_utf8:
         return "Its bytes are not UTF-8, and nothing in a file says what else they are."
     told = {
-        "written with commas, as in {}": _first(head, _DECIMAL_COMMA),
+        "written with commas, as in {}": None if _first(head, _BOTH_MARKS) else _first(head, _DECIMAL_COMMA),
         "written with commas between thousands, as in {}": _first(head, _BOTH_MARKS),
         "written with suffixes, as in {}": _first(head, _SUFFIXED),
     }
@@ -34,6 +34,8 @@ def options_for(head: Head) -> list[str]:
         found.append("--encoding cp1251, or whatever it is in")
     if not head.written.numerals.marked:
         flags = {"--decimal ,": _DECIMAL_COMMA, "--thousands ,": _BOTH_MARKS, "--volume-suffixes": _SUFFIXED}
+        if _first(head, _BOTH_MARKS):
+            del flags["--decimal ,"]
         found += [flag for flag, pattern in flags.items() if _first(head, pattern)]
     start = _first_line(head)
     if not head.written.comment and start[:1] in {"#", "%", ";"}:

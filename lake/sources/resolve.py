@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from lake.sources.sniff import Head
 
 _DATE_DIGITS = re.compile(
-    r"(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d[0-5]\d)?", re.ASCII
+    r"(?:19|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?", re.ASCII
 )
+_EXPONENT = re.compile(r"\d\.(\d*)[eE]\+(\d{1,2})", re.ASCII)
+_EARLIEST, _LATEST = 788_918_400, 2_000_000_000
+"""Seconds from 1995 to 2033. Before them lie counters, days of a spreadsheet, milliseconds of a day, ticks since the
+year 1 or 1601 and YYMMDDHHMMSS, when they are taken for counts since 1970, and YYMMDDHHMM lies after them."""
 TIME_TARGETS = ("ts", "ts_event", "ts_recv")
 
 
@@ -60,6 +64,9 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
     rows = head.plain_rows
     dialect = draft.dialect
     clocks = [_time(draft, target, rows) for target in TIME_TARGETS if _columns(draft, target)]
+    for target in ("trade_id", "order_id"):
+        if target in draft.targets:
+            _refuse_rounded_ids(target, [row[draft.targets[target]].strip() for row in rows])
     fields = {
         ("side" if target == "buyer_maker" else target): column
         for target, column in draft.targets.items()
@@ -171,6 +178,9 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
         return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
     made = made or column_of(target, columns, samples)
+    unsaid = draft.confidence in {"columns", "mapped"} and not (draft.dialect and draft.dialect.unit)
+    if target == "ts" and made.kind == "epoch" and unsaid:
+        _refuse_unlikely(made, samples)
     if made.text is None or made.text.aware or not made.text.clock:
         return made
     if draft.zone is None and target == "ts":
@@ -197,6 +207,13 @@ def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> 
         form = times.TextFormat("ymd", "", gap=False, clock="compact" if clocked else "")
         return TimeColumn(target, columns, "text", text=form)
     numbers = [sample for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]
+    if rounded := _rounded(numbers):
+        raise LakeError(
+            "TIME_FORMAT",
+            f"{target} is rounded: {rounded!r}",
+            why="A spreadsheet has kept some of the digits, and the others are lost.",
+            fix=["fetch the file again, and do not save it from a spreadsheet"],
+        )
     if len(numbers) * 2 > len(samples):
         units = Counter(times.unit_of(float(number)) for number in numbers)
         unit = units.most_common(1)[0][0]
@@ -204,8 +221,59 @@ def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> 
     try:
         form_found = times.format_of(samples)
     except ValueError as error:
-        raise LakeError("TIME_FORMAT", str(error), fix=["write the dates as YYYY-MM-DD"]) from error
+        raise LakeError("TIME_FORMAT", str(error), fix=_either_order(samples[0])) from error
     if form_found is None:
         first = samples[0][:60] if samples else ""
         raise LakeError("TIME_FORMAT", f"{target} is not a time that is understood: {first!r}")
     return TimeColumn(target, columns, "text", text=form_found)
+
+
+def unlikely(made: TimeColumn, samples: Sequence[str]) -> str:
+    """Say of counts since 1970 that they would be of years hardly any file is from; empty when they are not."""
+    numbers = [sample for sample in samples if NUMBER.fullmatch(sample)]
+    seconds = [float(number) * times.UNIT_NS[made.unit] / 10**9 for number in numbers]
+    odd = [place for place, value in enumerate(seconds) if not _EARLIEST <= value < _LATEST]
+    if len(odd) * 2 <= len(numbers):
+        return ""
+    year = 1970 + int(seconds[odd[0]] // 31_556_952)
+    return f"{made.target} {numbers[odd[0]]} would be of {year}, were it counted in {made.unit} since 1970"
+
+
+def _refuse_unlikely(made: TimeColumn, samples: Sequence[str]) -> None:
+    if odd := unlikely(made, samples):
+        raise LakeError(
+            "TIME_FORMAT",
+            odd,
+            why="It may as well be a counter, a date of a spreadsheet, a time of day or a date in digits.",
+            fix=[f"--time-unit {made.unit}, if it is so counted", "--time-format FORMAT", "or --map ts=COLUMN"],
+        )
+
+
+def _rounded(cells: Sequence[str]) -> str | None:
+    """Return the first of numbers whose exponent says that their last digits are gone, if most are such."""
+    found = [cell for cell in cells if (match := _EXPONENT.fullmatch(cell)) and len(match[1]) < int(match[2])]
+    return found[0] if len(found) * 2 > len(cells) else None
+
+
+def _refuse_rounded_ids(target: str, cells: Sequence[str]) -> None:
+    """Refuse ids that a spreadsheet has rounded, since different ones have become the same."""
+    if rounded := _rounded([cell for cell in cells if cell]):
+        raise LakeError(
+            "FORMAT_UNKNOWN",
+            f"{target} is rounded: {rounded!r}",
+            why="A spreadsheet has kept some of the digits, and ids that differed may have become the same.",
+            fix=[
+                "fetch the file again, and do not save it from a spreadsheet",
+                "or name the columns in order, and this one -: --columns A,B,-",
+            ],
+        )
+
+
+def _either_order(sample: str) -> list[str]:
+    """Return the options that say which comes first in dates such as this, the day or the month."""
+    mark = next((character for character in sample if character in "-/."), "/")
+    clock = " HH:MM" if ":" in sample else ""
+    return [
+        f"--time-format 'DD{mark}MM{mark}YYYY{clock}', if the day comes first",
+        f"--time-format 'MM{mark}DD{mark}YYYY{clock}', if the month does",
+    ]

@@ -146,3 +146,12 @@ def test_many_row_groups_stay_in_order_and_numbered(tmp_path: Path) -> None:
     assert whole.column("price") == table.column("price").to_pylist()
     batch = whole.batches[-1]
     assert batch.locate(batch.rows.num_rows - 1)[0] == 5000
+
+
+def test_counts_that_would_be_of_1970_are_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"time": [0, 1, 2], "price": [1.0, 2.0, 3.0], "size": [1.0, 1.0, 1.0]}), path)
+    said = detect(path, SourceOptions()).warnings
+    assert [line for line in said if "1970" in line] == [
+        "ts 0 would be of 1970, were it counted in s since 1970: look whether the times are right"
+    ]

@@ -206,3 +206,14 @@ def test_orders_are_mapped_by_the_callers_word(tmp_path: Path) -> None:
         assert whole.column("action") == ["add", "cancel"]
         assert whole.column("side") == ["bid", "bid"]
         assert whole.column("order_id") == ["7", "7"]
+
+
+@pytest.mark.parametrize("close", ["Price", "Last"])
+def test_open_high_and_low_beside_a_price_are_no_trades(tmp_path: Path, close: str) -> None:
+    rows = "2024-03-13,10.5,10,11,9,100\n2024-03-14,10.6,10.5,11,10,120\n"
+    path = write(tmp_path / "x.csv", f"Date,{close},Open,High,Low,Volume\n{rows}")
+    with pytest.raises(LakeError) as caught:
+        detect(path, SourceOptions())
+    assert (caught.value.code, list(caught.value.fix)) == ("E_COLUMN_MISSING", ["--map close=COLUMN"])
+    whole = read(path, columns={"close": close})
+    assert whole.plan.period == "1d"
