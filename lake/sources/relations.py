@@ -65,6 +65,10 @@ def _trades_contracts(row: Row) -> bool | None:
     return any(_near(row[3], row[2] * worth / row[1]) for worth in _CONTRACTS) if row[1] > 0 else None
 
 
+def _bid_ask(row: Row) -> bool | None:
+    return row[1] < row[2] if row[1] != row[2] else None
+
+
 def _candle(opened: int, high: int, low: int, close: int) -> Callable[[Row], bool | None]:
     """Return the check that these columns are such prices; a row whose prices are all the same cannot tell."""
 
@@ -78,6 +82,7 @@ def _candle(opened: int, high: int, low: int, close: int) -> Callable[[Row], boo
 
 
 RELATIONS: dict[str, tuple[Callable[[Row], bool | None], str]] = {
+    "bid_ask": (_bid_ask, "bids are below asks"),
     "klines_interval": (_interval, "close times follow open times"),
     "klines_quote_volume": (_quote_volume, "quote volume / volume lies between low and high"),
     "klines_contracts": (_klines_contracts, "contracts * 100 (or 10) / base volume lies between low and high"),

@@ -40,6 +40,7 @@ _FOREIGN = {
     b"FEA1": "Feather version 1",
     b"\x89HDF": "HDF5",
     b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook, or another Office file",
     b"SQLite": "an SQLite database",
 }
 _UNICODE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8"}

@@ -15,6 +15,9 @@ from lake.sources.containers import reason_to_leave
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+MANIFEST = "manifest.db"
+"""What makes a folder a lake."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -32,8 +35,8 @@ def expand(patterns: Sequence[str]) -> Found:
     """Return the files that paths, folders and globs name, sorted and each once.
 
     A file named by its path is taken whatever its name. In folders and among what globs name, hidden files, checksums,
-    notes and unfinished downloads are left out, and so are links that lead out of a folder; folders that are links are
-    not entered.
+    notes and unfinished downloads are left out, and so are the files of a lake and links that lead out of a folder;
+    folders that are links are not entered.
 
     Args:
         patterns: Paths, and globs in which `**` stands for any number of folders.
@@ -77,7 +80,8 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
         folders[:] = sorted(set(folders).difference(linked))
         for name in names:
             file = Path(where, name)
-            yield file, reason_to_leave(file.relative_to(folder).as_posix()) or _reason_of_kind(file, home)
+            name_below = file.relative_to(folder).as_posix()
+            yield file, reason_to_leave(name_below) or _reason_of_kind(file, home) or _reason_of_place(file)
 
 
 def _unlistable(error: OSError) -> None:
@@ -92,6 +96,19 @@ def _reason_of_kind(file: Path, home: str) -> str:
         inside = os.path.commonpath([home, target]) == home
         return "" if inside and Path(target).is_file() else "link"
     return "" if file.is_file() else "no file"
+
+
+def _reason_of_place(file: Path) -> str:
+    """Leave out what is a lake's own: rows that it stores would else come in again, under another address."""
+    if file.name.startswith(MANIFEST):
+        return "lake"
+    place = file.absolute()
+    for home in place.parents:
+        first, *rest = place.relative_to(home).parts
+        own = (first == "data" and (rest[0].startswith("_") or file.suffix == ".parquet")) if rest else False
+        if (own or (rest and first == "dialects")) and (home / MANIFEST).is_file():
+            return "lake"
+    return ""
 
 
 def _matches(pattern: Path) -> Iterator[tuple[Path, str]]:
@@ -109,7 +126,7 @@ def _matches(pattern: Path) -> Iterator[tuple[Path, str]]:
         through = "**" in pattern.parts and any(
             Path(*file.parts[: fixed + depth]).is_symlink() for depth in range(1, len(below))
         )
-        yield file, "link" if through else reason_to_leave(file.name)
+        yield file, "link" if through else reason_to_leave(file.name) or _reason_of_place(file)
 
 
 def _size(file: Path) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOUR_NS = 3600 * 10**9
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_WORKBOOK = {"[Content_Types].xml", "xl/workbook.xml"}
 _ENCRYPTED = 0x1
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
 _END_BYTES = 22 + (1 << 16) + 76
@@ -38,6 +39,9 @@ def open_zip(file: HashingFile) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(_as_io(file))
     if len(archive.filelist) > MEMBERS:
         raise _too_many(file.path)
+    if {entry.filename for entry in archive.filelist} >= _WORKBOOK:
+        what, where = f"{file.path.name} is an Excel workbook, not a table", str(file.path)
+        raise LakeError("FORMAT_UNKNOWN", what, where=where, fix=["save its sheet as CSV, with all digits"])
     return archive
 
 

@@ -45,6 +45,7 @@ HISTDATA_TICKS = Dialect(
     maker="HistData",
     example="DAT_ASCII_EURUSD_T_202001.csv",
     columns=("ts", "bid", "ask", None),
+    relations=("bid_ask",),
     file=r"DAT_ASCII_(?P<symbol>[A-Z0-9]+)_T_(?P<date>\d{6})\.csv",
     time="text",
     form="YYYYMMDD HHMMSS",

@@ -220,3 +220,9 @@ def test_a_declared_format_is_found_behind_comments_in_another_encoding(tmp_path
     )
     path = write(tmp_path / "x.csv", text.encode("latin-1"))
     assert read(path, words={"comment": "#", "encoding": "latin-1"}).plan.dialect == "finam-bars"
+
+
+def test_ticks_whose_bids_are_above_their_asks_are_not_taken_for_the_vendors(tmp_path: Path) -> None:
+    rows = "".join(f"20240301 09000{n}000,1.1002,1.1001,0\n" for n in range(5))
+    with pytest.raises(LakeError, match="histdata-ticks: not so: bids are below asks"):
+        detect(write(tmp_path / "x.csv", rows), SourceOptions())

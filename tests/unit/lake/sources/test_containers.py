@@ -85,3 +85,15 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
         with pytest.raises(LakeError) as refusal:
             attempt()
         assert refusal.value.code == "E_SOURCE_NOT_FOUND"
+
+
+def test_a_workbook_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+            archive.writestr(name, "<?xml version='1.0'?><x/>")
+    old = write(tmp_path / "book.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    for book in (path, old):
+        with pytest.raises(LakeError, match="Excel workbook") as caught:
+            detect(book, SourceOptions())
+        assert caught.value.code == "E_FORMAT_UNKNOWN"

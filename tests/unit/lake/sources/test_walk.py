@@ -105,3 +105,22 @@ def test_names_that_are_no_text_are_walked_too(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"ordn\xe9") / os.fsdecode(b"\xff.csv")
     write(path, "x")
     assert expand([str(tmp_path)]).files == [path]
+
+
+def test_what_a_lake_stores_is_left_out_and_what_lies_beside_it_is_taken(tmp_path: Path) -> None:
+    for name in (
+        "manifest.db",
+        "manifest.db-journal",
+        "dialects/mine.toml",
+        "data/_log/1.json",
+        "data/X/SPOT/S/bars/1m/2024/03/01/a.parquet",
+        "data/samples/b.csv",
+        "vendor/data/c.parquet",
+        "d.csv",
+    ):
+        write(tmp_path / name, "x")
+    taken = ["d.csv", "data/samples/b.csv", "vendor/data/c.parquet"]
+    assert names(tmp_path, ".") == names(tmp_path, "**") == taken
+    assert expand([str(tmp_path)]).ignored == {"lake": 5}
+    assert names(tmp_path, "data") == ["data/samples/b.csv"]
+    assert names(tmp_path, "data/X/SPOT/S/bars/1m/2024/03/01/a.parquet")
