@@ -162,7 +162,7 @@ def _from_fit(options: SourceOptions, fit: Fit, against: list[str]) -> tuple[Dra
         draft.zone, draft.price_scale = options.tz or place.zone, place.price_scale
         draft.groups["market"] = place.market
         draft.evidence.append(f"{fit.groups['place']}: times of {draft.zone}, prices divided by {place.price_scale}")
-    if dialect.time == "day":
+    if dialect.time in {"day", "clock"}:
         draft.day_ns = _day(head, fit)
     if fit.shape_only and dialect.doubt and not options.market:
         draft.warnings.append(dialect.doubt)

@@ -69,6 +69,8 @@ class Recipe:
     """Targets that are counts but are written with a decimal point (795.0)."""
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns: their cells as written, parted by commas."""
+    zeros: frozenset[str] = frozenset()
+    """Targets of which a 0 says that there is none."""
     price_scale: int = 1
     whole_prices: bool = False
     """A price with a decimal point is none: it would be divided, and was not multiplied."""

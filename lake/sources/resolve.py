@@ -79,6 +79,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         awaits=_skip(head, *dialect.awaits) if dialect and dialect.awaits else None,
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
+        zeros=frozenset(dialect.zeros) if dialect else frozenset(),
         price_scale=draft.price_scale,
         whole_prices=dialect is not None and dialect.digits == "whole",
         constants=tuple(constants(draft, head.full_rows)),
@@ -169,6 +170,9 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
         zone = draft.zone or "UTC"
         unit: times.Unit = "s" if draft.dialect.unit == "s" else "ms"
         return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
+    if draft.dialect and draft.dialect.time == "clock" and target == "ts":
+        finest = _clock_unit(samples)
+        return TimeColumn(target, columns, "clock", finest, zone=draft.zone or "UTC", day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
     made = made or column_of(target, columns, samples)
     if made.text is None or made.text.aware or not made.text.clock:
@@ -176,6 +180,14 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
     return replace(made, zone=draft.zone or "UTC")
+
+
+def _clock_unit(samples: Sequence[str]) -> times.Unit:
+    """Return the unit of the fraction behind HHMMSS: the coarsest of ms, us and ns that most samples can be in."""
+    values = [float(sample) for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]
+    coarse: tuple[times.Unit, ...] = ("ms", "us")
+    fitting = {unit: sum(times.clock_fits(value, unit) for value in values) for unit in coarse}
+    return next((unit for unit in coarse if fitting[unit] * 2 > len(values)), "ns")
 
 
 def _declared(dialect: Dialect | None, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn | None:

@@ -190,6 +190,9 @@ class TextParser:
         array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
+        if target in self.recipe.zeros:
+            array = pc.if_else(pc.equal(array, 0.0), pa.scalar(None, pa.float64()), array)
+            nulls = array.null_count
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
         if not np.isfinite(values).all():
             raise _Odd
@@ -301,7 +304,12 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
         bad = times.bad_epochs(values, column.unit) if column.kind == "epoch" else None
     if bad is not None:
         raise _Odd
-    if column.kind == "day":
+    if column.kind == "clock":
+        values, ok = times.clocks(values, column.unit)
+        if not ok.all():
+            raise _Odd
+        factor = 1
+    if column.kind in {"day", "clock"}:
         if len(values) and (values.min() < 0 or int(values.max()) * factor >= times.DAY_NS):
             raise _Odd
         values, bad = times.to_utc(values * factor + column.day_ns, column.zone)

@@ -153,8 +153,15 @@ def _parts(dialect: Dialect) -> Iterator[str]:
     targets = {*dialect.columns, *dialect.by_name.values()}
     if absent := sorted(set(dialect.fill) - targets):
         yield f"what is to be filled is no column: {', '.join(absent)}"
+    nullable = {column.name for column in _SCHEMAS[dialect.asset].columns if column.nullable}
+    if wrong := sorted(set(dialect.zeros) - (targets & nullable)):
+        yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
     for part in dialect.parts:
         schema = _SCHEMAS[part.asset]
+        if alien := sorted(set(part.lacking) - set(part.columns)):
+            yield f"what a part is to lack is no column of it: {', '.join(alien)}"
+        if shared := sorted(set(part.lacking.values()) & set(dialect.lacking.values())):
+            yield f"a part lacks for the reason that all lack for: {', '.join(shared)}"
         columns = {target for target in part.columns if target}
         if unknown := sorted(columns - {*schema.names, "symbol"}):
             yield f"{part.asset} has no column {', '.join(unknown)}"
