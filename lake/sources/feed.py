@@ -266,6 +266,8 @@ class FeedParser:
                 raise Bad("bad_value", f"{target} is neither a number nor a text")
             return np.array(list(map(str, values)), dtype=object)
         if column.type == "timestamp_ns":
+            if kinds == {str} and all(text.isascii() and text.isdigit() and len(text) < 20 for text in values):
+                values, kinds = list(map(int, values)), {int}
             if kinds != {int}:
                 raise Bad("bad_timestamp", f"{target} is no whole number")
             return _clock(np.array(values, dtype=np.int64), self._feed.unit)

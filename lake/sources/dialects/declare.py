@@ -144,7 +144,8 @@ class Dialect:
     time: Literal["epoch", "day", "clock", "text", "any"] = "epoch"
     """`epoch`: its unit is told by its magnitude. `day`: milliseconds, or seconds where `unit` says so, since the
     midnight of the name's date. `clock`: the digits HHMMSS and those of its thousandths, millionths or billionths, a
-    number that may have lost its leading zeros, on the name's date. What most are in at the head holds for all. `any`: the values tell."""
+    number that may have lost its leading zeros, on the name's date; what most of the head has holds for all. `any`:
+    the values tell."""
     form: str = ""
     """How text times are written, as in `YYYYMMDD HHMMSS` or `%d %b %Y`; whatever is understood, when empty."""
     unit: Literal["", "s", "ms", "us", "ns", "mixed"] = ""
