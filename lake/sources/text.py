@@ -190,9 +190,8 @@ class TextParser:
         array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
-        if target in self.recipe.zeros:
-            array = pc.if_else(pc.equal(array, 0.0), pa.scalar(None, pa.float64()), array)
-            nulls = array.null_count
+        array = _none_at_zero(array) if target in self.recipe.zeros else array
+        nulls = array.null_count
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
         if not np.isfinite(values).all():
             raise _Odd
@@ -262,6 +261,10 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
+def _none_at_zero(array: Any) -> Any:  # noqa: ANN401 -- pa.DoubleArray
+    return pc.if_else(pc.equal(array, 0.0), pa.scalar(None, pa.float64()), array)
+
+
 def _joined(parts: list[Any]) -> Any:  # noqa: ANN401 -- pa.Array
     """Return the texts parted by commas, null where all are empty."""
     texts = pc.binary_join_element_wise(*parts, ",", null_handling="replace", null_replacement="")
@@ -304,19 +307,23 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
         bad = times.bad_epochs(values, column.unit) if column.kind == "epoch" else None
     if bad is not None:
         raise _Odd
+    return (_of_day(column, values, factor), 1) if column.kind in {"day", "clock"} else (values, factor)
+
+
+def _of_day(column: TimeColumn, values: np.ndarray[Any, Any], factor: int) -> np.ndarray[Any, Any]:
+    """Return times of the column's day, counts of so many nanoseconds or digits of the clock, as nanoseconds."""
     if column.kind == "clock":
         values, ok = times.clocks(values, column.unit)
         if not ok.all():
             raise _Odd
-        factor = 1
-    if column.kind in {"day", "clock"}:
+    else:
         if len(values) and (values.min() < 0 or int(values.max()) * factor >= times.DAY_NS):
             raise _Odd
-        values, bad = times.to_utc(values * factor + column.day_ns, column.zone)
-        if bad is not None:
-            raise _Odd
-        factor = 1
-    return values, factor
+        values = values * factor
+    values, bad = times.to_utc(values + column.day_ns, column.zone)
+    if bad is not None:
+        raise _Odd
+    return values
 
 
 def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:

@@ -93,7 +93,7 @@ class TimeColumn:
     """Where a target time column comes from.
 
     `epoch`: a count of `unit` since 1970 (UTC). `day`: a count of `unit` since the midnight of `day_ns` in `zone`.
-    `clock`: the digits HHMMSS and those of a fraction that `unit` tells, of the same day, leading zeros left out or not.
+    `clock`: the digits HHMMSS and those of a fraction that `unit` tells, of that day, with leading zeros or without.
     `text`: one column, or date and clock in two, written as `text`; naive ones are in `zone`. `stamp`: an Arrow
     timestamp or date. `labels` are dates of bars of a day and up, kept as 00:00 UTC whatever the zone.
     """

@@ -46,7 +46,7 @@ def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    looks = (_words, _columns, _headers, _parts, _patterns, _values)
+    looks = (_words, _columns, _headers, _parts, _none, _patterns, _values)
     return [text for look in looks for text in look(dialect)]
 
 
@@ -153,15 +153,8 @@ def _parts(dialect: Dialect) -> Iterator[str]:
     targets = {*dialect.columns, *dialect.by_name.values()}
     if absent := sorted(set(dialect.fill) - targets):
         yield f"what is to be filled is no column: {', '.join(absent)}"
-    nullable = {column.name for column in _SCHEMAS[dialect.asset].columns if column.nullable}
-    if wrong := sorted(set(dialect.zeros) - (targets & nullable)):
-        yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
     for part in dialect.parts:
         schema = _SCHEMAS[part.asset]
-        if alien := sorted(set(part.lacking) - set(part.columns)):
-            yield f"what a part is to lack is no column of it: {', '.join(alien)}"
-        if shared := sorted(set(part.lacking.values()) & set(dialect.lacking.values())):
-            yield f"a part lacks for the reason that all lack for: {', '.join(shared)}"
         columns = {target for target in part.columns if target}
         if unknown := sorted(columns - {*schema.names, "symbol"}):
             yield f"{part.asset} has no column {', '.join(unknown)}"
@@ -172,6 +165,20 @@ def _parts(dialect: Dialect) -> Iterator[str]:
             yield f"{part_side!r} is no price side: {', '.join(SIDES)}"
     if dialect.adjustment not in {"", *ADJUSTMENTS}:
         yield f"{dialect.adjustment!r} is no adjustment: {', '.join(ADJUSTMENTS)}"
+
+
+def _none(dialect: Dialect) -> Iterator[str]:
+    """Look at what says that there is no value, or no row."""
+    columns = {
+        column.name for column in _SCHEMAS[dialect.asset].columns if column.nullable and column.type == "float64"
+    }
+    if wrong := sorted(set(dialect.zeros) - (columns & {*dialect.columns, *dialect.by_name.values()})):
+        yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
+    for part in dialect.parts:
+        if alien := sorted(set(part.lacking) - set(part.columns)):
+            yield f"what a part is to lack is no column of it: {', '.join(alien)}"
+        if shared := sorted(set(part.lacking.values()) & set(dialect.lacking.values())):
+            yield f"a part lacks for the reason that all lack for: {', '.join(shared)}"
 
 
 def _patterns(dialect: Dialect) -> Iterator[str]:

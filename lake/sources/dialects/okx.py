@@ -122,8 +122,8 @@ ORDER_BOOKS = Dialect(
     maker="OKX",
     example="BTC-USDT-L2orderbook-400lv-2025-08-01.data",
     asset="orderbook/l2",
-    vendor='okx.com/historical-data, lines of the files: {"instId":…,"action":"snapshot" or "update","ts":…,"asks":[[price,'
-    " size, orders],…],\"bids\":…}; a size of 0 deletes",
+    vendor='okx.com/historical-data, lines of the files: {"instId":…,"action":"snapshot" or "update","ts":…,"asks":'
+    '[[price, size, orders],…],"bids":…}; a size of 0 deletes',
     sample="tests/unit/lake/sources/dialects/test_okx.py",
     container="messages",
     feed=Feed(

@@ -100,8 +100,8 @@ DERIVATIVE_TICKER = replace(
     ),
     sides={},
     lacking={"open_interest": "no_open_interest"},
-    caution="The funding rate is the one that is said for the event to come, told again and again until then; of records"
-    " of one time the last is kept. The prices but the mark's, and the predicted rate, are not.",
+    caution="The funding rate is the one that is said for the event to come, told again and again until then; of"
+    " records of one time the last is kept. The prices but the mark's, and the predicted rate, are not.",
 )  # fmt: skip
 
 DIALECTS = (TRADES, QUOTES, BOOK_CHANGES, BOOK_SNAPSHOTS, DERIVATIVE_TICKER)

@@ -148,7 +148,8 @@ def test_order_books_are_snapshots_and_changes(tmp_path: Path, symbol: str, mark
 def test_a_book_of_no_time_is_kept_aside(tmp_path: Path, ts: str) -> None:
     line = BOOK.splitlines(keepends=True)[0] % "BTC-USDT"
     bad = line.replace('"1758326400005"', ts)
-    plan = detect(write(tmp_path / "BTC-USDT-L2orderbook-400lv-2025-09-20.data", line * 5 + bad + line), SourceOptions())
+    path = write(tmp_path / "BTC-USDT-L2orderbook-400lv-2025-09-20.data", line * 5 + bad + line)
+    plan = detect(path, SourceOptions())
     reader = open_reader(plan, SourceOptions())
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()

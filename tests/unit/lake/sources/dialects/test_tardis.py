@@ -133,8 +133,9 @@ def test_a_derivative_ticker_is_open_interest_and_funding_where_it_tells_them(tm
 
 
 def test_a_ticker_that_is_bad_for_one_kind_is_rejected_whole(tmp_path: Path) -> None:
-    bad = TICKER.splitlines(keepends=True)[2].replace("0.0001", "x")
-    plan = detect(write(tmp_path / "ticker.csv", TICKER + TICKER.splitlines(keepends=True)[2] * 9 + bad), SourceOptions())
+    good = TICKER.splitlines(keepends=True)[2]
+    path = write(tmp_path / "ticker.csv", TICKER + good * 9 + good.replace("0.0001", "x"))
+    plan = detect(path, SourceOptions())
     reader = open_reader(plan, SourceOptions())
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
