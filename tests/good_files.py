@@ -255,7 +255,7 @@ def tickers(count: int = 12) -> bytes:
     names = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,"
     return lines(
         (
-            f"bitmex,XBTUSD,{(T0_MS + 100 * i) * 1000},{(T0_MS + 100 * i) * 1000 + 9},,0.000{i + 1},,{1000 + i},100.5,,9"
+            f"bitmex,XBTUSD,{(T0_MS + 100 * i) * 1000},{(T0_MS + 100 * i) * 1000 + 9},,0.000{i + 1},,{1000 + i},100,,9"
             for i in range(count)
         ),
         names + "open_interest,last_price,index_price,mark_price",

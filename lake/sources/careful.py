@@ -191,10 +191,11 @@ class Converter:
         """Return target column → value (times as integers of the column's unit); Bad when one cannot be had."""
         row: dict[str, Any] = {column.target: self._time(column, cells) for column in self._recipe.times}
         failures: dict[str, Bad] = {}
+        scale = self._scale(cells, failures)
         for target, columns, kind, nullable in self._fields:
             said = [self._said(cells[position], exact=kind == "text") for position in columns]
             try:
-                row[target] = self._value(target, ",".join(said) if any(said) else "", kind, nullable=nullable)
+                row[target] = self._value(target, ",".join(said) if any(said) else "", kind, scale, nullable=nullable)
             except Bad as bad:
                 failures.setdefault(bad.reason, bad)
         for constant in self._recipe.constants:
@@ -208,6 +209,16 @@ class Converter:
             if reason in failures:
                 raise failures[reason]
         return row
+
+    def _scale(self, cells: list[str], failures: dict[str, Bad]) -> int:
+        """Return what the record's prices are divided by; a word that says none is a failure."""
+        by = self._recipe.scale_by
+        if by is None:
+            return self._recipe.price_scale
+        if cells[by.column] not in by.scales:
+            detail = f"prices in {shown(cells[by.column])}, which is none of {', '.join(by.scales)}"
+            failures["bad_value"] = Bad("bad_value", detail)
+        return self._recipe.price_scale * by.scales.get(cells[by.column], 1)
 
     def _said(self, cell: str, *, exact: bool = False) -> str:
         """Return a cell, empty where it stands for no value; blanks around it count in texts alone."""
@@ -226,7 +237,7 @@ class Converter:
                     raise Bad("bad_timestamp", f"{shown(' '.join(parts))} is finer than a microsecond")
         return ns
 
-    def _value(self, target: str, cell: str, kind: str, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
+    def _value(self, target: str, cell: str, kind: str, scale: int, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
         if kind != "text":
             cell = cell.strip()
         if cell == "":
@@ -241,7 +252,7 @@ class Converter:
         if kind == "float64":
             if self._recipe.whole_prices and "." in cell and is_price(target):
                 raise Bad("bad_number", f"{target} {shown(cell)} has a decimal point in a file of whole numbers")
-            value = number(target, cell, self._recipe.price_scale if is_price(target) else 1, self._numerals)
+            value = number(target, cell, scale if is_price(target) else 1, self._numerals)
             return None if value == 0 and target in self._recipe.zeros else value
         if kind == "int64":
             return integer(target, cell, self._numerals)

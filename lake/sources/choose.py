@@ -121,6 +121,9 @@ def _by_words(
     if dialect.sides and not {"side", "buyer_maker"} & set(draft.targets):
         raise LakeError("COLUMN_MISSING", f"{head.path.name} has no column of sides", fix=["--map side=COLUMN"])
     draft.dialect, draft.zone, draft.price_scale = dialect, options.tz or dialect.zone, dialect.price_scale
+    if dialect.price_scale_by is not None:
+        by, scales = dialect.price_scale_by
+        draft.evidence.append(f"prices divided by {', '.join(f'{n} where {by} is {w}' for w, n in scales.items())}")
     draft.against = rivals(found, None)
     if said.of_columns:
         draft.confidence = "mapped"

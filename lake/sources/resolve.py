@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.categories import FALSE
-from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS
+from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS, position
 from lake.sources.patterns import format_told
-from lake.sources.recipe import Constant, Level, Recipe, Skip
+from lake.sources.recipe import Constant, Level, Recipe, ScaleBy, Skip
 from lake.sources.times import TimeColumn
 from lake.sources.written import NUMBER
 
@@ -81,6 +81,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         joined=draft.joined,
         zeros=frozenset(dialect.zeros) if dialect else frozenset(),
         price_scale=draft.price_scale,
+        scale_by=_scale_by(dialect, head) if dialect else None,
         whole_prices=dialect is not None and dialect.digits == "whole",
         constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
@@ -94,6 +95,13 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         keys=head.header if head.header is not None and head.layout != "lines" else (),
         skip_lines=head.skip_lines,
     )
+
+
+def _scale_by(dialect: Dialect, head: Head) -> ScaleBy | None:
+    if dialect.price_scale_by is None:
+        return None
+    column, scales = dialect.price_scale_by
+    return ScaleBy(position(column, head.header or [str(place) for place in range(head.width)]), dict(scales))
 
 
 def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
 
+    Scale = int | np.ndarray[Any, Any]
+
 _NEWLINE = 10
 _EXACT = 1 << 53
 """Up to here every whole number is a float64."""
@@ -93,6 +95,7 @@ class TextParser:
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
         said = [recipe.symbol] if recipe.symbol is not None else []
+        said += [recipe.scale_by.column] if recipe.scale_by is not None else []
         for position in [*said, *(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
@@ -144,11 +147,12 @@ class TextParser:
         self._hold_to_constants(columns)
         fill = self._filled(columns, block)
         symbols = self._symbols(columns)
+        scale = self._scale(columns)
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
-            made[target] = self._values(target, columns[self.recipe.names[position]])
+            made[target] = self._values(target, columns[self.recipe.names[position]], scale)
         for target, positions in self.recipe.joined.items():
-            made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
+            made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]), scale)
         for target, word in self.recipe.fixed.items():
             made[target] = fixed(self.schema, target, word, count)
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
@@ -163,6 +167,21 @@ class TextParser:
         if symbols.null_count or not all(is_name(word) for word in symbols.dictionary.to_pylist()):
             raise _Odd
         return symbols
+
+    def _scale(self, columns: dict[str, Any]) -> Scale:
+        """Return what prices are divided by, of all rows or of each; _Odd when a word says none."""
+        by = self.recipe.scale_by
+        if by is None:
+            return self.recipe.price_scale
+        words = columns[self.recipe.names[by.column]]
+        said = words.dictionary.to_pylist()
+        if words.null_count or not all(word in by.scales for word in said):
+            raise _Odd
+        scales = [self.recipe.price_scale * by.scales[word] for word in said]
+        if len(set(scales)) == 1:
+            return scales[0]
+        places = np.frombuffer(words.indices.buffers()[1], dtype=np.int32, count=len(words), offset=words.offset * 4)
+        return np.array(scales, dtype=np.int64)[places]
 
     def _hold_to_constants(self, columns: dict[str, Any]) -> None:
         for constant in self.recipe.constants:
@@ -179,7 +198,7 @@ class TextParser:
         columns |= dict(zip(names, made.arrays, strict=True))
         return made
 
-    def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
+    def _values(self, target: str, array: Any, scale: Scale) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count
         if nulls and not self.schema.column(target).nullable:
             raise _Odd
@@ -199,11 +218,7 @@ class TextParser:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
             return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
-        if self.recipe.price_scale == 1 or not is_price(target):
-            return array
-        if nulls or (values != np.floor(values)).any():
-            raise _Odd  # dividing a rounded fraction would round twice
-        return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
+        return _divided(array, values, scale) if is_price(target) else array
 
     def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
         """Return the source's words for one of few as ours."""
@@ -259,6 +274,15 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
         values = values - shift
     kind = pa.timestamp("us" if is_us else "ns", tz="UTC")
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _divided(array: Any, values: np.ndarray[Any, Any], scale: Scale) -> Any:  # noqa: ANN401 -- pa.DoubleArray
+    """Return prices divided by their scale; `values` are those of the array, 0 where it is null."""
+    if np.all(scale == 1):
+        return array
+    if array.null_count or ((values != np.floor(values)) & (scale != 1)).any():
+        raise _Odd  # dividing a rounded fraction would round twice
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / scale)])
 
 
 def _none_at_zero(array: Any) -> Any:  # noqa: ANN401 -- pa.DoubleArray

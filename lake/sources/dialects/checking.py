@@ -219,7 +219,8 @@ def _values(dialect: Dialect) -> Iterator[str]:
         if zone is not None and not _can(ZoneInfo, zone):
             yield f"{zone!r} is no time zone"
     kinds = [place for _, place in dialect.kinds]
-    if min([dialect.price_scale, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
+    scales = dialect.price_scale_by[1].values() if dialect.price_scale_by else ()
+    if min([dialect.price_scale, *scales, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
         yield "a price scale is 1 or more"
 
 

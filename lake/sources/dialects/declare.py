@@ -167,6 +167,9 @@ class Dialect:
     adjustment: str = ""
     """Bars: what the vendor has adjusted the prices for: `split`, or `total` for splits and dividends."""
     price_scale: int = 1
+    price_scale_by: tuple[str, Mapping[str, int]] | None = None
+    """(column, its words and what prices are divided by besides): pence and pounds in one table. A record of any other
+    word is bad."""
     digits: Literal["", "whole", "pointed"] = ""
     """How prices are written, where that tells the dialect: without a decimal point, or with one."""
     sides: Mapping[str, str] = field(default_factory=dict)
