@@ -217,6 +217,8 @@ REJECTED: dict[str, tuple[str | bytes, list[tuple[str, int]], int]] = {
     "zeros where a crash left them": (GOOD.encode() + bytes(64), [("bad_value", 32)], 30),
     "the header again in the middle": (GOOD + HEADER + rows(5, 30), [("bad_timestamp", 32)], 35),
     "a decimal comma in quotes": (GOOD + row(30, '"1,5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
+    "empty quotes before a number": (GOOD + row(30, '""1.5,2,0.5,1.5,10'), [("wrong_field_count", 32)], 30),
+    "a number behind quotes": (GOOD + row(30, '"1".5,2,0.5,1.5,10'), [("wrong_field_count", 32)], 30),
     "a thousands separator": (GOOD + row(30, '"1,234.5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
     "an underscore": (GOOD + row(30, "1_000,2,0.5,1.5,10"), [("bad_number", 32)], 30),
     "hexadecimal": (GOOD + row(30, "0x10,2,0.5,1.5,10"), [("bad_number", 32)], 30),
