@@ -250,6 +250,24 @@ def snapshots_and_updates(count: int = 8) -> bytes:
     )
 
 
+def books_of_objects(count: int = 8) -> bytes:
+    """Return whole books, three rows each, whose levels are objects."""
+
+    def data(i: int) -> dict[str, Any]:
+        bids = [{"px": f"124.{i}", "sz": "3.5", "n": 2}, {"px": "123", "sz": "1", "n": 1}]
+        return {"coin": "SOL", "time": T0_MS + 500 * i, "levels": [bids, [{"px": "125", "sz": f"{i + 1}", "n": 5}]]}
+
+    return lines(json.dumps({"channel": "l2Book", "data": data(i)}) for i in range(count))
+
+
+def pence_and_pounds(count: int = 24) -> bytes:
+    """Return trades whose prices are in one unit or the other."""
+    return lines(
+        (f"{T0_MS + 40 * i},{145 + i},{i + 1},{'GBP' if i % 3 else 'GBp'}" for i in range(count)),
+        "timestamp,price,amount,currency",
+    )
+
+
 def tickers(count: int = 12) -> bytes:
     """Return derivative tickers, each of which says both the open interest and the funding."""
     names = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,"
@@ -306,5 +324,7 @@ GOOD_FILES = (
     GoodFile("OrderLog20240102.txt", order_log(), 24, {"symbol": None}),
     GoodFile("OrderLog20240103.zip", zipped(("OrderLog20240103.txt", order_log(unit=1000))), 24, {"symbol": None}),
     GoodFile("tickers.csv", tickers(), 24),
+    GoodFile("SOL", books_of_objects(), 24),
+    GoodFile("pence.csv", pence_and_pounds(), 24, NAMED | {"words": {"price-scale-by": "currency=GBp:100,GBP:1"}}),
     GoodFile("symbols.csv", symbols(), 24, {"exchange": "TEST"}),
 )

@@ -180,8 +180,10 @@ HYPERLIQUID_BOOK = Dialect(
         envelope="raw.data",
     ),
     exchange="HYPERLIQUID",
+    market="SWAP",
     clock="the venue's",
-    caution="The time that the archive's recorder put before a message is not kept, nor how many orders a level has.",
+    caution="The archive has perpetual contracts alone; a capture of spot pairs wants --market SPOT. The time that the"
+    " archive's recorder put before a message is not kept, nor how many orders a level has.",
 )
 
 DIALECTS = (BINANCE_SPOT_CAPTURE, BINANCE_UM_CAPTURE, BYBIT_ORDER_BOOK, HYPERLIQUID_BOOK)

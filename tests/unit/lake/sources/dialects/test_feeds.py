@@ -181,7 +181,12 @@ HYPERLIQUID = {
 def hyperliquid(path: Path, *messages: object) -> Batch:
     write(path, "".join(json.dumps(message) + "\n" for message in messages))
     plan = detect(path, SourceOptions())
-    assert (plan.dialect, plan.exchange, plan.symbol, plan.market) == ("hyperliquid-l2book", "HYPERLIQUID", "SOL", None)
+    assert (plan.dialect, plan.exchange, plan.symbol, plan.market) == (
+        "hyperliquid-l2book",
+        "HYPERLIQUID",
+        "SOL",
+        "SWAP",
+    )
     reader = open_reader(plan, SourceOptions())
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
