@@ -16,16 +16,16 @@ from lake.sources.careful import is_name, is_price, parse_carefully
 from lake.sources.categories import coded, dictionary_of, fixed, flags
 from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
+from lake.sources.scaling import divided, scale_of
 from schemas.arrow import arrow_schema
 from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from lake.sources.model import Reject
     from lake.sources.recipe import Recipe
+    from lake.sources.scaling import Scale
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
-
-    Scale = int | np.ndarray[Any, Any]
 
 _NEWLINE = 10
 _EXACT = 1 << 53
@@ -149,7 +149,9 @@ class TextParser:
         self._hold_to_constants(columns)
         fill = self._filled(columns, block)
         symbols = self._symbols(columns)
-        scale = self._scale(columns)
+        scale = scale_of(self.recipe, columns)
+        if scale is None:
+            raise _Odd
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
             made[target] = self._values(target, columns[self.recipe.names[position]], scale)
@@ -169,21 +171,6 @@ class TextParser:
         if symbols.null_count or not all(is_name(word) for word in symbols.dictionary.to_pylist()):
             raise _Odd
         return symbols
-
-    def _scale(self, columns: dict[str, Any]) -> Scale:
-        """Return what prices are divided by, of all rows or of each; _Odd when a word says none."""
-        by = self.recipe.scale_by
-        if by is None:
-            return self.recipe.price_scale
-        words = columns[self.recipe.names[by.column]]
-        said = words.dictionary.to_pylist()
-        if words.null_count or not all(word in by.scales for word in said):
-            raise _Odd
-        scales = [self.recipe.price_scale * by.scales[word] for word in said]
-        if len(set(scales)) == 1:
-            return scales[0]
-        places = np.frombuffer(words.indices.buffers()[1], dtype=np.int32, count=len(words), offset=words.offset * 4)
-        return np.array(scales, dtype=np.int64)[places]
 
     def _hold_to_constants(self, columns: dict[str, Any]) -> None:
         for constant in self.recipe.constants:
@@ -220,7 +207,10 @@ class TextParser:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
             return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
-        return _divided(array, values, scale) if is_price(target) else array
+        array = divided(array, values, scale) if is_price(target) else array
+        if array is None:
+            raise _Odd
+        return array
 
     def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
         """Return the source's words for one of few as ours."""
@@ -276,15 +266,6 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
         values = values - shift
     kind = pa.timestamp("us" if is_us else "ns", tz="UTC")
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-def _divided(array: Any, values: np.ndarray[Any, Any], scale: Scale) -> Any:  # noqa: ANN401 -- pa.DoubleArray
-    """Return prices divided by their scale; `values` are those of the array, 0 where it is null."""
-    if np.all(scale == 1):
-        return array
-    if array.null_count or ((values != np.floor(values)) & (scale != 1)).any():
-        raise _Odd  # dividing a rounded fraction would round twice
-    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / scale)])
 
 
 def _none_at_zero(array: Any) -> Any:  # noqa: ANN401 -- pa.DoubleArray
