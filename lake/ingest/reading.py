@@ -96,6 +96,8 @@ class _Parsed:
     made: int
     """The rows that the records made, the bad ones and the skipped included, and records that made none."""
     bad: list[QuarantineRecord]
+    unread: int
+    """Records among the bad ones that made no rows at all."""
     skipped: Counter[str]
 
 
@@ -150,7 +152,7 @@ class Reading:
         self._limit = bad_limit(request.max_bad)
         self._sampled: dict[int, Future[None]] = {}
         self._first_bad: dict[str, str] = {}
-        self.records = self.read = self.accepted = 0
+        self.records = self.read = self.accepted = self._unread = 0
         self.rejected: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.warnings: list[str] = []
@@ -194,7 +196,8 @@ class Reading:
         """Parse one block and part its rows; runs in a worker."""
         batch = reader.parse(block)
         bad = [QuarantineRecord(r.line, r.reason, r.detail, r.raw) for r in batch.rejects]
-        parsed = _Parsed([], batch.records, len(bad) + sum(batch.skipped.values()), bad, Counter(batch.skipped))
+        made = len(bad) + sum(batch.skipped.values())
+        parsed = _Parsed([], batch.records, made, bad, len(bad), Counter(batch.skipped))
         for portion in batch.portions:
             parsed.made += portion.rows.num_rows
             # Validated at once: a block may have rows of thousands of symbols.
@@ -247,6 +250,7 @@ class Reading:
     def _accept(self, parsed: _Parsed, destinations: Destinations) -> None:
         self.records += parsed.records
         self.read += parsed.made
+        self._unread += parsed.unread
         self.skipped.update(parsed.skipped)
         for record in parsed.bad:
             self.rejected[record.reason] += 1
@@ -255,7 +259,7 @@ class Reading:
         bad = self.rejected.total()
         hopeless = bad >= _HOPELESS and bad > self.read / 2 and self._limit[0] <= 0.5
         if hopeless or (parsed.bad and self._request.on_bad == "fail"):
-            raise self._refusal()
+            raise self._refusal(bad, self.read)
         for share in parsed.shares:
             self._hand_on(share, destinations)
         destinations.relieve()
@@ -287,18 +291,19 @@ class Reading:
             destination.tail.warning = ""
 
     def _judge(self) -> None:
-        bad = self.rejected.total()
         share, count = self._limit
-        if bad > count and bad > share * self.read:
-            raise self._refusal()
+        # Where a record makes many rows, bad records are few among them: so those are held against all records.
+        for bad, of in ((self.rejected.total(), self.read), (self._unread, self.records)):
+            if bad > count and bad > share * of:
+                raise self._refusal(bad, of)
 
-    def _refusal(self) -> LakeError:
+    def _refusal(self, bad: int, of: int) -> LakeError:
         strict = self._request.on_bad == "fail"
         counted = self.rejected.most_common()
         found = "; ".join(f"{reason}: {n:,} (first {self._first_bad[reason]})" for reason, n in counted)
         return LakeError(
             "SCHEMA",
-            f"{self.rejected.total():,} of {self.read:,} records read are bad; nothing was written",
+            f"{bad:,} of {of:,} records read are bad; nothing was written",
             where=f"{self._plan.path}: {found}",
             why="--on-bad fail refuses a file for one bad record." if strict else _LIKELY.get(counted[0][0], ""),
             fix=["correct the record named above", "or drop --on-bad fail: bad rows are then kept aside"]

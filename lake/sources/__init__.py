@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
     from lake.sources.own import own_dialects, read_words
     from lake.sources.preview import Preview, preview_of
-    from lake.sources.saving import save, saving_to
+    from lake.sources.saving import check_saving, save, saving_to
     from lake.sources.walk import Found, expand
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "SourceOptions",
+    "check_saving",
     "detect",
     "expand",
     "id_space",
@@ -51,7 +52,7 @@ _HOMES = {
     **dict.fromkeys(("Source", "SourceFile", "members", "verify_checksum"), "containers"),
     **dict.fromkeys(("Found", "expand"), "walk"),
     **dict.fromkeys(("own_dialects", "read_words"), "own"),
-    **dict.fromkeys(("save", "saving_to"), "saving"),
+    **dict.fromkeys(("check_saving", "save", "saving_to"), "saving"),
 }
 
 

@@ -65,6 +65,10 @@ def _head(plan: Plan) -> Batch:
     try:
         for block in reader.blocks():
             return reader.parse(block)
+        if plan.recipe.kind == "bi5":
+            from lake.sources.records import RecordBlock
+
+            return reader.parse(RecordBlock(b"", 1))  # an hour without ticks is a file without records
     finally:
         reader.close()
     raise LakeError("SOURCE_UNREADABLE", f"{plan.name} has no rows any more", where=str(plan.path))

@@ -77,16 +77,26 @@ def saving_to(root: Path, name: str) -> Path:
     return path
 
 
+def check_saving(path: Path, words: Mapping[str, Any]) -> None:
+    """Refuse with USAGE words that declare no dialect that could be saved."""
+    if not words:
+        raise LakeError(
+            "USAGE",
+            "the source is in a format that is declared already",
+            where=str(path),
+            why="--save-dialect saves what columns were said to be.",
+            fix=["drop --save-dialect"],
+        )
+    dialect_of(words, path.stem, str(path))
+
+
 def save(path: Path, words: Mapping[str, Any]) -> None:
     """Write a dialect of the user's, whole or not at all.
 
     Raises:
         LakeError: USAGE when the words declare none; STORAGE, DISK_FULL.
     """
-    if not words:
-        what = "the source is in a format that is declared already"
-        raise LakeError("USAGE", what, where=str(path), why="--save-dialect saves what columns were said to be.")
-    dialect_of(words, path.stem, str(path))
+    check_saving(path, words)
     staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(exist_ok=True)
