@@ -253,9 +253,9 @@ def _check_digits(dialect: Dialect, fit: Fit, rows: Sequence[Sequence[str]]) -> 
 
 def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
     """Return the rows that the vendor means as data, all where there is none among them."""
-    names, rows = head.header or (), head.full_rows
+    rows = head.full_rows
     for name, words, _ in dialect.skips:
-        column = names.index(name) if name in names else int(name)
+        column = head.column(name)
         rows = tuple(row for row in rows if row[column] not in words)
     return rows or head.full_rows
 

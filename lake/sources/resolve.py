@@ -96,12 +96,7 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
 
 
 def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:
-    return Skip(_named(head, name), frozenset(words), reason)
-
-
-def _named(head: Head, name: str) -> int:
-    names = head.header or ()
-    return names.index(name) if name in names else int(name)
+    return Skip(head.column(name), frozenset(words), reason)
 
 
 def sides_of(draft: Draft) -> Mapping[str, str]:
