@@ -19,7 +19,7 @@ from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
 from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, words_of
 from lake.sources.times import TimeColumn
-from lake.sources.words import told
+from lake.sources.words import refuse_words, told
 
 if TYPE_CHECKING:
     import re
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
-    from lake.sources.words import Told
     from schemas.columns import Schema
 
 BATCH_ROWS = 16_384
@@ -137,7 +136,9 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
             draft.evidence = [f"file name {head.path.name}", f"columns {', '.join(names)}"]
             draft.confidence = "asked" if options.format else "named"
         else:
-            draft = draft_by_names(flat, (), len(flat), options, _said(head, options))
+            what = f"{head.path.name} is a {head.kind} file"
+            refuse_words(options.words, what, but=("map", "date-column", "time-column"))
+            draft = draft_by_names(flat, (), len(flat), options, told(options.words))
         if any(names[column] in doubled for column in draft.targets.values()):
             raise LakeError("AMBIGUOUS", f"{head.path.name} has more than one column {doubled[0]!r}")
         draft.evidence.append(f"a {head.kind} file")
@@ -145,16 +146,6 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
         return draft, _recipe(draft, head, file)
     finally:
         file.close()
-
-
-def _said(head: Head, options: SourceOptions) -> Told:
-    """Return what the caller says of the columns; USAGE when it is about how a text is written."""
-    said = told(options.words)
-    if said.fields or said.columns:
-        word = next(name for name in options.words if name not in {"map", "date-column", "time-column"})
-        what = f"{head.path.name} is a {head.kind} file, to which {word} does not apply"
-        raise LakeError("USAGE", what, why="It says how a text is written.", fix=[f"drop --{word}"])
-    return said
 
 
 def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, Any] | None:

@@ -199,6 +199,8 @@ def draft_dbn(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
 def _check_symbols(file: _File, options: SourceOptions) -> None:
     """Refuse a file whose rows cannot be given to symbols."""
     mappings = {name: spans for name, spans in file.metadata.mappings.items() if any(span["symbol"] for span in spans)}
+    if any(span["symbol"] and not span["symbol"].isdecimal() for spans in mappings.values() for span in spans):
+        raise file.damaged("its head calls an instrument by what is no number")
     if options.symbol is not None:
         if len(mappings) > 1:
             said = ", ".join(sorted(mappings)[:4])

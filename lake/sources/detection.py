@@ -25,7 +25,7 @@ from lake.sources.resolve import Draft, recipe_of
 from lake.sources.saving import words_for
 from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
-from lake.sources.words import BLANK, told
+from lake.sources.words import BLANK, refuse_words, told
 from schemas.bars import BARS
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
 from schemas.orderbook import BOOK_L2, BOOK_L3
@@ -101,6 +101,9 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
 
 def _packed(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
     """Look at a file of records of fixed width."""
+    said = dict(options.words) | ({"map": options.columns} if options.columns else {})
+    scaled = ("price-scale",) if head.kind == "bi5" else ()
+    refuse_words(said, f"{head.path.name} is a {head.kind} file", but=scaled)
     if head.kind == "dbn":
         from lake.sources.dbn import draft_dbn
 

@@ -35,10 +35,10 @@ class TextReader:
         self._plan = plan
         self._recipe = plan.recipe
         self._size = block_bytes
-        self._source = Source(plan.source)
         made = [] if parser is not None else [(plan.recipe, plan.schema), *plan.recipe.others]
         self._parsers = [parser_of(*each) for each in made]
         self._other = parser
+        self._source = Source(plan.source)
         self._sha256 = ""
 
     def parse(self, block: TextBlock) -> Batch:
@@ -86,11 +86,11 @@ class TextReader:
         line, skip, before = 1, self._recipe.skip_lines, ("",) * len(self._recipe.fill)
         books = FirstSnapshots(self._recipe)
         for whole in whole_lines(self._decoded(), self._plan.path.name):
-            data = whole
-            while skip and data:
-                data = data[data.find(b"\n") + 1 or len(data) :]
+            start = 0
+            while skip and start < len(whole):
+                start = whole.find(b"\n", start) + 1 or len(whole)
                 skip, line = skip - 1, line + 1
-            if data:
+            if data := whole[start:]:
                 block = replace(TextBlock.of(data, line), before=before)
                 line += block.lines
                 yield books.seen(block)

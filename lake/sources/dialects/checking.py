@@ -180,9 +180,6 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
             return
         if unknown := sorted(set(compiled[name].groupindex) - _GROUPS):
             yield f"{name} names the group {', '.join(unknown)}, which tells nothing"
-    for pattern, _ in (*dialect.kinds, *dialect.markets):
-        if not _can(re.compile, pattern):
-            yield f"{pattern!r} is no pattern"
     for need in dialect.needs:
         if need == _ASKING:
             continue
@@ -201,6 +198,9 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
 def _values(dialect: Dialect) -> Iterator[str]:
     if unknown := [name for name in dialect.relations if name not in RELATIONS]:
         yield f"there is no relation {', '.join(unknown)}"
+    for pattern, _ in (*dialect.kinds, *dialect.markets):
+        if not _can(re.compile, pattern):
+            yield f"{pattern!r} is no pattern"
     for word in dialect.periods.values():
         if not _can(Period.parse, word):
             yield f"{word!r} is no period"
@@ -241,8 +241,8 @@ def _records(dialect: Dialect) -> Iterator[str]:
     there |= {*dialect.columns[: len(dialect.columns) - dialect.optional]}
     if absent := sorted({*dialect.fill, *dialect.lacking} - there):
         yield f"{', '.join(absent)} may be absent, and is filled or told to be lacking"
-    if dialect.lacking and dialect.parts:
-        yield "records of several parts are not told to be lacking"
+    if dialect.parts and (dialect.fill or dialect.lacking):
+        yield "records of several parts are neither filled nor told to be lacking"
     for name, *_ in (*dialect.skips, *([dialect.awaits] if dialect.awaits else [])):
         headers = [{each.casefold() for each in header} for header in dialect.headers]
         named = headers and dialect.header == "always" and all(name.casefold() in header for header in headers)
