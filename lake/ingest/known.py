@@ -80,7 +80,7 @@ def unchanged(current: IngestRow, shown: str) -> FileReport:
 
 
 def asked(request: IngestRequest, source: SourceFile, sha256: str, own: Mapping[str, Dialect]) -> str:
-    """Name a source's bytes and place, what is asked of it, and what reads it: the declared dialects and the user's `own`."""
+    """Name a source's bytes and place, what is asked of it, and what reads it: dialects, the user's `own` too."""
     columns, words = sorted(request.columns.items()), sorted(request.words.items())
     others = replace(request, sources=(), columns={}, words={}, dry_run=False, save_dialect=None)
     facts = [sha256, printable(source.resolved()), columns, words, others, _readers(), sorted(own.items())]

@@ -13,7 +13,7 @@ import numpy as np
 from lake import layout, rows, sources, validate
 from lake.errors import LakeError
 from lake.ingest.destinations import LONG_AGO, skipped_tails
-from lake.ingest.parting import by_symbol, chosen, only_symbol, parted
+from lake.ingest.parting import by_symbol, only_symbol, parted
 from lake.manifest.rows import QuarantineRecord
 from lake.merge import keyed_by_id
 from schemas.periods import Period
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lake.ingest.destinations import Destinations
     from lake.ingest.report import IngestRequest
-    from lake.sources import Plan, Portion, Reader, SourceOptions
+    from lake.sources import Plan, Portion, Reader
     from lake.sources.model import Locate
     from lake.validate import Rejected
 
@@ -130,7 +130,6 @@ class Reading:
     def __init__(
         self,
         plan: Plan,
-        options: SourceOptions,
         request: IngestRequest,
         *,
         pool: ThreadPoolExecutor,
@@ -140,12 +139,11 @@ class Reading:
 
         Args:
             plan: How to read the source.
-            options: What the plan was made from.
             request: Range, limits and conflict rule.
             pool: Workers to parse and validate in.
             quarantine: Takes the bad records.
         """
-        self._plan, self._options, self._request = plan, options, request
+        self._plan, self._request = plan, request
         self._pool, self._quarantine = pool, quarantine
         periods = [Period.parse(c.period) if c.type == "bars" else None for c in plan.channels]
         self._grids = [period.grid_us if period else None for period in periods]
@@ -170,7 +168,7 @@ class Reading:
         Raises:
             LakeError: SCHEMA when too many records are bad; SOURCE_UNREADABLE and SOURCE_UNSAFE from the source.
         """
-        reader = sources.open_reader(self._plan, self._options, block_bytes=_BLOCK_BYTES)
+        reader = sources.open_reader(self._plan, block_bytes=_BLOCK_BYTES)
         waiting: deque[Future[_Parsed]] = deque()
         try:
             for block in reader.blocks():
@@ -212,7 +210,7 @@ class Reading:
         channel = self._plan.channels[portion.channel]
         waive = destinations.some_waive and destinations.waives(portion.channel, only_symbol(portion))
         keep = self._within(portion.rows)
-        within = portion if keep is None else chosen(portion, keep)
+        within = portion if keep is None else portion.at(keep)
         parsed.skipped["outside_range"] += portion.rows.num_rows - within.rows.num_rows
         accepted, rejected = validate.split(
             within.rows, channel.schema, grid_us=self._grids[portion.channel], waive=waive
@@ -220,7 +218,7 @@ class Reading:
         parsed.bad += [_quarantined(row, within.locate) for row in rejected]
         good = within
         if rejected:
-            good = chosen(within, np.setdiff1d(np.arange(within.rows.num_rows), [row.index for row in rejected]))
+            good = within.at(np.setdiff1d(np.arange(within.rows.num_rows), [row.index for row in rejected]))
         # Rows with ids are hashed with their rank in the partition, so not yet.
         hashes = None if keyed_by_id(channel.schema) else rows.row_hashes(accepted)
         seen = by_symbol(portion if keep is not None else good)

@@ -180,7 +180,7 @@ class _File:
                 pool=self._pool,
                 checks=self._checks,
             )
-            reading = Reading(self.plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
+            reading = Reading(self.plan, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
             self._refuse_changed()
             self._tell("merge", reading)

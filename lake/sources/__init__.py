@@ -73,18 +73,18 @@ def id_space(dialect: str) -> str:
     return found.id_space if found is not None else ""
 
 
-def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all
+def open_reader(plan: Plan, *, block_bytes: int = 1 << 20) -> Reader:
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
-        from lake.sources.lines import TextReader
+        from lake.sources.lines import open_lines
 
-        return TextReader(plan, block_bytes=block_bytes)
+        return open_lines(plan, block_bytes=block_bytes)
     if plan.recipe.feed is not None:
         from lake.sources.feed import FeedParser
-        from lake.sources.lines import TextReader
+        from lake.sources.lines import open_lines
 
         # A message takes many times its length in memory while it is looked at.
-        return TextReader(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
+        return open_lines(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
     if plan.recipe.kind == "dbn":
         from lake.sources.dbn import open_dbn
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from lake.sources.containers import SourceFile
     from lake.sources.dialects import Dialect
@@ -150,6 +152,16 @@ class Portion:
     locate: Locate
     channel: int = 0
     symbols: pa.DictionaryArray | None = None
+
+    def at(self, places: NDArray[np.int64]) -> Portion:
+        """Return the rows at these places."""
+        locate = self.locate
+        return Portion(
+            self.rows.take(places),
+            lambda row: locate(int(places[row])),
+            self.channel,
+            None if self.symbols is None else self.symbols.take(places),
+        )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake.errors import LakeError
-from lake.sources import SourceOptions, open_reader
+from lake.sources import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _head(plan: Plan) -> Batch:
         from lake.sources.columnar import first_rows
 
         return first_rows(plan.source, plan.recipe, plan.schema)
-    reader = open_reader(plan, SourceOptions(), block_bytes=_BLOCK_BYTES)
+    reader = open_reader(plan, block_bytes=_BLOCK_BYTES)
     try:
         for block in reader.blocks():
             return reader.parse(block)

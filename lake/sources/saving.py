@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
 from lake.sources.dialects import known
-from lake.sources.own import FOLDER, dialect_of, text_of
+from lake.sources.dialects.table import OWN_FOLDER
+from lake.sources.own import dialect_of, text_of
 from lake.sources.words import NOT_KEPT, WORDS
 from lake.staging import storage_error
 
@@ -69,7 +70,7 @@ def saving_to(root: Path, name: str) -> Path:
         LakeError: USAGE when no dialect may be called so, or one is already.
     """
     dialect_of({"type": "bars", "columns": ["ts", "open", "high", "low", "close"]}, name)  # is it a name?
-    path = root / FOLDER / f"{name}.toml"
+    path = root / OWN_FOLDER / f"{name}.toml"
     if path.exists() or name in known():
         why = "A dialect that is saved is not written over."
         fix = [f"--format {name}, to use it", "another name", f"or remove {path} first"]

@@ -11,34 +11,20 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from lake.sources.dialects.declare import Dialect
+from lake.sources.dialects.declare import SCHEMAS, Dialect
 from lake.sources.relations import RELATIONS
 from lake.sources.written import THOUSANDS
-from schemas.bars import BARS
 from schemas.columns import IDENTITY, few_words
-from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
-from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import ADJUSTMENTS, SIDES, Period
-from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
     from schemas.columns import Schema
 
 GENERIC = ("csv", "json", "parquet", "arrow")
 """Names of tables whose columns are recognised by their names, in no vendor's dialect."""
-_SCHEMAS: Mapping[str, Schema] = {
-    "bars": BARS,
-    "ticks/trade": TRADES,
-    "ticks/quote": QUOTES,
-    "metrics/funding": FUNDING,
-    "metrics/open_interest": OPEN_INTEREST,
-    "metrics/long_short_ratio": LONG_SHORT_RATIO,
-    "orderbook/l2": BOOK_L2,
-    "orderbook/l3": BOOK_L3,
-}
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _TARGETS = {"ts.date", "ts.time", "symbol", "exchange", "period"}
-_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "class", "side"}
+_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "side"}
 _PACKED = {"dbn", "bi5"}
 _LEVEL = {"side", "price", "size"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
@@ -94,7 +80,7 @@ def _words(dialect: Dialect) -> Iterator[str]:
 
 
 def _columns(dialect: Dialect) -> Iterator[str]:
-    schema = _SCHEMAS.get(dialect.asset)
+    schema = SCHEMAS.get(dialect.asset)
     targets = [target for target in (*dialect.columns, *dialect.by_name.values()) if target]
     if schema is None or not targets:
         return
@@ -157,7 +143,7 @@ def _parts(dialect: Dialect) -> Iterator[str]:
     if absent := sorted(set(dialect.fill) - targets):
         yield f"what is to be filled is no column: {', '.join(absent)}"
     for part in dialect.parts:
-        schema = _SCHEMAS[part.asset]
+        schema = SCHEMAS[part.asset]
         columns = {target for target in part.columns if target}
         if unknown := sorted(columns - {*schema.names, "symbol"}):
             yield f"{part.asset} has no column {', '.join(unknown)}"
@@ -258,7 +244,7 @@ def _messages(dialect: Dialect) -> Iterator[str]:
     if wrong := sorted(set(dialect.feed.sides.values()) - {"buy", "sell", "bid", "ask"}):
         yield f"a side is buy, sell, bid or ask, not {', '.join(wrong)}"
     for message in dialect.feed.messages:
-        if message.asset and (unknown := sorted({*message.fields} - {*_SCHEMAS[message.asset].names, "symbol"})):
+        if message.asset and (unknown := sorted({*message.fields} - {*SCHEMAS[message.asset].names, "symbol"})):
             yield f"{message.asset} has no column {', '.join(unknown)}"
         if message.asset and "ts" not in message.fields:
             yield f"a message of {message.asset} has no path to its time"

@@ -28,7 +28,7 @@ def capture(path: Path, *messages: dict[str, Any]) -> Path:
 
 
 def first(plan: Plan) -> Batch:
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     try:
         return reader.parse(next(iter(reader.blocks())))
     finally:
