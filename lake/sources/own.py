@@ -34,7 +34,9 @@ def read_words(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            raise LakeError("USAGE", f"{shown} is too large to be a mapping", where=shown, fix=["name another file"])
+            why = "It is to say how a table is written, which takes some lines."
+            message = f"{shown} is too large to be a mapping"
+            raise LakeError("USAGE", message, where=shown, why=why, fix=["name another file"])
         return tomllib.loads(text.decode())
     except OSError as error:
         message = f"{shown} cannot be read: {error.strerror}"

@@ -128,6 +128,8 @@ class TextParser:
         """Return whether there is something in a block that Arrow reads otherwise."""
         if b"\0" in data or (self._integers and _maybe_hex(data)):
             return True  # Arrow reads 0x10 as sixteen
+        if b'"' in data and _quoted_oddly(data, self.recipe.delimiter):
+            return True  # Arrow reads ""4.5 as 4.5
         if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
             return True
         return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
@@ -334,6 +336,17 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
 def numbers(array: Any, kind: type[np.generic]) -> np.ndarray[Any, Any]:  # noqa: ANN401 -- pa.Array
     """Return an array of 8-byte values without nulls as numpy's, without copying (to_numpy would import pandas)."""
     return np.frombuffer(array.buffers()[1], dtype=kind, count=len(array), offset=array.offset * 8)
+
+
+def _quoted_oddly(data: bytes, delimiter: str) -> bool:
+    """Return whether quotes do other than enclose whole cells, as doubled ones in a text do."""
+    octets = np.frombuffer(b"\n" + data + b"\n", dtype=np.uint8)
+    quotes = np.flatnonzero(octets == ord('"'))
+    if len(quotes) % 2:
+        return True
+    ends = np.frombuffer(f"{delimiter}\r\n".encode(), dtype=np.uint8)
+    before, behind = octets[quotes[::2] - 1], octets[quotes[1::2] + 1]
+    return not (np.isin(before, ends).all() and np.isin(behind, ends).all())
 
 
 def _maybe_hex(data: bytes) -> bool:
