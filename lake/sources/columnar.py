@@ -17,7 +17,7 @@ from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
-from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, words_of
+from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, words_of, zone_of, zoned
 from lake.sources.times import TimeColumn
 from lake.sources.words import refuse_words, told
 
@@ -46,6 +46,9 @@ class _File:
                 self._source = pa.OSFile(os.fsencode(source.path), "rb")
             else:
                 self._source = pa.PythonFile(source.open(), mode="r")
+        except OSError as error:
+            raise self.damaged(error) from error
+        try:
             if kind == "parquet":
                 self._parquet = self._open_parquet()
                 self.schema = self._parquet.schema_arrow
@@ -57,6 +60,7 @@ class _File:
                 self.schema = self._open_ipc().schema
             self.names = list(self.schema.names)
         except _DAMAGE as error:
+            self.close()
             raise self.damaged(error) from error
 
     def _open_parquet(self, texts: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- pyarrow has no types
@@ -202,16 +206,9 @@ def _clock(draft: Draft, target: str, columns: tuple[int, ...], arrays: list[Any
     if len(arrays) == 1 and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         if pa.types.is_date(kind):
             return TimeColumn(target, columns, "stamp", labels=True)
-        if kind.tz is None and draft.zone is None and target == "ts":
-            draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-        return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else draft.zone or "UTC")
+        return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else zone_of(draft, target))
     cells = [" ".join(str(v) for v in row if v is not None) for row in zip(*map(python_values, arrays), strict=True)]
-    made = column_of(target, columns, [cell for cell in cells if cell])
-    if made.text is None or made.text.aware or not made.text.clock:
-        return made
-    if draft.zone is None and target == "ts":
-        draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-    return replace(made, zone=draft.zone or "UTC")
+    return zoned(draft, column_of(target, columns, [cell for cell in cells if cell]))
 
 
 def first_rows(source: SourceFile, recipe: Recipe, schema: Schema) -> Batch:

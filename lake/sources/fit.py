@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import is_price
-from lake.sources.containers import stem
+from lake.sources.containers import spellings
 from lake.sources.flatten import LAYOUTS
 from lake.sources.patterns import format_told
 from lake.sources.recipe import Level
@@ -203,8 +203,7 @@ def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
     """Return how the name of the file, or of what is packed in it, is one that the dialect declares."""
     if not dialect.file:
         return None
-    name = printable(head.path.name)
-    names = {name, stem(name), stem(name) + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    names = {*spellings(printable(head.path.name)), printable(head.member.name).rsplit("/", 1)[-1]}
     return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
 
 

@@ -37,8 +37,8 @@ class SourceOptions:
     """What the caller says about a source; everything left out is found in the file or refused as ambiguous.
 
     `format` is a dialect's name. `columns` maps a target column to the source column's name or its 0-based position
-    in digits. `type` is `bars`, `ticks/trade` or `ticks/quote` (or `ticks` with `period` `trade` or `quote`). `tz` is
-    the IANA zone of times that carry none.
+    in digits. `type` is `bars`, `ticks/trade`, `ticks/quote` (or `ticks` with `period` `trade` or `quote`),
+    `orderbook/l2`, `orderbook/l3`, or a metric's `metrics/<name>`. `tz` is the IANA zone of times that carry none.
     """
 
     format: str | None = None

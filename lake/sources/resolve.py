@@ -165,12 +165,21 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
         unit: times.Unit = "s" if draft.dialect.unit == "s" else "ms"
         return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
-    made = made or column_of(target, columns, samples)
-    if made.text is None or made.text.aware or not made.text.clock:
-        return made
+    return zoned(draft, made or column_of(target, columns, samples))
+
+
+def zoned(draft: Draft, clock: TimeColumn) -> TimeColumn:
+    """Return a clock in the zone its texts are in, which is warned of where it is told nowhere."""
+    if clock.text is None or clock.text.aware or not clock.text.clock:
+        return clock
+    return replace(clock, zone=zone_of(draft, clock.target))
+
+
+def zone_of(draft: Draft, target: str) -> str:
+    """Return the zone of times that carry none, which is warned of where it is told nowhere."""
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-    return replace(made, zone=draft.zone or "UTC")
+    return draft.zone or "UTC"
 
 
 def _declared(dialect: Dialect | None, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn | None:
