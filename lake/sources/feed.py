@@ -100,6 +100,7 @@ class FeedParser:
     def __init__(self, recipe: FeedRecipe) -> None:
         self.recipe = recipe
         self._feed = recipe.feed
+        self._envelope = recipe.feed.envelope.split(".")
         self._assets = recipe.feed.assets
         self._schemas: list[Schema] = [schema_of(asset) for asset in self._assets]
         said = {path for message in self._feed.messages for path in message.when}
@@ -137,8 +138,11 @@ class FeedParser:
 
     def body(self, root: dict[str, Any]) -> dict[str, Any]:
         """Return the object that holds a message's values."""
-        body = root.get(self._feed.envelope)
-        return body if type(body) is dict else root
+        body = root
+        for name in self._envelope:
+            inner = body.get(name)
+            body = inner if type(inner) is dict else body
+        return body
 
     def kind(self, root: dict[str, Any], body: dict[str, Any]) -> Message | None:
         """Return the kind of a message, None when it is of none."""
@@ -165,9 +169,9 @@ class FeedParser:
         except orjson.JSONDecodeError:
             return _decode(line.decode("utf-8", "surrogateescape"))
         if type(root) is dict:
-            body = root.get(self._feed.envelope)
+            body = self.body(root)
             # Of n names written each has its colon: as many colons as names are left says that none was lost.
-            if line.count(b":") == len(root) + (len(body) if type(body) is dict else 0):
+            if line.count(b":") == len(root) + (len(body) if body is not root else 0):
                 return root
         return _decode(line.decode("utf-8", "surrogateescape"))
 
@@ -175,11 +179,9 @@ class FeedParser:
         roots, stamps = self.objects([line for _, line in lines])
         groups: dict[Any, _Group] = {}
         skipped: Counter[str] = Counter()
-        envelope, of_root, of_body = self._feed.envelope, self._of_root, self._of_body
+        of_root, of_body = self._of_root, self._of_body
         for place, root in enumerate(roots):
-            body = root.get(envelope)
-            if type(body) is not dict:
-                body = root
+            body = self.body(root)
             shape = (*root, None, *body, None, *map(root.get, of_root), *map(body.get, of_body))
             group = groups.get(shape)
             if group is None:
@@ -228,7 +230,7 @@ class FeedParser:
         piece = _Piece(columns, self._symbols(said, names), places)
         if not message.levels:
             return piece
-        sides = [_levels(group, path) for _, path in message.levels]
+        sides = [_levels(group, path, message.cells) for _, path in message.levels]
         codes = np.repeat([_WORDS[side] for side, _ in message.levels], [len(rows) for rows, _, _ in sides])
         rows = np.concatenate([rows for rows, _, _ in sides])
         order = np.argsort(rows, kind="stable")
@@ -266,6 +268,8 @@ class FeedParser:
                 raise Bad("bad_value", f"{target} is neither a number nor a text")
             return np.array(list(map(str, values)), dtype=object)
         if column.type == "timestamp_ns":
+            if kinds == {str} and all(text.isascii() and text.isdigit() and len(text) < 20 for text in values):
+                values, kinds = list(map(int, values)), {int}
             if kinds != {int}:
                 raise Bad("bad_timestamp", f"{target} is no whole number")
             return _clock(np.array(values, dtype=np.int64), self._feed.unit)
@@ -300,14 +304,28 @@ def _clock(values: NDArray[np.int64], unit: times.Unit) -> NDArray[np.int64]:
     return values * times.UNIT_NS[unit]
 
 
-def _levels(group: _Group, path: str) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _levels(
+    group: _Group, path: str, cells: tuple[str, str] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the message, the price and the size of each level of one side."""
-    arrays = group.values((path,)) or []
+    name, _, side = path.partition(".")
+    arrays = group.values((name,)) or []
+    if side:
+        if set(map(type, arrays)) - {list} or set(map(len, arrays)) - {2}:
+            raise Bad("bad_value", f"{name.lstrip('/')} is no array of two sides")
+        arrays = [sides[int(side)] for sides in arrays]
+    price, size = cells or (0, 1)
     levels = list(chain.from_iterable(arrays))
-    if set(map(type, arrays)) - {list} or set(map(type, levels)) - {list} or min(map(len, levels), default=2) < 2:
-        raise Bad("bad_value", f"{path.lstrip('/')} is no array of prices with sizes")
+    if set(map(type, arrays)) - {list} or set(map(type, levels)) - {dict if cells else list}:
+        raise Bad("bad_value", f"{name.lstrip('/')} is no array of prices with sizes")
+    if (
+        any(price not in level or size not in level for level in levels)
+        if cells
+        else min(map(len, levels), default=2) < 2
+    ):
+        raise Bad("bad_value", f"{name.lstrip('/')} is no array of prices with sizes")
     rows = np.repeat(np.arange(len(arrays)), list(map(len, arrays)))
-    prices, sizes = [level[0] for level in levels], [level[1] for level in levels]
+    prices, sizes = [level[price] for level in levels], [level[size] for level in levels]
     return rows, _floats("price", prices, set(map(type, prices))), _floats("size", sizes, set(map(type, sizes)))
 
 

@@ -94,7 +94,9 @@ def _by_name(said: Told, where: str) -> dict[str, Any]:
     if len(by_name) < len(said.named):
         why = "A dialect reads a column once."
         raise LakeError("USAGE", "a column is named for two of ours", where=where, why=why, fix=["name each once"])
-    return {"header": "always", "by_name": by_name, "required": tuple(by_name)}
+    scaling = said.fields.get("price_scale_by")
+    required = tuple(dict.fromkeys((*by_name, *([scaling[0]] if scaling else []))))
+    return {"header": "always", "by_name": by_name, "required": required}
 
 
 def _refuse_others(targets: set[str], asset: str, where: str) -> None:

@@ -35,7 +35,7 @@ def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    looks = (_words, _columns, _headers, _parts, _patterns, _values, _marks, _records, _messages)
+    looks = (_words, _columns, _headers, _parts, _none, _patterns, _values, _marks, _records, _messages)
     return [text for look in looks for text in look(dialect)]
 
 
@@ -156,6 +156,18 @@ def _parts(dialect: Dialect) -> Iterator[str]:
         yield f"{dialect.adjustment!r} is no adjustment: {', '.join(ADJUSTMENTS)}"
 
 
+def _none(dialect: Dialect) -> Iterator[str]:
+    """Look at what says that there is no value, or no row."""
+    columns = {column.name for column in SCHEMAS[dialect.asset].columns if column.nullable and column.type == "float64"}
+    if wrong := sorted(set(dialect.zeros) - (columns & {*dialect.columns, *dialect.by_name.values()})):
+        yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
+    for part in dialect.parts:
+        if alien := sorted(set(part.lacking) - set(part.columns)):
+            yield f"what a part is to lack is no column of it: {', '.join(alien)}"
+        if shared := sorted(set(part.lacking.values()) & set(dialect.lacking.values())):
+            yield f"a part lacks for the reason that all lack for: {', '.join(shared)}"
+
+
 def _patterns(dialect: Dialect) -> Iterator[str]:
     compiled: dict[str, re.Pattern[str]] = {}
     for name in ("file", "folder", "member"):
@@ -194,7 +206,8 @@ def _values(dialect: Dialect) -> Iterator[str]:
         if zone is not None and not _can(ZoneInfo, zone):
             yield f"{zone!r} is no time zone"
     kinds = [place for _, place in dialect.kinds]
-    if min([dialect.price_scale, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
+    scales = dialect.price_scale_by[1].values() if dialect.price_scale_by else ()
+    if min([dialect.price_scale, *scales, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
         yield "a price scale is 1 or more"
 
 
@@ -227,8 +240,8 @@ def _records(dialect: Dialect) -> Iterator[str]:
     there |= {*dialect.columns[: len(dialect.columns) - dialect.optional]}
     if absent := sorted({*dialect.fill, *dialect.lacking} - there):
         yield f"{', '.join(absent)} may be absent, and is filled or told to be lacking"
-    if dialect.parts and (dialect.fill or dialect.lacking):
-        yield "records of several parts are neither filled nor told to be lacking"
+    if dialect.parts and dialect.fill:
+        yield "records of several parts are not filled"
     for name, *_ in (*dialect.skips, *([dialect.awaits] if dialect.awaits else [])):
         headers = [{each.casefold() for each in header} for header in dialect.headers]
         named = headers and dialect.header == "always" and all(name.casefold() in header for header in headers)

@@ -9,6 +9,7 @@ import pytest
 
 from lake.sources.dialects import DIALECTS, Dialect, Place
 from lake.sources.dialects.checking import check
+from lake.sources.dialects.declare import Part
 from lake.sources.dialects.message import Feed, Message
 
 BARS = Dialect(
@@ -85,8 +86,14 @@ def test_good_declarations_pass(dialect: Dialect) -> None:
         (FEED, {"feed": Feed((Message("ticks/trade", fields={"ts": ("t",), "colour": ("c",)}),))}, "no column colour"),
         (FEED, {"feed": Feed((Message("ticks/trade", fields={"price": ("p",)}),))}, "no path to its time"),
         (FEED, {"feed": Feed((), sides={"1": "up"})}, "a side is buy, sell, bid or ask, not up"),
+        (BARS, {"zeros": ("close",)}, "where there must be one or no column is: close"),
+        (BARS, {"zeros": ("vwap",)}, "where there must be one or no column is: vwap"),
+        (BARS, {"parts": (Part("metrics/funding", ("ts", "funding_rate"), lacking={"mark_price": "x"}),)},
+         "what a part is to lack is no column of it: mark_price"),
+        (BARS, {"lacking": {"close": "x"}, "parts": (Part("metrics/funding", ("ts", "funding_rate"),
+         lacking={"funding_rate": "x"}),)}, "a part lacks for the reason that all lack for: x"),
     ],
-)
+)  # fmt: skip
 def test_every_mistake_is_told(dialect: Dialect, changed: dict[str, Any], said: str) -> None:
     found = check(replace(dialect, **changed))
     assert any(said in text for text in found), found
