@@ -62,8 +62,8 @@ def read_adds_up(path: Path, options: SourceOptions) -> str:
     """Detect and read a source, without a lake; return the dialect, or the code it was refused with."""
     try:
         plan = detect(path, options)
-        blocks = _read(plan, options, 1 << 20)
-        small = _read(plan, options, 256)
+        blocks = _read(plan, 1 << 20)
+        small = _read(plan, 256)
     except LakeError as refusal:
         refusal_is_declared(refusal)
         return refusal.code
@@ -77,8 +77,8 @@ def read_adds_up(path: Path, options: SourceOptions) -> str:
     return plan.dialect
 
 
-def _read(plan: Plan, options: SourceOptions, block_bytes: int) -> list[tuple[Any, Batch]]:
-    reader = open_reader(plan, options, block_bytes=block_bytes)
+def _read(plan: Plan, block_bytes: int) -> list[tuple[Any, Batch]]:
+    reader = open_reader(plan, block_bytes=block_bytes)
     try:
         return [(block, reader.parse(block)) for block in reader.blocks()]
     finally:

@@ -62,7 +62,7 @@ def read(path: Path, *, block_bytes: int = 1 << 20, **options: Any) -> Whole:  #
     """Detect, open and read `path`; the accounting must add up."""
     asked = SourceOptions(**options)
     plan = detect(path, asked)
-    reader = open_reader(plan, asked, block_bytes=block_bytes)
+    reader = open_reader(plan, block_bytes=block_bytes)
     try:
         whole = Whole(plan, [reader.parse(block) for block in reader.blocks()], reader.sha256)
     finally:

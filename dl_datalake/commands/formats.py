@@ -168,7 +168,7 @@ def _place(dialect: Dialect) -> str:
 
 
 def _summary(dialect: Dialect) -> dict[str, Any]:
-    from lake.sources.dialects import origin_of
+    from lake.sources.dialects import known, origin_of
 
     return {
         "name": dialect.name,
@@ -178,7 +178,7 @@ def _summary(dialect: Dialect) -> dict[str, Any]:
         "exchange": dialect.exchange,
         "market": dialect.market,
         "sample": dialect.sample,
-        "origin": origin_of(dialect.name),
+        "origin": origin_of(dialect.name) if dialect.name in known() else dialect.vendor,
     }
 
 

@@ -252,7 +252,8 @@ def _file_lines(file: FileReport) -> list[str]:
         wrote = f"{plural(file.files_written, 'file')}, {size(file.bytes_written)}"
         lines.append(f"  wrote {wrote} · snapshot {file.snapshot} · run {file.run}")
     else:
-        lines.append(f"  0 new rows: every row is already in the lake · snapshot {file.snapshot} · run {file.run}")
+        why = "every row is already in the lake" if file.rows["identical"] else "there was none to take in"
+        lines.append(f"  0 new rows: {why} · snapshot {file.snapshot} · run {file.run}")
     return lines
 
 

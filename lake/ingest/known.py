@@ -17,7 +17,7 @@ from lake.errors import LakeError, printable
 from lake.ingest.report import FileReport
 from lake.manifest import Manifest
 from lake.manifest.current import current_keys
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ def unchanged(current: IngestRow, shown: str) -> FileReport:
 
 
 def asked(request: IngestRequest, source: SourceFile, sha256: str, own: Mapping[str, Dialect]) -> str:
-    """Name a source's bytes and place, what is asked of it, and what reads it: our dialects and the user's `own`."""
+    """Name a source's bytes and place, what is asked of it, and what reads it: dialects, the user's `own` too."""
     columns, words = sorted(request.columns.items()), sorted(request.words.items())
     others = replace(request, sources=(), columns={}, words={}, dry_run=False, save_dialect=None)
     facts = [sha256, printable(source.resolved()), columns, words, others, _readers(), sorted(own.items())]
@@ -90,7 +90,7 @@ def asked(request: IngestRequest, source: SourceFile, sha256: str, own: Mapping[
 @functools.cache
 def _readers() -> str:
     """Return a hash over what decides how a file is read: the readers' code, and the dialects."""
-    digest = hashlib.sha256(repr(sorted(DIALECTS.items())).encode("utf-8", "backslashreplace"))
+    digest = hashlib.sha256(repr(sorted(known().items())).encode("utf-8", "backslashreplace"))
     home = Path(sources.__file__).parent
     for module in sorted(home.rglob("*.py")):
         digest.update(module.read_bytes())

@@ -26,6 +26,11 @@ class Own:
         self.dialects = sources.own_dialects(config.root, self.warnings.append)
         self.saved: str | None = None
 
+    def hold_to(self, plan: Plan) -> None:
+        """Refuse with USAGE, before anything is written, a source that declares no dialect where one is to be saved."""
+        if self._path is not None and self.saved is None:
+            sources.check_saving(self._path, plan.words)
+
     def keep(self, plan: Plan) -> None:
         """Save what the first source was read by, where that was asked for."""
         if self._path is not None and self.saved is None and not self._dry:

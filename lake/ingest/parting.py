@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,17 +12,6 @@ if TYPE_CHECKING:
     from lake.sources import Portion
 
     Places = NDArray[np.int64]
-
-
-def chosen(portion: Portion, places: Places) -> Portion:
-    """Return some rows of a portion."""
-    indices = pa.array(places)
-    return replace(
-        portion,
-        rows=portion.rows.take(indices),
-        symbols=None if portion.symbols is None else portion.symbols.take(indices),
-        locate=lambda row: portion.locate(int(places[row])),
-    )
 
 
 def by_symbol(portion: Portion) -> list[Portion]:
@@ -41,7 +28,7 @@ def parted(portion: Portion) -> list[tuple[Portion, Places | None]]:
     cuts = np.flatnonzero(np.diff(codes[order])) + 1
     if not len(cuts):
         return [(portion, None)]
-    return [(chosen(portion, places), places) for places in np.split(order, cuts)]
+    return [(portion.at(places), places) for places in np.split(order, cuts)]
 
 
 def only_symbol(portion: Portion) -> str | None:

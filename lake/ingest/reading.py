@@ -13,7 +13,7 @@ import numpy as np
 from lake import layout, rows, sources, validate
 from lake.errors import LakeError
 from lake.ingest.destinations import LONG_AGO, skipped_tails
-from lake.ingest.parting import by_symbol, chosen, only_symbol, parted
+from lake.ingest.parting import by_symbol, only_symbol, parted
 from lake.manifest.rows import QuarantineRecord
 from lake.merge import keyed_by_id
 from schemas.periods import Period
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lake.ingest.destinations import Destinations
     from lake.ingest.report import IngestRequest
-    from lake.sources import Plan, Portion, Reader, SourceOptions
+    from lake.sources import Plan, Portion, Reader
     from lake.sources.model import Locate
     from lake.validate import Rejected
 
@@ -96,6 +96,8 @@ class _Parsed:
     made: int
     """The rows that the records made, the bad ones and the skipped included, and records that made none."""
     bad: list[QuarantineRecord]
+    unread: int
+    """Records among the bad ones that made no rows at all."""
     skipped: Counter[str]
 
 
@@ -128,7 +130,6 @@ class Reading:
     def __init__(
         self,
         plan: Plan,
-        options: SourceOptions,
         request: IngestRequest,
         *,
         pool: ThreadPoolExecutor,
@@ -138,19 +139,18 @@ class Reading:
 
         Args:
             plan: How to read the source.
-            options: What the plan was made from.
             request: Range, limits and conflict rule.
             pool: Workers to parse and validate in.
             quarantine: Takes the bad records.
         """
-        self._plan, self._options, self._request = plan, options, request
+        self._plan, self._request = plan, request
         self._pool, self._quarantine = pool, quarantine
         periods = [Period.parse(c.period) if c.type == "bars" else None for c in plan.channels]
         self._grids = [period.grid_us if period else None for period in periods]
         self._limit = bad_limit(request.max_bad)
         self._sampled: dict[int, Future[None]] = {}
         self._first_bad: dict[str, str] = {}
-        self.records = self.read = self.accepted = 0
+        self.records = self.read = self.accepted = self._unread = 0
         self.rejected: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.warnings: list[str] = []
@@ -168,7 +168,7 @@ class Reading:
         Raises:
             LakeError: SCHEMA when too many records are bad; SOURCE_UNREADABLE and SOURCE_UNSAFE from the source.
         """
-        reader = sources.open_reader(self._plan, self._options, block_bytes=_BLOCK_BYTES)
+        reader = sources.open_reader(self._plan, block_bytes=_BLOCK_BYTES)
         waiting: deque[Future[_Parsed]] = deque()
         try:
             for block in reader.blocks():
@@ -194,7 +194,8 @@ class Reading:
         """Parse one block and part its rows; runs in a worker."""
         batch = reader.parse(block)
         bad = [QuarantineRecord(r.line, r.reason, r.detail, r.raw) for r in batch.rejects]
-        parsed = _Parsed([], batch.records, len(bad) + sum(batch.skipped.values()), bad, Counter(batch.skipped))
+        made = len(bad) + sum(batch.skipped.values())
+        parsed = _Parsed([], batch.records, made, bad, len(bad), Counter(batch.skipped))
         for portion in batch.portions:
             parsed.made += portion.rows.num_rows
             # Validated at once: a block may have rows of thousands of symbols.
@@ -209,7 +210,7 @@ class Reading:
         channel = self._plan.channels[portion.channel]
         waive = destinations.some_waive and destinations.waives(portion.channel, only_symbol(portion))
         keep = self._within(portion.rows)
-        within = portion if keep is None else chosen(portion, keep)
+        within = portion if keep is None else portion.at(keep)
         parsed.skipped["outside_range"] += portion.rows.num_rows - within.rows.num_rows
         accepted, rejected = validate.split(
             within.rows, channel.schema, grid_us=self._grids[portion.channel], waive=waive
@@ -217,7 +218,7 @@ class Reading:
         parsed.bad += [_quarantined(row, within.locate) for row in rejected]
         good = within
         if rejected:
-            good = chosen(within, np.setdiff1d(np.arange(within.rows.num_rows), [row.index for row in rejected]))
+            good = within.at(np.setdiff1d(np.arange(within.rows.num_rows), [row.index for row in rejected]))
         # Rows with ids are hashed with their rank in the partition, so not yet.
         hashes = None if keyed_by_id(channel.schema) else rows.row_hashes(accepted)
         seen = by_symbol(portion if keep is not None else good)
@@ -247,6 +248,7 @@ class Reading:
     def _accept(self, parsed: _Parsed, destinations: Destinations) -> None:
         self.records += parsed.records
         self.read += parsed.made
+        self._unread += parsed.unread
         self.skipped.update(parsed.skipped)
         for record in parsed.bad:
             self.rejected[record.reason] += 1
@@ -255,7 +257,7 @@ class Reading:
         bad = self.rejected.total()
         hopeless = bad >= _HOPELESS and bad > self.read / 2 and self._limit[0] <= 0.5
         if hopeless or (parsed.bad and self._request.on_bad == "fail"):
-            raise self._refusal()
+            raise self._refusal(bad, self.read)
         for share in parsed.shares:
             self._hand_on(share, destinations)
         destinations.relieve()
@@ -287,18 +289,19 @@ class Reading:
             destination.tail.warning = ""
 
     def _judge(self) -> None:
-        bad = self.rejected.total()
         share, count = self._limit
-        if bad > count and bad > share * self.read:
-            raise self._refusal()
+        # Where a record makes many rows, bad records are few among them: so those are held against all records.
+        for bad, of in ((self.rejected.total(), self.read), (self._unread, self.records)):
+            if bad > count and bad > share * of:
+                raise self._refusal(bad, of)
 
-    def _refusal(self) -> LakeError:
+    def _refusal(self, bad: int, of: int) -> LakeError:
         strict = self._request.on_bad == "fail"
         counted = self.rejected.most_common()
         found = "; ".join(f"{reason}: {n:,} (first {self._first_bad[reason]})" for reason, n in counted)
         return LakeError(
             "SCHEMA",
-            f"{self.rejected.total():,} of {self.read:,} records read are bad; nothing was written",
+            f"{bad:,} of {of:,} records read are bad; nothing was written",
             where=f"{self._plan.path}: {found}",
             why="--on-bad fail refuses a file for one bad record." if strict else _LIKELY.get(counted[0][0], ""),
             fix=["correct the record named above", "or drop --on-bad fail: bad rows are then kept aside"]

@@ -82,6 +82,7 @@ def ingest(
                     course(Progress(shown, 1, 1, done[-1].rows["read"], "done"))
                     continue
                 file = _File(config, request, source, pool, course, checks, own.dialects)
+                own.hold_to(file.plan)
                 with turn(file.address) if turn is not None else nullcontext():
                     done.append(file.ingest())
                 own.keep(file.plan)
@@ -179,7 +180,7 @@ class _File:
                 pool=self._pool,
                 checks=self._checks,
             )
-            reading = Reading(self.plan, self._options, self._request, pool=self._pool, quarantine=quarantine)
+            reading = Reading(self.plan, self._request, pool=self._pool, quarantine=quarantine)
             digest = reading.into(destinations, lambda done: self._tell("read", reading, done))
             self._refuse_changed()
             self._tell("merge", reading)
@@ -238,8 +239,15 @@ class _File:
             request.on_conflict,
             request.fetched_at_ns,
             *said(self._options, self.plan),
+            *self._told_apart(),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _told_apart(self) -> list[object]:
+        """Return what else decides where rows go, of a source of several kinds of rows or several symbols."""
+        if not self.plan.many and len(self.plan.channels) == 1:
+            return []
+        return [self.plan.many, [f"{channel.type}/{channel.period}" for channel in self.plan.channels]]
 
     def _tell(self, phase: Literal["read", "merge", "commit"], reading: Reading, done: int | None = None) -> None:
         total = self.plan.nbytes

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lake.sources.model import Batch, Block, Channel, Plan, Portion, Reader, Reject, SourceOptions
     from lake.sources.own import own_dialects, read_words
     from lake.sources.preview import Preview, preview_of
-    from lake.sources.saving import save, saving_to
+    from lake.sources.saving import check_saving, save, saving_to
     from lake.sources.walk import Found, expand
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "SourceOptions",
+    "check_saving",
     "detect",
     "expand",
     "id_space",
@@ -51,7 +52,7 @@ _HOMES = {
     **dict.fromkeys(("Source", "SourceFile", "members", "verify_checksum"), "containers"),
     **dict.fromkeys(("Found", "expand"), "walk"),
     **dict.fromkeys(("own_dialects", "read_words"), "own"),
-    **dict.fromkeys(("save", "saving_to"), "saving"),
+    **dict.fromkeys(("check_saving", "save", "saving_to"), "saving"),
 }
 
 
@@ -72,18 +73,18 @@ def id_space(dialect: str) -> str:
     return found.id_space if found is not None else ""
 
 
-def open_reader(plan: Plan, options: SourceOptions, *, block_bytes: int = 1 << 20) -> Reader:  # noqa: ARG001 -- the plan holds all
+def open_reader(plan: Plan, *, block_bytes: int = 1 << 20) -> Reader:
     """Open a planned source for reading, in blocks of about `block_bytes` unpacked bytes."""
     if plan.recipe.kind == "text":
-        from lake.sources.lines import TextReader
+        from lake.sources.lines import open_lines
 
-        return TextReader(plan, block_bytes=block_bytes)
+        return open_lines(plan, block_bytes=block_bytes)
     if plan.recipe.feed is not None:
         from lake.sources.feed import FeedParser
-        from lake.sources.lines import TextReader
+        from lake.sources.lines import open_lines
 
         # A message takes many times its length in memory while it is looked at.
-        return TextReader(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
+        return open_lines(plan, block_bytes=max(1, block_bytes // 4), parser=FeedParser(plan.recipe.feed))
     if plan.recipe.kind == "dbn":
         from lake.sources.dbn import open_dbn
 

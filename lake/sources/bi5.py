@@ -11,10 +11,11 @@ import numpy as np
 from lake.errors import LakeError, printable
 from lake.sources.containers import Source
 from lake.sources.dialects import DIALECTS
-from lake.sources.packed import PackedReader
+from lake.sources.dialects.declare import SCHEMAS
 from lake.sources.recipe import Recipe
 from lake.sources.records import Layout, RecordBlock, RecordParser
 from lake.sources.resolve import Draft
+from lake.sources.stream import StreamReader
 from lake.sources.times import DAY_NS, TimeColumn
 
 if TYPE_CHECKING:
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from lake.sources.dialects import Dialect
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
-    from schemas.columns import Schema
 
 _HEAD_RECORDS = 1000
 _HOUR_NS = 3600 * 10**9
 
 
-def draft_bi5(head: Head, options: SourceOptions, schemas: dict[str, Schema]) -> tuple[Draft, Recipe, Batch]:
+def draft_bi5(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
     """Look at a bi5 file: instrument, day and hour stand in its path.
 
     Raises:
@@ -65,7 +65,7 @@ def draft_bi5(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
     if not block.data:
         draft.warnings.append("the file is empty: a time without any ticks")
     layout = _layout(dialect, dtype, origin, draft.price_scale)
-    batch = RecordParser(dialect, schemas[dialect.asset], layout).parse(block)
+    batch = RecordParser(dialect, SCHEMAS[dialect.asset], layout).parse(block)
     clock = TimeColumn("ts", (), "epoch", "ns", day_ns=origin)
     return draft, Recipe("bi5", (), (clock,), {}, price_scale=draft.price_scale), batch
 
@@ -121,12 +121,12 @@ def _blocks(source: Source, dtype: np.dtype[np.void], records: int) -> Iterator[
         first += len(data) // size
 
 
-def open_bi5(plan: Plan, *, block_bytes: int) -> PackedReader:
+def open_bi5(plan: Plan, *, block_bytes: int) -> StreamReader:
     """Open a planned bi5 source for reading."""
     dialect = DIALECTS[plan.dialect]
     dtype = np.dtype(list(dialect.record))
     [clock] = plan.recipe.times
     layout = _layout(dialect, dtype, clock.day_ns, plan.recipe.price_scale)
-    source = Source(plan.source)
     parser = RecordParser(dialect, plan.schema, layout)
-    return PackedReader(plan, source, parser, _blocks(source, dtype, max(1, block_bytes // dtype.itemsize)))
+    source = Source(plan.source)
+    return StreamReader(plan, source, parser, _blocks(source, dtype, max(1, block_bytes // dtype.itemsize)))

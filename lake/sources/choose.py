@@ -192,7 +192,10 @@ def _place(head: Head, options: SourceOptions, fit: Fit) -> Place:
             "AMBIGUOUS",
             f"{head.path.name} does not say the zone of its times: asset class and market are {said or 'not named'}",
             why=f"The zone and the price scale follow from class and market; known are {known}.",
-            fix=["keep the vendor's folders, as in equity/usa/minute/spy/20131007_trade.zip", "--tz ZONE"],
+            fix=[
+                "keep the vendor's folders, as in equity/usa/minute/spy/20131007_trade.zip",
+                *(["--tz ZONE"] if place else []),
+            ],
         )
     return place
 

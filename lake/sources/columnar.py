@@ -17,9 +17,20 @@ from lake.sources.dialects import known
 from lake.sources.generic import draft_by_names
 from lake.sources.model import Batch
 from lake.sources.recipe import Recipe
-from lake.sources.resolve import TIME_TARGETS, Draft, column_of, constants, fixed_of, sides_of, unlikely, words_of
+from lake.sources.resolve import (
+    TIME_TARGETS,
+    Draft,
+    column_of,
+    constants,
+    fixed_of,
+    sides_of,
+    unlikely,
+    words_of,
+    zone_of,
+    zoned,
+)
 from lake.sources.times import TimeColumn
-from lake.sources.words import told
+from lake.sources.words import refuse_words, told
 
 if TYPE_CHECKING:
     import re
@@ -28,7 +39,6 @@ if TYPE_CHECKING:
     from lake.sources.containers import SourceFile
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.sniff import Head
-    from lake.sources.words import Told
     from schemas.columns import Schema
 
 BATCH_ROWS = 16_384
@@ -47,6 +57,9 @@ class _File:
                 self._source = pa.OSFile(os.fsencode(source.path), "rb")
             else:
                 self._source = pa.PythonFile(source.open(), mode="r")
+        except OSError as error:
+            raise self.damaged(error) from error
+        try:
             if kind == "parquet":
                 self._parquet = self._open_parquet()
                 self.schema = self._parquet.schema_arrow
@@ -58,6 +71,7 @@ class _File:
                 self.schema = self._open_ipc().schema
             self.names = list(self.schema.names)
         except _DAMAGE as error:
+            self.close()
             raise self.damaged(error) from error
 
     def _open_parquet(self, texts: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- pyarrow has no types
@@ -137,7 +151,9 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
             draft.evidence = [f"file name {head.path.name}", f"columns {', '.join(names)}"]
             draft.confidence = "asked" if options.format else "named"
         else:
-            draft = draft_by_names(flat, (), len(flat), options, _said(head, options))
+            what = f"{head.path.name} is a {head.kind} file"
+            refuse_words(options.words, what, but=("map", "date-column", "time-column"))
+            draft = draft_by_names(flat, (), len(flat), options, told(options.words))
         if any(names[column] in doubled for column in draft.targets.values()):
             raise LakeError("AMBIGUOUS", f"{head.path.name} has more than one column {doubled[0]!r}")
         draft.evidence.append(f"a {head.kind} file")
@@ -145,16 +161,6 @@ def draft_columnar(head: Head, options: SourceOptions) -> tuple[Draft, Recipe]:
         return draft, _recipe(draft, head, file)
     finally:
         file.close()
-
-
-def _said(head: Head, options: SourceOptions) -> Told:
-    """Return what the caller says of the columns; USAGE when it is about how a text is written."""
-    said = told(options.words)
-    if said.fields or said.columns:
-        word = next(name for name in options.words if name not in {"map", "date-column", "time-column"})
-        what = f"{head.path.name} is a {head.kind} file, to which {word} does not apply"
-        raise LakeError("USAGE", what, why="It says how a text is written.", fix=[f"drop --{word}"])
-    return said
 
 
 def _dialect(head: Head, options: SourceOptions) -> tuple[re.Match[str] | None, Any] | None:
@@ -211,19 +217,13 @@ def _clock(draft: Draft, target: str, columns: tuple[int, ...], arrays: list[Any
     if len(arrays) == 1 and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         if pa.types.is_date(kind):
             return TimeColumn(target, columns, "stamp", labels=True)
-        if kind.tz is None and draft.zone is None and target == "ts":
-            draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-        return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else draft.zone or "UTC")
+        return TimeColumn(target, columns, "stamp", zone="UTC" if kind.tz else zone_of(draft, target))
     cells = [" ".join(str(v) for v in row if v is not None) for row in zip(*map(python_values, arrays), strict=True)]
     samples = [cell for cell in cells if cell]
     made = column_of(target, columns, samples)
     if target == "ts" and made.kind == "epoch" and (odd := unlikely(made, samples)):
         draft.warnings.append(f"{odd}: look whether the times are right")
-    if made.text is None or made.text.aware or not made.text.clock:
-        return made
-    if draft.zone is None and target == "ts":
-        draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-    return replace(made, zone=draft.zone or "UTC")
+    return zoned(draft, made)
 
 
 def first_rows(source: SourceFile, recipe: Recipe, schema: Schema) -> Batch:

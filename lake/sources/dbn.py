@@ -16,10 +16,11 @@ import numpy as np
 from lake.errors import LakeError, printable
 from lake.sources.containers import Source
 from lake.sources.dialects import DIALECTS
-from lake.sources.packed import PackedReader
+from lake.sources.dialects.declare import SCHEMAS
 from lake.sources.recipe import Recipe
 from lake.sources.records import Layout, RecordBlock, RecordParser
 from lake.sources.resolve import Draft
+from lake.sources.stream import StreamReader
 from lake.sources.times import DAY_NS, TimeColumn
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from lake.sources.model import Batch, Plan, SourceOptions
     from lake.sources.records import Names
     from lake.sources.sniff import Head
-    from schemas.columns import Schema
 
 MAGIC = b"DBN"
 MAX_METADATA = 64 << 20
@@ -162,7 +162,7 @@ def _day(date: dt.date) -> int:
     return (date - dt.date(1970, 1, 1)).days
 
 
-def draft_dbn(head: Head, options: SourceOptions, schemas: dict[str, Schema]) -> tuple[Draft, Recipe, Batch]:
+def draft_dbn(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
     """Look at a DBN file: its dialect follows from the schema in its head.
 
     Raises:
@@ -180,7 +180,7 @@ def draft_dbn(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
         block = next(file.blocks(_HEAD_RECORDS), None)
         if block is None:
             raise LakeError("FORMAT_UNKNOWN", f"{head.path.name} is a head and no records")
-        batch = RecordParser(dialect, schemas[dialect.asset], file.layout(many=many)).parse(block)
+        batch = RecordParser(dialect, SCHEMAS[dialect.asset], file.layout(many=many)).parse(block)
     draft = Draft(dialect.asset, {}, dialect, many=many, price_scale=dialect.price_scale)
     draft.confidence = "asked" if options.format else "header"
     metadata = file.metadata
@@ -199,6 +199,8 @@ def draft_dbn(head: Head, options: SourceOptions, schemas: dict[str, Schema]) ->
 def _check_symbols(file: _File, options: SourceOptions) -> None:
     """Refuse a file whose rows cannot be given to symbols."""
     mappings = {name: spans for name, spans in file.metadata.mappings.items() if any(span["symbol"] for span in spans)}
+    if any(span["symbol"] and not span["symbol"].isdecimal() for spans in mappings.values() for span in spans):
+        raise file.damaged("its head calls an instrument by what is no number")
     if options.symbol is not None:
         if len(mappings) > 1:
             said = ", ".join(sorted(mappings)[:4])
@@ -224,13 +226,13 @@ def _overlap(spans: list[dict[str, Any]]) -> bool:
     return any(before[1] > after[0] and before[2] != after[2] for before, after in pairwise(ordered))
 
 
-def open_dbn(plan: Plan, *, block_bytes: int) -> PackedReader:
+def open_dbn(plan: Plan, *, block_bytes: int) -> StreamReader:
     """Open a planned DBN source for reading."""
     source = Source(plan.source)
     try:
         file = _File(source)
+        parser = RecordParser(DIALECTS[plan.dialect], plan.schema, file.layout(many=plan.many))
     except BaseException:
         source.close()
         raise
-    parser = RecordParser(DIALECTS[plan.dialect], plan.schema, file.layout(many=plan.many))
-    return PackedReader(plan, source, parser, file.blocks(max(1, block_bytes // file.dtype.itemsize)))
+    return StreamReader(plan, source, parser, file.blocks(max(1, block_bytes // file.dtype.itemsize)))

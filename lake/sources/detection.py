@@ -15,6 +15,7 @@ from lake.sources import times
 from lake.sources.choose import choose, dialects_of
 from lake.sources.containers import as_source, verify_checksum
 from lake.sources.dialects.checking import GENERIC
+from lake.sources.dialects.declare import SCHEMAS
 from lake.sources.generic import asked_asset
 from lake.sources.hints import options_for, why_unread
 from lake.sources.levels import parser_of
@@ -25,12 +26,8 @@ from lake.sources.resolve import Draft, recipe_of
 from lake.sources.saving import words_for
 from lake.sources.sniff import look
 from lake.sources.text import TextBlock, TextParser, numbers
-from lake.sources.words import BLANK, told
-from schemas.bars import BARS
-from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
-from schemas.orderbook import BOOK_L2, BOOK_L3
+from lake.sources.words import BLANK, refuse_words, told
 from schemas.periods import Period, from_step
-from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,18 +37,7 @@ if TYPE_CHECKING:
     from lake.sources.recipe import Recipe
     from lake.sources.sniff import Head
     from lake.sources.times import TimeColumn
-    from schemas.columns import Schema
 
-SCHEMAS: dict[str, Schema] = {
-    "bars": BARS,
-    "ticks/trade": TRADES,
-    "ticks/quote": QUOTES,
-    "orderbook/l2": BOOK_L2,
-    "orderbook/l3": BOOK_L3,
-    "metrics/funding": FUNDING,
-    "metrics/open_interest": OPEN_INTEREST,
-    "metrics/long_short_ratio": LONG_SHORT_RATIO,
-}
 _TWO_HOURS_NS = 7200 * 10**9
 _DAY_S = 86_400
 _VARIANTS = {"markpriceklines": "mark", "indexpriceklines": "index", "premiumindexklines": "premium"}
@@ -101,13 +87,16 @@ def detect(path: Path | SourceFile, options: SourceOptions) -> Plan:
 
 def _packed(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]:
     """Look at a file of records of fixed width."""
+    said = dict(options.words) | ({"map": options.columns} if options.columns else {})
+    scaled = ("price-scale",) if head.kind == "bi5" else ()
+    refuse_words(said, f"{head.path.name} is a {head.kind} file", but=scaled)
     if head.kind == "dbn":
         from lake.sources.dbn import draft_dbn
 
-        return draft_dbn(head, options, SCHEMAS)
+        return draft_dbn(head, options)
     from lake.sources.bi5 import draft_bi5
 
-    return draft_bi5(head, options, SCHEMAS)
+    return draft_bi5(head, options)
 
 
 def _check_options(options: SourceOptions) -> None:

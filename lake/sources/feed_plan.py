@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lake.errors import LakeError, printable
 from lake.lookup import schema_of
 from lake.sources.careful import Bad
 from lake.sources.dialects import known
+from lake.sources.dialects.message import found as found_at
 from lake.sources.feed import MALFORMED, FeedParser, FeedRecipe
 from lake.sources.fit import Fit, match_names
 from lake.sources.model import Channel, Plan
 from lake.sources.parts import market_of
 from lake.sources.recipe import Recipe
+from lake.sources.words import refuse_words, told
 
 if TYPE_CHECKING:
     from lake.sources.dialects import Dialect
@@ -39,7 +41,9 @@ def plan_feed(head: Head, options: SourceOptions, checksum: str | None) -> Plan 
     """
     dialects = known()
     asked = dialects.get(options.format or "")
-    if options.columns or (options.format is not None and (asked is None or asked.feed is None)):
+    if options.format is not None and (asked is None or asked.feed is None):
+        return None
+    if options.columns or told(options.words).of_columns:
         return None
     found = {}
     for name, dialect in dialects.items():
@@ -53,6 +57,7 @@ def plan_feed(head: Head, options: SourceOptions, checksum: str | None) -> Plan 
         message = f"{head.path.name} may be {' or '.join(found)}"
         raise LakeError("AMBIGUOUS", message, fix=[f"--format {name}" for name in found])
     for name, symbols in found.items():
+        refuse_words(options.words, f"{head.path.name} holds messages of {name}")
         return _plan(head, options, dialects[name], symbols, checksum)
     return None
 
@@ -73,13 +78,9 @@ def _symbols(head: Head, feed: Feed) -> Counter[str] | None:
         fitting += message is not None
         if message is not None and message.asset:
             data += 1
-            symbols.update(_symbol(message.fields.get("symbol", ()), root, body))
+            told_of = (found_at(root, body, path) for path in message.fields.get("symbol", ()))
+            symbols.update([symbol for symbol in told_of if isinstance(symbol, str)][:1])
     return symbols if data and fitting >= _ENOUGH * len(lines) else None
-
-
-def _symbol(paths: tuple[str, ...], root: dict[str, Any], body: dict[str, Any]) -> list[str]:
-    values = (root.get(path[1:]) if path[0] == "/" else body.get(path) for path in paths)
-    return [value for value in values if isinstance(value, str)][:1]
 
 
 def _plan(head: Head, options: SourceOptions, dialect: Dialect, symbols: Counter[str], checksum: str | None) -> Plan:

@@ -16,8 +16,6 @@ from lake.sources.written import NUMBER
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from lake.sources.recipe import Recipe
 
 _BEFORE_FIRST, _NO_QUOTE = "before_first_quote", "no_quote"
@@ -58,7 +56,7 @@ class Filled:
         if self.keep is None:
             return Batch([portion], records, [], {})
         kept = np.flatnonzero(np.array(self.keep.to_pylist(), dtype=bool))
-        return Batch([_chosen(portion, kept, portion.channel)], records, [], dict(self.skipped))
+        return Batch([portion.at(kept)], records, [], dict(self.skipped))
 
 
 def filled(arrays: list[Any], before: Sequence[str]) -> Filled:
@@ -120,14 +118,8 @@ def together(batches: list[Batch]) -> Batch:
 
 def _without(portion: Portion, lines: dict[int, Any], channel: int) -> Portion:
     """Return the rows of other lines than these."""
-    rows, locate = portion.rows, portion.locate
+    portion = replace(portion, channel=channel)
     if not lines:
-        return replace(portion, channel=channel)
-    kept = np.array([row for row in range(rows.num_rows) if locate(row)[0] not in lines], dtype=np.int64)
-    return _chosen(portion, kept, channel)
-
-
-def _chosen(portion: Portion, rows: NDArray[np.int64], channel: int) -> Portion:
-    symbols, locate = portion.symbols, portion.locate
-    taken = None if symbols is None else symbols.take(rows)
-    return Portion(portion.rows.take(rows), lambda row: locate(int(rows[row])), channel, taken)
+        return portion
+    kept = [row for row in range(portion.rows.num_rows) if portion.locate(row)[0] not in lines]
+    return portion.at(np.array(kept, dtype=np.int64))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lake.errors import printable
 from lake.sources import times
 from lake.sources.careful import is_price
-from lake.sources.containers import stem
+from lake.sources.containers import spellings
 from lake.sources.flatten import LAYOUTS
 from lake.sources.patterns import format_told
 from lake.sources.recipe import Level
@@ -203,8 +203,7 @@ def named(head: Head, dialect: Dialect) -> re.Match[str] | None:
     """Return how the name of the file, or of what is packed in it, is one that the dialect declares."""
     if not dialect.file:
         return None
-    name = printable(head.path.name)
-    names = {name, stem(name), stem(name) + ".csv", printable(head.member.name).rsplit("/", 1)[-1]}
+    names = {*spellings(printable(head.path.name)), printable(head.member.name).rsplit("/", 1)[-1]}
     return next((match for name in sorted(names) if (match := re.fullmatch(dialect.file, name))), None)
 
 
@@ -253,9 +252,9 @@ def _check_digits(dialect: Dialect, fit: Fit, rows: Sequence[Sequence[str]]) -> 
 
 def _meant(head: Head, dialect: Dialect) -> Sequence[Sequence[str]]:
     """Return the rows that the vendor means as data, all where there is none among them."""
-    names, rows = head.header or (), head.full_rows
+    rows = head.full_rows
     for name, words, _ in dialect.skips:
-        column = names.index(name) if name in names else int(name)
+        column = head.column(name)
         rows = tuple(row for row in rows if row[column] not in words)
     return rows or head.full_rows
 
@@ -296,7 +295,10 @@ def _is_form(cell: str, form: str) -> bool:
         return True
     told = format_told(form)
     if isinstance(told, times.TextFormat) and told.order == "ymd":
-        return str(times.format_of([cell])) == str(told)
+        try:
+            return str(times.format_of([cell])) == str(told)
+        except ValueError:  # day first or month first, so not year first
+            return False
     return told.one(cell) is not None
 
 

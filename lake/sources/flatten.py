@@ -355,7 +355,13 @@ def _flat_objects(data: bytes, pattern: re.Pattern[bytes]) -> bytes | None:
 
 
 def whole_lines(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Cut chunks after their last newline; what is left at the end comes last. No line may exceed MAX_LINE."""
+    """Cut chunks after their last newline; what is left at the end comes last.
+
+    A line that goes on over chunks may not exceed MAX_LINE.
+
+    Raises:
+        LakeError: SOURCE_UNREADABLE for a longer one.
+    """
     rest = b""
     for chunk in chunks:
         cut = chunk.rfind(b"\n") + 1

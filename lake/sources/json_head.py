@@ -88,7 +88,11 @@ def _keys(raws: list[bytes]) -> tuple[str, ...]:
 
 
 def _table(layout: Layout, keys: tuple[str, ...], lines: bytes) -> JsonHead:
-    rows = tuple(tuple(row) for row in csv.reader(lines.decode("utf-8", "surrogateescape").splitlines()))
+    texts = lines.decode("utf-8", "surrogateescape").split("\n")[:-1]  # splitlines knows ends that are none here
+    try:
+        rows = tuple(tuple(row) for row in csv.reader(texts))
+    except csv.Error as error:
+        raise Bad("bad_value", f"JSON with a text that is no cell: {error}") from error
     if not rows:
         raise Bad("bad_value", "JSON whose records hold arrays or objects, and are no rows of a table")
     return JsonHead(layout, keys, rows, lines)

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from lake.sources.containers import SourceFile
     from lake.sources.dialects import Dialect
@@ -35,8 +37,8 @@ class SourceOptions:
     """What the caller says about a source; everything left out is found in the file or refused as ambiguous.
 
     `format` is a dialect's name. `columns` maps a target column to the source column's name or its 0-based position
-    in digits. `type` is `bars`, `ticks/trade` or `ticks/quote` (or `ticks` with `period` `trade` or `quote`). `tz` is
-    the IANA zone of times that carry none.
+    in digits. `type` is `bars`, `ticks/trade`, `ticks/quote` (or `ticks` with `period` `trade` or `quote`),
+    `orderbook/l2`, `orderbook/l3`, or a metric's `metrics/<name>`. `tz` is the IANA zone of times that carry none.
     """
 
     format: str | None = None
@@ -150,6 +152,16 @@ class Portion:
     locate: Locate
     channel: int = 0
     symbols: pa.DictionaryArray | None = None
+
+    def at(self, places: NDArray[np.int64]) -> Portion:
+        """Return the rows at these places."""
+        locate = self.locate
+        return Portion(
+            self.rows.take(places),
+            lambda row: locate(int(places[row])),
+            self.channel,
+            None if self.symbols is None else self.symbols.take(places),
+        )
 
 
 @dataclass(slots=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError, printable
 from lake.sources.dialects import known
+from lake.sources.dialects.checking import GENERIC
+from lake.sources.dialects.table import OWN_FOLDER
 from lake.sources.generic import OTHERS, clocked
 from lake.sources.names import COLUMNS, LEAST, SIDE_WORDS
 from lake.sources.words import BLANK, NAME, WORDS, told
@@ -20,11 +22,9 @@ if TYPE_CHECKING:
     from lake.sources.dialects import Dialect
     from lake.sources.words import Told
 
-FOLDER = "dialects"
 _BARE = re.compile("[A-Za-z0-9_-]+")
 """Keys that stand in TOML without quotes."""
 _LARGEST = 1 << 20
-_RESERVED = frozenset({"csv", "json", "parquet", "arrow"})
 
 
 def read_words(path: Path) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def dialect_of(words: Mapping[str, Any], name: str, where: str = "") -> Dialect:
     Raises:
         LakeError: USAGE when they do not declare one.
     """
-    if not NAME.fullmatch(name) or name in known() or name in _RESERVED:
-        taken = name in known() or name in _RESERVED
+    taken = name in known() or name in GENERIC
+    if taken or not NAME.fullmatch(name):
         why = "A dialect is named like those built in, in lower case, and unlike any of them."
         what = f"{name!r} is the name of another format" if taken else f"{name!r} cannot name a dialect"
         raise LakeError("USAGE", what, where=where, why=why, fix=["choose a name like my-broker-bars"])
@@ -118,7 +118,7 @@ def _refuse_others(targets: set[str], asset: str, where: str) -> None:
 def own_dialects(root: Path, warn: Callable[[str], None] | None = None) -> dict[str, Dialect]:
     """Return the dialects that lie in a lake's folder; a broken one is told to `warn` and left out."""
     found: dict[str, Dialect] = {}
-    for path in sorted((root / FOLDER).glob("*.toml")):
+    for path in sorted((root / OWN_FOLDER).glob("*.toml")):
         try:
             found[path.stem] = dialect_of(read_words(path), path.stem, printable(path))
         except LakeError as error:

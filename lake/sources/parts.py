@@ -80,7 +80,7 @@ def _part(
 ) -> tuple[Recipe, Channel]:
     type_, _, name = part.asset.partition("/")
     targets = {target: place for place, target in enumerate(part.columns) if target is not None}
-    told = replace(dialect, asset=part.asset, side=part.side, fill=(), lacking=part.lacking)
+    told = replace(dialect, asset=part.asset, side=part.side, lacking=part.lacking)
     own = Draft(part.asset, targets, told, draft.groups, [], [], draft.zone, draft.price_scale, many=draft.many)
     recipe = recipe_of(own, head)
     period = name

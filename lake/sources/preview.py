@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake.errors import LakeError
-from lake.sources import SourceOptions, open_reader
+from lake.sources import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +61,14 @@ def _head(plan: Plan) -> Batch:
         from lake.sources.columnar import first_rows
 
         return first_rows(plan.source, plan.recipe, plan.schema)
-    reader = open_reader(plan, SourceOptions(), block_bytes=_BLOCK_BYTES)
+    reader = open_reader(plan, block_bytes=_BLOCK_BYTES)
     try:
         for block in reader.blocks():
             return reader.parse(block)
+        if plan.recipe.kind == "bi5":
+            from lake.sources.records import RecordBlock
+
+            return reader.parse(RecordBlock(b"", 1))  # an hour without ticks is a file without records
     finally:
         reader.close()
     raise LakeError("SOURCE_UNREADABLE", f"{plan.name} has no rows any more", where=str(plan.path))

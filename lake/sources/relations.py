@@ -41,10 +41,6 @@ def _no_volume(row: Row) -> bool | None:
     return row[5] == 0 and row[7] == 0 and row[8] > 0
 
 
-def _okx_volume(row: Row) -> bool | None:
-    return _between(row[7] / row[5], row) if row[5] > 0 else None
-
-
 def _okx_currency_volume(row: Row) -> bool | None:
     return _between(row[7] / row[6], row) if row[6] > 0 else None
 
@@ -90,7 +86,6 @@ RELATIONS: dict[str, tuple[Callable[[Row], bool | None], str]] = {
     "open_close_high_low": (_candle(1, 3, 4, 2), "columns 1 to 4 can be open, close, high, low"),
     "low_high_open_close": (_candle(3, 2, 1, 4), "columns 1 to 4 can be low, high, open, close"),
     "no_volume": (_no_volume, "trades are counted but no volume"),
-    "okx_volume": (_okx_volume, "quote volume / volume lies between low and high"),
     "okx_currency_volume": (_okx_currency_volume, "quote volume / volume in currency lies between low and high"),
     "agg_trade_ids": (_agg_trade_ids, "first trade ids are not above last ones"),
     "trades_quote_quantity": (_quote_quantity, "quote quantity is price * quantity"),

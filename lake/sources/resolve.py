@@ -112,12 +112,7 @@ def _scale_by(dialect: Dialect, head: Head) -> ScaleBy | None:
 
 
 def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:
-    return Skip(_named(head, name), frozenset(words), reason)
-
-
-def _named(head: Head, name: str) -> int:
-    names = head.header or ()
-    return names.index(name) if name in names else int(name)
+    return Skip(head.column(name), frozenset(words), reason)
 
 
 def sides_of(draft: Draft) -> Mapping[str, str]:
@@ -193,11 +188,21 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
     unsaid = draft.confidence in {"columns", "mapped"} and not (draft.dialect and draft.dialect.unit)
     if target == "ts" and made.kind == "epoch" and unsaid:
         _refuse_unlikely(made, samples)
-    if made.text is None or made.text.aware or not made.text.clock:
-        return made
+    return zoned(draft, made)
+
+
+def zoned(draft: Draft, clock: TimeColumn) -> TimeColumn:
+    """Return a clock in the zone its texts are in, which is warned of where it is told nowhere."""
+    if clock.text is None or clock.text.aware or not clock.text.clock:
+        return clock
+    return replace(clock, zone=zone_of(draft, clock.target))
+
+
+def zone_of(draft: Draft, target: str) -> str:
+    """Return the zone of times that carry none, which is warned of where it is told nowhere."""
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
-    return replace(made, zone=draft.zone or "UTC")
+    return draft.zone or "UTC"
 
 
 def _clock_unit(samples: Sequence[str]) -> times.Unit:

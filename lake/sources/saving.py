@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
 from lake.sources.dialects import known
-from lake.sources.own import FOLDER, dialect_of, text_of
+from lake.sources.dialects.table import OWN_FOLDER
+from lake.sources.own import dialect_of, text_of
 from lake.sources.words import NOT_KEPT, WORDS
 from lake.staging import storage_error
 
@@ -69,12 +70,25 @@ def saving_to(root: Path, name: str) -> Path:
         LakeError: USAGE when no dialect may be called so, or one is already.
     """
     dialect_of({"type": "bars", "columns": ["ts", "open", "high", "low", "close"]}, name)  # is it a name?
-    path = root / FOLDER / f"{name}.toml"
+    path = root / OWN_FOLDER / f"{name}.toml"
     if path.exists() or name in known():
         why = "A dialect that is saved is not written over."
         fix = [f"--format {name}, to use it", "another name", f"or remove {path} first"]
         raise LakeError("USAGE", f"there is a dialect {name} already", where=str(path), why=why, fix=fix)
     return path
+
+
+def check_saving(path: Path, words: Mapping[str, Any]) -> None:
+    """Refuse with USAGE words that declare no dialect that could be saved."""
+    if not words:
+        raise LakeError(
+            "USAGE",
+            "the source is in a format that is declared already",
+            where=str(path),
+            why="--save-dialect saves what columns were said to be.",
+            fix=["drop --save-dialect"],
+        )
+    dialect_of(words, path.stem, str(path))
 
 
 def save(path: Path, words: Mapping[str, Any]) -> None:
@@ -83,10 +97,7 @@ def save(path: Path, words: Mapping[str, Any]) -> None:
     Raises:
         LakeError: USAGE when the words declare none; STORAGE, DISK_FULL.
     """
-    if not words:
-        what = "the source is in a format that is declared already"
-        raise LakeError("USAGE", what, where=str(path), why="--save-dialect saves what columns were said to be.")
-    dialect_of(words, path.stem, str(path))
+    check_saving(path, words)
     staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(exist_ok=True)

@@ -96,6 +96,14 @@ class Head:
             return self.full_rows
         return tuple(tuple(numerals.plain(cell.strip()) or cell for cell in row) for row in self.full_rows)
 
+    def column(self, name: str) -> int:
+        """Return where the column is that a dialect calls so, whatever the case of the header; digits are its place."""
+        names = self.header or ()
+        if name in names:
+            return names.index(name)
+        folded = [each.casefold() for each in names]
+        return folded.index(name.casefold()) if name.casefold() in folded else int(name)
+
     @cached_property
     def is_utf8(self) -> bool:
         """Whether its bytes are UTF-8, or say that they are UTF-16."""

@@ -7,7 +7,7 @@ import re
 from calendar import monthrange
 from zoneinfo import ZoneInfo
 
-from lake.sources.containers import stem
+from lake.sources.containers import spellings
 from lake.sources.dialects import known
 
 _DATE = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
@@ -26,8 +26,7 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
     declared = known().get(dialect)
     if declared is None:
         return None
-    name = path.rpartition("/")[2]
-    names = (name, stem(name), f"{stem(name)}.csv") if declared.file else ()
+    names = spellings(path.rpartition("/")[2]) if declared.file else ()
     named = next((m for n in names if (m := re.fullmatch(declared.file, n))), None)
     folder = re.search(declared.folder, path) if declared.folder else None
     for match in (named, folder):

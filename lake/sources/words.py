@@ -18,7 +18,7 @@ from lake.sources.times import UNIT_NS, zone
 from lake.sources.written import BLANKS, THOUSANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 NOT_KEPT = "-"
 """Stands among the columns for one that is not kept."""
@@ -235,6 +235,20 @@ def told(words: Mapping[str, Any], *, where: str = "") -> Told:
     named |= {target: values[name] for name, target in parts.items() if name in values}
     columns = tuple(None if name in {NOT_KEPT, ""} else name for name in values.get("columns", ()))
     return Told(fields, columns, named)
+
+
+def refuse_words(words: Mapping[str, Any], what: str, *, but: Collection[str] = ()) -> None:
+    """Refuse, with USAGE, words about a source that is no such text.
+
+    Args:
+        words: What is said.
+        what: What the source is.
+        but: The words that apply to it all the same.
+    """
+    name = next((name for name in words if name not in but), None)
+    if name is not None:
+        message = f"{what}, to which {name} does not apply"
+        raise LakeError("USAGE", message, why="It says how a table of text is written.", fix=[f"drop --{name}"])
 
 
 def _agree(values: Mapping[str, Any], where: str) -> None:

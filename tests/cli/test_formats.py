@@ -217,3 +217,19 @@ def test_the_bundled_samples_are_detected(dl: Dl, tmp_path: Path) -> None:
     found = {file["source"].partition("_")[0]: file["dialect"] for file in ran.data["files"]}
     assert found["gemini"] == "crypto-chassis-trades"
     assert found["data"] == "finam-bars"
+
+
+def test_the_dialects_of_a_lake_are_listed_and_shown_with_their_file(dl: Dl, lake: Path) -> None:
+    own = lake / "dialects" / "mine.toml"
+    own.parent.mkdir()
+    own.write_text('type = "bars"\ncolumns = ["ts", "open", "high", "low", "close"]\n')
+    ran = dl("formats", "list", "--root", str(lake), "--json")
+    assert {row["name"]: row["origin"] for row in ran.data}["mine"] == str(own)
+    assert dl("formats", "show", "mine", "--root", str(lake), "--json").data["origin"] == str(own)
+
+
+def test_an_hour_without_ticks_is_taken_in_and_said_to_hold_none(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    path = tmp_path / "EURUSD" / "2024" / "00" / "13" / "03h_ticks.bi5"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert "0 new rows: there was none to take in" in dl("ingest", "--source", str(path), "--root", str(lake)).out

@@ -130,7 +130,7 @@ def test_a_file_that_changes_after_its_checksum_was_verified_is_refused(tmp_path
     plan = detect(path, SourceOptions())
     assert plan.checksum == "verified"
     write(path, GOOD.replace("1.5", "1.6"))
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     with pytest.raises(LakeError) as refusal:
         list(reader.blocks())
     reader.close()

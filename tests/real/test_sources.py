@@ -13,7 +13,7 @@ import pytest
 from lake.errors import LakeError
 from lake.sources import SourceOptions, detect, text
 from lake.sources.careful import parse_carefully
-from lake.sources.lines import TextReader
+from lake.sources.lines import open_lines
 from tests.source_files import Whole, read
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def test_the_careful_way_reads_what_the_fast_way_reads(
         return parse_carefully(*block)
 
     monkeypatch.setattr(text, "parse_carefully", counted)
-    reader = TextReader(plan, block_bytes=200_000)
+    reader = open_lines(plan, block_bytes=200_000)
     blocks = list(reader.blocks())
     reader.close()
     fast = 0

@@ -5,7 +5,7 @@ from lake.sources.containers.beside import reason_to_leave
 from lake.sources.containers.checksums import verify_checksum
 from lake.sources.containers.file import HashingFile, Member, SourceFile, as_source, shown
 from lake.sources.containers.source import Container, Source
-from lake.sources.containers.suffixes import stem
+from lake.sources.containers.suffixes import spellings
 
 __all__ = [
     "Container",
@@ -17,6 +17,6 @@ __all__ = [
     "members",
     "reason_to_leave",
     "shown",
-    "stem",
+    "spellings",
     "verify_checksum",
 ]

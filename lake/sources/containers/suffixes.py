@@ -19,3 +19,8 @@ def stem(name: str) -> str:
         ending = next((e for e in endings if kept.lower().endswith(e)), "")
         kept = kept[: len(kept) - len(ending)]
     return kept or name
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return what a file may be called by a pattern of names: whole, and its stem without and with .csv."""
+    return name, stem(name), f"{stem(name)}.csv"

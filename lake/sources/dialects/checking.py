@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
@@ -10,32 +11,20 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from lake.sources.dialects.declare import Dialect
-from schemas.bars import BARS
+from lake.sources.dialects.declare import SCHEMAS, Dialect
+from lake.sources.relations import RELATIONS
+from lake.sources.written import THOUSANDS
 from schemas.columns import IDENTITY, few_words
-from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST
-from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.periods import ADJUSTMENTS, SIDES, Period
-from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
     from schemas.columns import Schema
 
 GENERIC = ("csv", "json", "parquet", "arrow")
 """Names of tables whose columns are recognised by their names, in no vendor's dialect."""
-_SCHEMAS: Mapping[str, Schema] = {
-    "bars": BARS,
-    "ticks/trade": TRADES,
-    "ticks/quote": QUOTES,
-    "metrics/funding": FUNDING,
-    "metrics/open_interest": OPEN_INTEREST,
-    "metrics/long_short_ratio": LONG_SHORT_RATIO,
-    "orderbook/l2": BOOK_L2,
-    "orderbook/l3": BOOK_L3,
-}
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _TARGETS = {"ts.date", "ts.time", "symbol", "exchange", "period"}
-_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "class", "side"}
+_GROUPS = {"symbol", "period", "date", "year", "month", "day", "hour", "exchange", "market", "place", "side"}
 _PACKED = {"dbn", "bi5"}
 _LEVEL = {"side", "price", "size"}
 _NEEDS = {"file": ("file",), "folder": ("folder",), "folder-or-header": ("folder",), "member": ("member",)}
@@ -46,7 +35,7 @@ def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    looks = (_words, _columns, _headers, _parts, _none, _patterns, _values)
+    looks = (_words, _columns, _headers, _parts, _none, _patterns, _values, _marks, _records, _messages)
     return [text for look in looks for text in look(dialect)]
 
 
@@ -91,7 +80,7 @@ def _words(dialect: Dialect) -> Iterator[str]:
 
 
 def _columns(dialect: Dialect) -> Iterator[str]:
-    schema = _SCHEMAS.get(dialect.asset)
+    schema = SCHEMAS.get(dialect.asset)
     targets = [target for target in (*dialect.columns, *dialect.by_name.values()) if target]
     if schema is None or not targets:
         return
@@ -154,7 +143,7 @@ def _parts(dialect: Dialect) -> Iterator[str]:
     if absent := sorted(set(dialect.fill) - targets):
         yield f"what is to be filled is no column: {', '.join(absent)}"
     for part in dialect.parts:
-        schema = _SCHEMAS[part.asset]
+        schema = SCHEMAS[part.asset]
         columns = {target for target in part.columns if target}
         if unknown := sorted(columns - {*schema.names, "symbol"}):
             yield f"{part.asset} has no column {', '.join(unknown)}"
@@ -169,9 +158,7 @@ def _parts(dialect: Dialect) -> Iterator[str]:
 
 def _none(dialect: Dialect) -> Iterator[str]:
     """Look at what says that there is no value, or no row."""
-    columns = {
-        column.name for column in _SCHEMAS[dialect.asset].columns if column.nullable and column.type == "float64"
-    }
+    columns = {column.name for column in SCHEMAS[dialect.asset].columns if column.nullable and column.type == "float64"}
     if wrong := sorted(set(dialect.zeros) - (columns & {*dialect.columns, *dialect.by_name.values()})):
         yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
     for part in dialect.parts:
@@ -207,11 +194,11 @@ def _patterns(dialect: Dialect) -> Iterator[str]:
 
 
 def _values(dialect: Dialect) -> Iterator[str]:
-    if dialect.relations:
-        from lake.sources.relations import RELATIONS  # brings Arrow along
-
-        if unknown := [name for name in dialect.relations if name not in RELATIONS]:
-            yield f"there is no relation {', '.join(unknown)}"
+    if unknown := [name for name in dialect.relations if name not in RELATIONS]:
+        yield f"there is no relation {', '.join(unknown)}"
+    for pattern, _ in (*dialect.kinds, *dialect.markets):
+        if not _can(re.compile, pattern):
+            yield f"{pattern!r} is no pattern"
     for word in dialect.periods.values():
         if not _can(Period.parse, word):
             yield f"{word!r} is no period"
@@ -224,9 +211,61 @@ def _values(dialect: Dialect) -> Iterator[str]:
         yield "a price scale is 1 or more"
 
 
+def _marks(dialect: Dialect) -> Iterator[str]:
+    """Look at how its files are written."""
+    if dialect.encoding is not None and not _can(codecs.getincrementaldecoder, dialect.encoding):
+        yield f"there is no encoding {dialect.encoding!r}"
+    if dialect.decimal not in {".", ","}:
+        yield f"{dialect.decimal!r} is no decimal mark: . or ,"
+    if dialect.thousands not in {"", *THOUSANDS} or dialect.thousands == dialect.decimal:
+        yield f"{dialect.thousands!r} cannot part thousands"
+    if dialect.preamble < 0 or dialect.unit_ns < 1:
+        yield "lines of a preamble, and the nanoseconds of a unit, are counted from 0 and 1 up"
+    if set(dialect.comment) & set("\r\n"):
+        yield "a comment does not begin with a line end"
+    if dialect.form:
+        from lake.sources.patterns import format_told  # brings numpy along
+
+        if not _can(format_told, dialect.form):
+            yield f"{dialect.form!r} is no way of writing times"
+
+
+def _records(dialect: Dialect) -> Iterator[str]:
+    """Look at what is said of single columns: they must be there whatever else is absent."""
+    if dialect.container in _PACKED:
+        if unknown := sorted({*dialect.by_name} - {name for name, _ in dialect.record}) if dialect.record else []:
+            yield f"a record has no field {', '.join(unknown)}"
+        return
+    there = {dialect.by_name.get(name) for name in dialect.required}
+    there |= {*dialect.columns[: len(dialect.columns) - dialect.optional]}
+    if absent := sorted({*dialect.fill, *dialect.lacking} - there):
+        yield f"{', '.join(absent)} may be absent, and is filled or told to be lacking"
+    if dialect.parts and dialect.fill:
+        yield "records of several parts are not filled"
+    for name, *_ in (*dialect.skips, *([dialect.awaits] if dialect.awaits else [])):
+        headers = [{each.casefold() for each in header} for header in dialect.headers]
+        named = headers and dialect.header == "always" and all(name.casefold() in header for header in headers)
+        if not (name in dialect.required or named or (name.isdecimal() and int(name) < len(dialect.columns))):
+            yield f"{name!r} is no column that is always there"
+
+
+def _messages(dialect: Dialect) -> Iterator[str]:
+    if (dialect.container == "messages") != (dialect.feed is not None):
+        yield "messages are declared by a feed, and nothing else is"
+    if dialect.feed is None:
+        return
+    if wrong := sorted(set(dialect.feed.sides.values()) - {"buy", "sell", "bid", "ask"}):
+        yield f"a side is buy, sell, bid or ask, not {', '.join(wrong)}"
+    for message in dialect.feed.messages:
+        if message.asset and (unknown := sorted({*message.fields} - {*SCHEMAS[message.asset].names, "symbol"})):
+            yield f"{message.asset} has no column {', '.join(unknown)}"
+        if message.asset and "ts" not in message.fields:
+            yield f"a message of {message.asset} has no path to its time"
+
+
 def _can(make: Callable[[str], object], text: str) -> bool:
     try:
         make(text)
-    except (ValueError, LookupError, OSError):
+    except (ValueError, LookupError, OSError, re.error):
         return False
     return True

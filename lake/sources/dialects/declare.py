@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lake.sources.dialects.message import Feed  # noqa: TC001 -- declarations are held to their types as they run
 from lake.sources.written import AS_USUAL, Numerals, Written
+from schemas.assets import schema_of
+from schemas.bars import BARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from schemas.columns import Schema
 
 SNIFFED = "\t;|,"
 """Delimiters that are found by looking."""
@@ -34,6 +38,9 @@ Asset = Literal[
     "metrics/open_interest",
     "metrics/long_short_ratio",
 ]
+
+SCHEMAS: Mapping[str, Schema] = {asset: BARS if asset == "bars" else schema_of(asset) for asset in get_args(Asset)}
+"""The schema of each asset; of bars whatever their period."""
 
 PERIOD_WORDS = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
 
@@ -79,9 +86,9 @@ class Dialect:
     instead of by position.
 
     `file` is a pattern over the data's file name without archive suffixes, `folder` one over the whole path;
-    their groups may be symbol, period, date, exchange, market, place, side. `needs` lists what must match before the
-    dialect is taken on its own account (`--format` overrides): `file`, `folder`, `folder-or-header`, or `asking` where
-    nothing in a file can tell it.
+    their groups may be symbol, period, date, exchange, market, place, side, and year, month, day, hour of `bi5`.
+    `needs` lists what must match before the dialect is taken on its own account (`--format` overrides): `file`,
+    `folder`, `folder-or-header`, `member`, or `asking` where nothing in a file can tell it.
     """
 
     name: str

@@ -11,7 +11,7 @@ from dataclasses import replace
 from lake.sources.dialects.declare import Dialect, Place
 
 _README = "github.com/QuantConnect/Lean, Data/equity/readme.md: "
-_PLACE = r"(?P<place>(?P<class>[a-z]+)[/_](?P<exchange>[a-z0-9]+))"
+_PLACE = r"(?P<place>[a-z]+[/_](?P<exchange>[a-z0-9]+))"
 _FLAT = r"(?P<symbol>[a-z0-9.]+)[/_](?P<date>\d{8})_"
 
 _MINUTE = Dialect(

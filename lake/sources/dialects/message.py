@@ -20,7 +20,7 @@ class Message:
 
     A path is a name in the message, or with a leading `/` one in the object around it. A message is of this kind when
     every path of `when` holds one of its words, those of `has` are there, and those of `lacks` are not. Of the paths
-    of a field the first that is there and not null counts. `levels` are arrays of [price, size, …], a row each; a path
+    of a field the first that is there counts. `levels` are arrays of [price, size, …], a row each; a path
     that ends in `.0` or `.1` is of one of two sides that stand in one array.
     """
 

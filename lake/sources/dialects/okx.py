@@ -72,7 +72,7 @@ SPOT_CANDLES = Dialect(
     market="SPOT",
     exchange="OKX",
     skips=(("confirm", ("0",), "unconfirmed"),),
-    relations=("okx_volume",),
+    relations=("klines_quote_volume",),
     complete=True,
 )
 

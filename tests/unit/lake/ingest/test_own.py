@@ -90,3 +90,11 @@ def test_a_name_that_cannot_be_saved_is_refused_before_anything_is_read(lake: Co
         take(lake, path, WORDS, tz="UTC", save_dialect="kraken-trades")
     assert refusal.value.code == "E_USAGE"
     assert not list(lake.data.glob("X/**/*.parquet"))
+
+
+def test_a_dialect_that_cannot_be_saved_is_refused_before_its_file_is_in(lake: Config, tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-{day:02d},1,2,0.5,1.5,1.5,100\n" for day in range(2, 20))
+    path = write(tmp_path / "k.csv", "Date,Open,High,Low,Close,Adj Close,Volume\n" + rows)
+    with pytest.raises(LakeError, match="declared already"):
+        take(lake, path, save_dialect="mine")
+    assert not list(lake.data.glob("X/**/*.parquet"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -128,3 +128,13 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_times_out_of_their_hour_do_not_move(tmp_path: Path) -> None:
     whole = read(write(tmp_path / HOUR, packed(tick(0) + tick(3_600_000))))
     assert (whole.ns, whole.reasons) == ([START_NS], [("bad_timestamp", 2)])
+
+
+@pytest.mark.parametrize(
+    ("said", "name"), [({"words": {"delimiter": ";"}}, "delimiter"), ({"columns": {"bid": "b"}}, "map")]
+)
+def test_what_is_said_of_a_text_is_refused(tmp_path: Path, said: dict[str, Any], name: str) -> None:
+    path = write(tmp_path / HOUR, packed(tick(0)))
+    with pytest.raises(LakeError, match=f"a bi5 file, to which {name} does not apply") as refusal:
+        detect(path, SourceOptions(**said))
+    assert refusal.value.code == "E_USAGE"

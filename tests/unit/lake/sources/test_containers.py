@@ -73,7 +73,7 @@ def test_the_hash_is_that_of_the_file_and_progress_ends_at_its_size(
     whole = read(path, block_bytes=block_bytes)
     assert whole.sha256 == hashlib.sha256(packed).hexdigest()
     assert whole.records == 50_000
-    reader = open_reader(whole.plan, SourceOptions())
+    reader = open_reader(whole.plan)
     assert reader.progress()[0] < 100
     list(reader.blocks())
     assert reader.progress() == (len(packed), len(packed))

@@ -233,3 +233,10 @@ def test_another_format_asked_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as refusal:
         detect(write(tmp_path / "x.dbn", WHOLE), SourceOptions(format="databento-mbo"))
     assert refusal.value.code == "E_FORMAT_MISMATCH"
+
+
+def test_a_head_that_numbers_no_instrument_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dbn", head("trades", {"ESH4": [SPAN | {"symbol": "front"}]}) + trade())
+    with pytest.raises(LakeError, match="by what is no number") as refusal:
+        detect(path, SourceOptions())
+    assert refusal.value.code == "E_SOURCE_UNREADABLE"

@@ -28,7 +28,7 @@ def capture(path: Path, *messages: dict[str, Any]) -> Path:
 
 
 def first(plan: Plan) -> Batch:
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     try:
         return reader.parse(next(iter(reader.blocks())))
     finally:
@@ -72,3 +72,9 @@ def test_a_feed_that_is_asked_for_has_to_be_there(tmp_path: Path) -> None:
     assert detect(path, SourceOptions(format="binance-spot-capture")).dialect == "binance-spot-capture"
     assert refused(path, format="binance-um-capture").code == "E_FORMAT_MISMATCH"
     assert refused(path, format="freqtrade-json").code == "E_FORMAT_MISMATCH"
+
+
+def test_what_is_said_of_a_table_is_refused_of_messages(tmp_path: Path) -> None:
+    error = refused(capture(tmp_path / "a.json", TRADE), words={"price-scale": 100})
+    assert (error.code, tuple(error.fix)) == ("E_USAGE", ("drop --price-scale",))
+    assert "holds messages of binance-spot-capture, to which price-scale does not apply" in error.message

@@ -78,3 +78,13 @@ def test_a_rival_for_which_as_much_speaks_is_said_to_fit(tmp_path: Path) -> None
     path = written(tmp_path, "EURUSD.csv", HISTDATA)
     plan = detect(path, SourceOptions(format="ninjatrader-minutes", period="1s"))
     assert plan.against == ("histdata-m1: fits too",)
+
+
+def test_a_column_to_be_skipped_by_is_found_whatever_the_case_of_the_header(tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02d},1,2,0.5,1.5,1.5,100" for day in range(2, 20)]
+    path = tmp_path / "AAPL.csv"
+    path.write_text(
+        "\n".join(["date,open,high,low,close,adj close,volume", *rows, "2024-01-22,null,null,null,null,0,0", ""])
+    )
+    plan = detect(path, SourceOptions())
+    assert (plan.dialect, plan.symbol, plan.recipe.skips[0].column) == ("yahoo", "AAPL", 1)

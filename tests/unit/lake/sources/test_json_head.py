@@ -68,3 +68,15 @@ def test_a_format_that_the_file_is_not_in_is_refused(tmp_path: Path, asked: str)
     with pytest.raises(LakeError) as refusal:
         detect(write(tmp_path / "x", text), SourceOptions(format=asked))
     assert refusal.value.code == "E_FORMAT_MISMATCH"
+
+
+def test_a_text_that_is_longer_than_any_cell_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[[1700000000000,"%s"],[1700000060000,"1"]]' % ("9" * 140_000))
+    with pytest.raises(LakeError, match="a text that is no cell") as refusal:
+        detect(path, SourceOptions())
+    assert refusal.value.code == "E_FORMAT_UNKNOWN"
+
+
+def test_a_line_separator_inside_a_text_ends_no_record() -> None:
+    data = '[[1,"a\u2028b"],[2,"c"]]'.encode()
+    assert json_head(data, whole=True, most=10).rows == (("1", "a\u2028b"), ("2", "c"))

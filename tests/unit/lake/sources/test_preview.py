@@ -67,3 +67,12 @@ def test_a_file_that_was_emptied_meanwhile_is_refused(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(LakeError, match="has no rows any more"):
         preview_of(plan)
+
+
+def test_an_hour_without_ticks_is_shown_with_its_series(tmp_path: Path) -> None:
+    path = tmp_path / "EURUSD" / "2024" / "00" / "13" / "03h_ticks.bi5"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    preview = preview_of(detect(path, SourceOptions()))
+    [excerpt] = preview.excerpts
+    assert (preview.records, excerpt.symbol, excerpt.rows, excerpt.first_ns) == (0, "EURUSD", 0, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lake.sources.containers import stem
+from lake.sources.containers.suffixes import spellings, stem
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ from lake.sources.containers import stem
 )
 def test_the_name_without_what_packed_it(name: str, kept: str) -> None:
     assert stem(name) == kept
+
+
+def test_a_name_is_also_looked_at_as_it_was_before_it_was_packed() -> None:
+    assert spellings("BTCUSDT-1m-2024-01.zip") == (
+        "BTCUSDT-1m-2024-01.zip", "BTCUSDT-1m-2024-01", "BTCUSDT-1m-2024-01.csv",
+    )  # fmt: skip

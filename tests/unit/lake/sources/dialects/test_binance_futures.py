@@ -56,7 +56,7 @@ def test_best_quotes_have_the_matching_engines_time_and_the_events(
 def portions(path: Path) -> list[list[dict[str, object]]]:
     """Return the rows of each channel of a source."""
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     made: list[list[dict[str, object]]] = [[] for _ in plan.channels]
     for block in reader.blocks():
         for portion in reader.parse(block).portions:
@@ -92,7 +92,7 @@ def test_a_record_that_is_bad_for_one_kind_is_rejected_whole(tmp_path: Path, cel
     good = "".join(f"2024-03-30 01:{minute:02}:00,BTCUSDT,1,1,1,1,1,1\n" for minute in range(0, 60, 5))
     path = write(tmp_path / "BTCUSDT-metrics-2024-03-30.csv", METRICS + bad + good)
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert [(reject.reason, reject.line, reject.raw) for reject in batch.rejects] == [("bad_number", 4, bad.strip())]

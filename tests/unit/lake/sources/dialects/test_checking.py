@@ -10,6 +10,7 @@ import pytest
 from lake.sources.dialects import DIALECTS, Dialect, Place
 from lake.sources.dialects.checking import check
 from lake.sources.dialects.declare import Part
+from lake.sources.dialects.message import Feed, Message
 
 BARS = Dialect(
     name="own-bars",
@@ -19,6 +20,7 @@ BARS = Dialect(
     sample="none",
     columns=("ts", "open", "high", "low", "close", "volume"),
 )
+FEED = replace(BARS, columns=(), container="messages", feed=Feed(()))
 TRADES = replace(BARS, asset="ticks/trade", columns=("ts", "price", "size"))
 
 
@@ -66,6 +68,24 @@ def test_good_declarations_pass(dialect: Dialect) -> None:
         (BARS, {"zone": "../etc"}, "'../etc' is no time zone"),
         (BARS, {"places": {"a/b": Place("Mars", "SPOT")}}, "'Mars' is no time zone"),
         (BARS, {"price_scale": 0}, "a price scale is 1 or more"),
+        (BARS, {"time": "text", "form": "%Q"}, "'%Q' is no way of writing times"),
+        (BARS, {"encoding": "latin-99"}, "there is no encoding 'latin-99'"),
+        (BARS, {"decimal": ";"}, "';' is no decimal mark"),
+        (BARS, {"thousands": "."}, "'.' cannot part thousands"),
+        (BARS, {"preamble": -1}, "lines of a preamble"),
+        (BARS, {"unit_ns": 0}, "the nanoseconds of a unit"),
+        (BARS, {"comment": "\n"}, "a comment does not begin with a line end"),
+        (BARS, {"markets": (("(", "SPOT"),)}, "'(' is no pattern"),
+        (BARS, {"kinds": (("[", Place("UTC", "SPOT")),)}, "'[' is no pattern"),
+        (BARS, {"skips": (("confirm", ("0",), "unconfirmed"),)}, "'confirm' is no column that is always there"),
+        (BARS, {"skips": (("6", ("0",), "unconfirmed"),)}, "'6' is no column that is always there"),
+        (BARS, {"awaits": ("first", ("1",), "not_yet")}, "'first' is no column that is always there"),
+        (BARS, {"lacking": {"volume": "no_trade"}, "optional": 1}, "volume may be absent"),
+        (BARS, {"container": "messages"}, "messages are declared by a feed"),
+        (BARS, {"feed": Feed(())}, "messages are declared by a feed"),
+        (FEED, {"feed": Feed((Message("ticks/trade", fields={"ts": ("t",), "colour": ("c",)}),))}, "no column colour"),
+        (FEED, {"feed": Feed((Message("ticks/trade", fields={"price": ("p",)}),))}, "no path to its time"),
+        (FEED, {"feed": Feed((), sides={"1": "up"})}, "a side is buy, sell, bid or ask, not up"),
         (BARS, {"zeros": ("close",)}, "where there must be one or no column is: close"),
         (BARS, {"zeros": ("vwap",)}, "where there must be one or no column is: vwap"),
         (BARS, {"parts": (Part("metrics/funding", ("ts", "funding_rate"), lacking={"mark_price": "x"}),)},

@@ -59,9 +59,9 @@ def capture(path: Path, *messages: dict[str, Any]) -> Path:
     return write(path, "".join(f"{LOCAL + place} {json.dumps(m)}\n" for place, m in enumerate(messages)))
 
 
-def rows(plan: Plan, **options: Any) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401 -- as SourceOptions takes them
+def rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of each channel without nulls, times as integers."""
-    reader = open_reader(plan, SourceOptions(**options))
+    reader = open_reader(plan)
     made: dict[str, list[dict[str, Any]]] = {}
     for block in reader.blocks():
         batch = reader.parse(block)
@@ -116,7 +116,7 @@ def test_futures_streams_as_documented(tmp_path: Path) -> None:
 def test_what_the_insurance_fund_takes_is_no_trade_of_the_market(tmp_path: Path) -> None:
     trade = FUTURES["trade"]
     path = capture(tmp_path / "x", trade, trade | {"X": "INSURANCE_FUND", "t": 7}, {"e": "markPriceUpdate", "s": "X"})
-    reader = open_reader(detect(path, SourceOptions()), SourceOptions())
+    reader = open_reader(detect(path, SourceOptions()))
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert (batch.records, batch.rejects, batch.skipped) == (3, [], {"other_message": 2})
@@ -127,7 +127,7 @@ def test_what_the_insurance_fund_takes_is_no_trade_of_the_market(tmp_path: Path)
 def test_each_futures_message_is_read_by_the_clock_of_the_matching_engine(tmp_path: Path, name: str) -> None:
     path = capture(tmp_path / "x", FUTURES[name])
     message = FUTURES[name]
-    [made] = rows(detect(path, SourceOptions(symbol="X")), symbol="X").values()
+    [made] = rows(detect(path, SourceOptions(symbol="X"))).values()
     for row in made:
         assert (row["ts"], row["ts_event"], row["ts_recv"]) == (message["T"] * 10**6, message["E"] * 10**6, LOCAL)
     if name == "depth":
@@ -187,7 +187,7 @@ def hyperliquid(path: Path, *messages: object) -> Batch:
         "SOL",
         "SWAP",
     )
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     return batch
@@ -233,7 +233,7 @@ def test_a_name_that_stands_twice_in_a_level_is_none(tmp_path: Path) -> None:
     good = json.dumps(HYPERLIQUID) + "\n"
     path = write(tmp_path / "SOL", good * 12 + good.replace('"n": 5', '"px": "1"'))
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_value", 13)]

@@ -26,7 +26,7 @@ def test_fxcm_has_bid_and_ask_bars_in_one_record(tmp_path: Path, more: str, cell
     plan = detect(write(tmp_path / "m1/EURUSD/2017/1.csv", text), SourceOptions())
     assert (plan.dialect, plan.symbol, plan.market, plan.exchange) == ("fxcm-candles", "EURUSD", "FX", "FXCM")
     assert [f"{channel.type}/{channel.period}" for channel in plan.channels] == ["bars/1m-bid", "bars/1m-ask"]
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     bid, ask = (portion.rows for portion in batch.portions)

@@ -113,7 +113,7 @@ BOOK = (
 def book(path: Path) -> tuple[Plan, list[dict[str, Any]]]:
     """Return the plan of a book's messages, and its rows with `ts` in ns."""
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert (batch.records, batch.rejects, batch.skipped) == (2, [], {})
@@ -150,7 +150,7 @@ def test_a_book_of_no_time_is_kept_aside(tmp_path: Path, ts: str) -> None:
     bad = line.replace('"1758326400005"', ts)
     path = write(tmp_path / "BTC-USDT-L2orderbook-400lv-2025-09-20.data", line * 5 + bad + line)
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_timestamp", 6)]

@@ -118,7 +118,7 @@ def test_a_derivative_ticker_is_open_interest_and_funding_where_it_tells_them(tm
         "metrics/open_interest",
         "metrics/funding",
     ]
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert (batch.records, batch.rejects) == (4, [])
@@ -136,7 +136,7 @@ def test_a_ticker_that_is_bad_for_one_kind_is_rejected_whole(tmp_path: Path) -> 
     good = TICKER.splitlines(keepends=True)[2]
     path = write(tmp_path / "ticker.csv", TICKER + good * 9 + good.replace("0.0001", "x"))
     plan = detect(path, SourceOptions())
-    reader = open_reader(plan, SourceOptions())
+    reader = open_reader(plan)
     [batch] = [reader.parse(block) for block in reader.blocks()]
     reader.close()
     assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_number", 15)]

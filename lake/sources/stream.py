@@ -1,8 +1,8 @@
-"""A source of records of fixed width, whatever it is that knows how they lie."""
+"""A source that is read from front to back, whatever it is that knows how its records lie."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lake.errors import LakeError
 
@@ -10,19 +10,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lake.sources.containers import Source
-    from lake.sources.model import Batch, Plan
-    from lake.sources.records import RecordBlock, RecordParser
+    from lake.sources.model import Batch, Block, Plan
 
 
-class PackedReader:
+class Parser(Protocol):
+    """Converts blocks."""
+
+    def parse(self, block: Any) -> Batch:  # noqa: ANN401 -- each parser has its own kind of block
+        """Convert one block; any thread may call it."""
+        ...
+
+
+class StreamReader:
     """Reads the blocks of an opened source, and hashes it."""
 
-    def __init__(self, plan: Plan, source: Source, parser: RecordParser, blocks: Iterator[RecordBlock]) -> None:
+    def __init__(self, plan: Plan, source: Source, parser: Parser, blocks: Iterator[Block]) -> None:
         """Take over an opened source; `blocks` reads it through."""
         self._plan, self._source, self._parser, self._blocks = plan, source, parser, blocks
         self._sha256 = ""
 
-    def parse(self, block: RecordBlock) -> Batch:
+    def parse(self, block: Block) -> Batch:
         """Convert one block; any thread may call it."""
         return self._parser.parse(block)
 
@@ -39,7 +46,7 @@ class PackedReader:
         """Close the file."""
         self._source.close()
 
-    def blocks(self) -> Iterator[RecordBlock]:
+    def blocks(self) -> Iterator[Block]:
         """Yield the source in whole records, hashing the file on the way."""
         yield from self._blocks
         self._sha256 = self._source.file.finish()
