@@ -19,6 +19,7 @@ from lake.lookup import schema_of
 from lake.sources import times
 from lake.sources.careful import Bad, is_name, number, shown, text_of
 from lake.sources.categories import dictionary_of
+from lake.sources.cut_levels import CutLevels, Cutter
 from lake.sources.dialects.message import RECEIVED
 from lake.sources.flatten import unique
 from lake.sources.model import Batch, Portion, Reject
@@ -105,18 +106,31 @@ class FeedParser:
         said = {path for message in self._feed.messages for path in message.when}
         self._of_root = [path[1:] for path in said if path.startswith("/")]
         self._of_body = [path for path in said if not path.startswith("/")]
+        levels = [path.lstrip("/") for message in recipe.feed.messages for _, path in message.levels]
+        self._cutter = Cutter(levels) if levels else None
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
         lines = block.data.split(b"\n")
         numbered = [(block.line + place, line) for place, line in enumerate(lines) if line and line != b"\r"]
         rejects: list[Reject] = []
-        batch = self._good(numbered, rejects)
+        batch = self._without_levels(numbered) or self._good(numbered, rejects)
         if batch is None:
             kept = {reject.line for reject in rejects}
             batch = self._rows([each for each in numbered if each[0] not in kept])
             batch.rejects, batch.records = rejects, len(numbered)
         return batch
+
+    def _without_levels(self, lines: list[tuple[int, bytes]]) -> Batch | None:
+        """Convert messages whose levels are read apart from them; None when they are not as plain as most are."""
+        cut = self._cutter.cut(b"\n".join([line for _, line in lines])) if self._cutter is not None else None
+        if cut is None:
+            return None
+        slim, levels = cut
+        try:
+            return self._rows(lines, slim.split(b"\n"), levels)
+        except (Bad, *MALFORMED):
+            return None
 
     def _good(self, lines: list[tuple[int, bytes]], rejects: list[Reject]) -> Batch | None:
         """Convert all lines, or look for the bad ones by halves and return nothing."""
@@ -171,8 +185,10 @@ class FeedParser:
                 return root
         return _decode(line.decode("utf-8", "surrogateescape"))
 
-    def _rows(self, lines: list[tuple[int, bytes]]) -> Batch:
-        roots, stamps = self.objects([line for _, line in lines])
+    def _rows(
+        self, lines: list[tuple[int, bytes]], slim: list[bytes] | None = None, cut: CutLevels | None = None
+    ) -> Batch:
+        roots, stamps = self.objects([line for _, line in lines] if slim is None else slim)
         groups: dict[Any, _Group] = {}
         skipped: Counter[str] = Counter()
         envelope, of_root, of_body = self._feed.envelope, self._of_root, self._of_body
@@ -194,7 +210,7 @@ class FeedParser:
             if group.message is None:
                 raise Bad("bad_value", "it is of no kind that this format has")
             if group.message.asset:
-                piece = self._piece(group.message, group, received, names)
+                piece = self._piece(group.message, group, received, names, cut)
                 pieces[self._assets.index(group.message.asset)].append(piece)
             else:
                 skipped[OTHER] += len(group.places)
@@ -210,7 +226,14 @@ class FeedParser:
             raise Bad("bad_timestamp", "no time of receipt stands before the message")
         return _clock(np.array(list(map(int, stamps)), dtype=np.int64), "ns")
 
-    def _piece(self, message: Message, group: _Group, received: NDArray[np.int64], names: dict[str, int]) -> _Piece:
+    def _piece(
+        self,
+        message: Message,
+        group: _Group,
+        received: NDArray[np.int64],
+        names: dict[str, int],
+        cut: CutLevels | None,
+    ) -> _Piece:
         schema = self._schemas[self._assets.index(message.asset)]
         places = np.array(group.places, dtype=np.int64)
         columns: dict[str, Any] = {}
@@ -228,7 +251,7 @@ class FeedParser:
         piece = _Piece(columns, self._symbols(said, names), places)
         if not message.levels:
             return piece
-        sides = [_levels(group, path) for _, path in message.levels]
+        sides = [_levels(group, path, cut) for _, path in message.levels]
         codes = np.repeat([_WORDS[side] for side, _ in message.levels], [len(rows) for rows, _, _ in sides])
         rows = np.concatenate([rows for rows, _, _ in sides])
         order = np.argsort(rows, kind="stable")
@@ -300,9 +323,13 @@ def _clock(values: NDArray[np.int64], unit: times.Unit) -> NDArray[np.int64]:
     return values * times.UNIT_NS[unit]
 
 
-def _levels(group: _Group, path: str) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _levels(
+    group: _Group, path: str, cut: CutLevels | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the message, the price and the size of each level of one side."""
     arrays = group.values((path,)) or []
+    if cut is not None and (found := cut.of(arrays)) is not None:
+        return found
     levels = list(chain.from_iterable(arrays))
     if set(map(type, arrays)) - {list} or set(map(type, levels)) - {list} or min(map(len, levels), default=2) < 2:
         raise Bad("bad_value", f"{path.lstrip('/')} is no array of prices with sizes")
