@@ -167,7 +167,7 @@ class Intake:
         part.held += piece.batch.num_rows
         part.bytes += size
         self._memory.held += size
-        if part.held >= files.ROW_GROUP:
+        if part.held >= files.ROW_GROUP or part.bytes >= files.GROUP_BYTES:
             self._flush(part)
 
     def _flush(self, part: Part) -> None:
