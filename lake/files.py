@@ -35,9 +35,9 @@ ROW_GROUP = 131_072
 """Rows a row group: what a writer holds in memory, and what a reader skips by."""
 GROUP_BYTES = 33_554_432
 """Bytes of rows that a writer holds at most, so that row groups of rows with long texts are smaller."""
-PIECE_ROWS = 16_384
+PIECE_ROWS = 8_192
 """Rows of a file that a merge decodes at a time."""
-_PIECE_BYTES = 4_194_304
+_PIECE_BYTES = 2_097_152
 """And bytes, as far as a file tells beforehand."""
 MAPPED_BYTES = 16_777_216
 """Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-WINDOW_ROWS = 262_144
+WINDOW_ROWS = 131_072
 """Rows a merge holds at a time, of all its streams together; more only where a single ts has more."""
-_WINDOW_BYTES = 50_331_648
+_WINDOW_BYTES = 25_165_824
 """And bytes, for rows with long texts."""
 
 
