@@ -116,7 +116,7 @@ class Intake:
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
-        if self._memory.is_full:
+        if self._memory.is_full and not self._memory.crowded:
             for part in list(self._open.values()):
                 # Many open partitions would be as many open files.
                 self._close(part) if self._lazy else self._flush(part)
