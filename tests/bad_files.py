@@ -191,7 +191,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a gzip in a gzip": ("x.csv.gz", partial(gzip.compress, GZ), "FORMAT_UNKNOWN"),
     "Parquet in a gzip": ("x.parquet.gz", partial(gzip.compress, PARQUET), "FORMAT_UNKNOWN"),
     "a zip without its directory": ("x.zip", lambda: zipped(("bars.csv", GOOD.encode()))[:-22], "SOURCE_UNREADABLE"),
-    "a zip whose member has no name": ("x.zip", unnamed_zip, "SOURCE_UNREADABLE"),
     "a zip of folders": ("x.zip", lambda: zipped(("a/", b""), ("b/", b"")), "SOURCE_UNREADABLE"),
     "a zip of an empty file": ("x.zip", lambda: zipped(("bars.csv", b"")), "SOURCE_UNREADABLE"),
     "a PDF": ("x.csv", lambda: b"%PDF-1.7\n" + bytes(100), "FORMAT_UNKNOWN"),
@@ -218,6 +217,8 @@ REJECTED: dict[str, tuple[str | bytes, list[tuple[str, int]], int]] = {
     "zeros where a crash left them": (GOOD.encode() + bytes(64), [("bad_value", 32)], 30),
     "the header again in the middle": (GOOD + HEADER + rows(5, 30), [("bad_timestamp", 32)], 35),
     "a decimal comma in quotes": (GOOD + row(30, '"1,5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
+    "empty quotes before a number": (GOOD + row(30, '""1.5,2,0.5,1.5,10'), [("wrong_field_count", 32)], 30),
+    "a number behind quotes": (GOOD + row(30, '"1".5,2,0.5,1.5,10'), [("wrong_field_count", 32)], 30),
     "a thousands separator": (GOOD + row(30, '"1,234.5",2,0.5,1.5,10'), [("bad_number", 32)], 30),
     "an underscore": (GOOD + row(30, "1_000,2,0.5,1.5,10"), [("bad_number", 32)], 30),
     "hexadecimal": (GOOD + row(30, "0x10,2,0.5,1.5,10"), [("bad_number", 32)], 30),
@@ -254,6 +255,7 @@ REJECTED: dict[str, tuple[str | bytes, list[tuple[str, int]], int]] = {
 
 ODD_BUT_RIGHT: dict[str, str | bytes] = {
     "as it is": GOOD,
+    "a zip whose member has no name": unnamed_zip(),
     "a byte order mark": codecs.BOM_UTF8 + GOOD.encode(),
     "UTF-16, little end first": codecs.BOM_UTF16_LE + GOOD.encode("utf-16-le"),
     "UTF-16, big end first": codecs.BOM_UTF16_BE + GOOD.encode("utf-16-be"),

@@ -221,6 +221,65 @@ def iso(minute: int) -> str:
     return f"2024-01-01T00:{minute:02}:00Z"
 
 
+def order_log(count: int = 24, unit: int = 1) -> bytes:
+    """Return orders of two instruments: added, some of them at the market, filled and cancelled."""
+
+    def line(i: int) -> str:
+        time = (100_000_000 + 1000 * (i % 60) + i) * unit
+        price = "0" if i % 5 == 4 else f"74.{10 + i}"
+        order = f"{time},{i // 3 + 1},{(1, 2, 0)[i % 3]}"
+        return f"{i + 1},{'SBER' if i % 3 else 'GAZP'},{'BS'[i % 2]},{order},{price},{i + 1},,"
+
+    return lines(map(line, range(count)), "NO,SECCODE,BUYSELL,TIME,ORDERNO,ACTION,PRICE,VOLUME,TRADENO,TRADEPRICE")
+
+
+def snapshots_and_updates(count: int = 8) -> bytes:
+    """Return messages of a book, three rows each."""
+    kinds = {True: "snapshot", False: "update"}
+    return lines(
+        json.dumps(
+            {
+                "instId": "BTC-USDT",
+                "action": kinds[i % 4 == 0],
+                "ts": str(T0_MS + 100 * i),
+                "asks": [["115630.1", f"0.{i + 1}", "1"], ["115631", "0", "0"]],
+                "bids": [[f"11562{i % 10}", "1.5", "12"]],
+            }
+        )
+        for i in range(count)
+    )
+
+
+def books_of_objects(count: int = 8) -> bytes:
+    """Return whole books, three rows each, whose levels are objects."""
+
+    def data(i: int) -> dict[str, Any]:
+        bids = [{"px": f"124.{i}", "sz": "3.5", "n": 2}, {"px": "123", "sz": "1", "n": 1}]
+        return {"coin": "SOL", "time": T0_MS + 500 * i, "levels": [bids, [{"px": "125", "sz": f"{i + 1}", "n": 5}]]}
+
+    return lines(json.dumps({"channel": "l2Book", "data": data(i)}) for i in range(count))
+
+
+def pence_and_pounds(count: int = 24) -> bytes:
+    """Return trades whose prices are in one unit or the other."""
+    return lines(
+        (f"{T0_MS + 40 * i},{145 + i},{i + 1},{'GBP' if i % 3 else 'GBp'}" for i in range(count)),
+        "timestamp,price,amount,currency",
+    )
+
+
+def tickers(count: int = 12) -> bytes:
+    """Return derivative tickers, each of which says both the open interest and the funding."""
+    names = "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,"
+    return lines(
+        (
+            f"bitmex,XBTUSD,{(T0_MS + 100 * i) * 1000},{(T0_MS + 100 * i) * 1000 + 9},,0.000{i + 1},,{1000 + i},100,,9"
+            for i in range(count)
+        ),
+        names + "open_interest,last_price,index_price,mark_price",
+    )
+
+
 NAMED = {"exchange": "TEST", "symbol": "ABC"}
 LEAN_FOLDER = "equity_usa_minute_spy_20240102_trade.zip"
 
@@ -261,5 +320,11 @@ GOOD_FILES = (
     GoodFile("ethbtc.txt.gz", gzipped(capture()), 32, {"symbol": None}),
     GoodFile("capture.dat", capture(), 32),
     GoodFile("2024-01-01_XRPUSDT_ob500.data", book_archive(), 24),
+    GoodFile("BTC-USDT-L2orderbook-400lv-2024-01-01.data", snapshots_and_updates(), 24),
+    GoodFile("OrderLog20240102.txt", order_log(), 24, {"symbol": None}),
+    GoodFile("OrderLog20240103.zip", zipped(("OrderLog20240103.txt", order_log(unit=1000))), 24, {"symbol": None}),
+    GoodFile("tickers.csv", tickers(), 24),
+    GoodFile("SOL", books_of_objects(), 24),
+    GoodFile("pence.csv", pence_and_pounds(), 24, NAMED | {"words": {"price-scale-by": "currency=GBp:100,GBP:1"}}),
     GoodFile("symbols.csv", symbols(), 24, {"exchange": "TEST"}),
 )

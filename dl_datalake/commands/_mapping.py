@@ -31,6 +31,7 @@ OPTIONS: dict[str, tuple[object, str, str]] = {
     "time-unit": (_TEXT, "UNIT", "Of counts since 1970: s, ms, us, ns, or mixed: each row by its magnitude."),
     "stamp": (_TEXT, "open|close", "Which end of a bar its time is."),
     "price-scale": (_COUNT, "N", "Prices are divided by it."),
+    "price-scale-by": (_TEXT, "COLUMN=WORD:N,…", "Prices are divided by what each row's word in a column stands for."),
     "side": (_TEXT, "WORD=buy,…", "The file's words for buy and sell, or maker: the maker's side is told."),
 }
 """Word → type, metavar, help; a test holds them to the engine's table."""

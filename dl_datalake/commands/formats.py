@@ -186,6 +186,7 @@ def _facts(dialect: Dialect) -> dict[str, str]:
     """Return what a declaration says, in the order in which a reader asks; what is not declared is left out."""
     summary = _summary(dialect)
     times = {"epoch": "a count since 1970, in the unit of its size", "day": "milliseconds since the date's midnight"}
+    times["clock"] = "HHMMSS and the digits of a fraction, on the date of the name"
     zone = "by place" if dialect.places else dialect.zone or "none: --tz"
     told = {
         "format": f"{dialect.name}: {dialect.title}",

@@ -191,10 +191,11 @@ class Converter:
         """Return target column → value (times as integers of the column's unit); Bad when one cannot be had."""
         row: dict[str, Any] = {column.target: self._time(column, cells) for column in self._recipe.times}
         failures: dict[str, Bad] = {}
+        scale = self._scale(cells, failures)
         for target, columns, kind, nullable in self._fields:
             said = [self._said(cells[position], exact=kind == "text") for position in columns]
             try:
-                row[target] = self._value(target, ",".join(said) if any(said) else "", kind, nullable=nullable)
+                row[target] = self._value(target, ",".join(said) if any(said) else "", kind, scale, nullable=nullable)
             except Bad as bad:
                 failures.setdefault(bad.reason, bad)
         for constant in self._recipe.constants:
@@ -208,6 +209,16 @@ class Converter:
             if reason in failures:
                 raise failures[reason]
         return row
+
+    def _scale(self, cells: list[str], failures: dict[str, Bad]) -> int:
+        """Return what the record's prices are divided by; a word that says none is a failure."""
+        by = self._recipe.scale_by
+        if by is None:
+            return self._recipe.price_scale
+        if cells[by.column] not in by.scales:
+            detail = f"prices in {shown(cells[by.column])}, which is none of {', '.join(by.scales)}"
+            failures["bad_value"] = Bad("bad_value", detail)
+        return self._recipe.price_scale * by.scales.get(cells[by.column], 1)
 
     def _said(self, cell: str, *, exact: bool = False) -> str:
         """Return a cell, empty where it stands for no value; blanks around it count in texts alone."""
@@ -226,7 +237,7 @@ class Converter:
                     raise Bad("bad_timestamp", f"{shown(' '.join(parts))} is finer than a microsecond")
         return ns
 
-    def _value(self, target: str, cell: str, kind: str, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
+    def _value(self, target: str, cell: str, kind: str, scale: int, *, nullable: bool) -> Any:  # noqa: ANN401 -- any cell
         if kind != "text":
             cell = cell.strip()
         if cell == "":
@@ -241,7 +252,8 @@ class Converter:
         if kind == "float64":
             if self._recipe.whole_prices and "." in cell and is_price(target):
                 raise Bad("bad_number", f"{target} {shown(cell)} has a decimal point in a file of whole numbers")
-            return number(target, cell, self._recipe.price_scale if is_price(target) else 1, self._numerals)
+            value = number(target, cell, scale if is_price(target) else 1, self._numerals)
+            return None if value == 0 and target in self._recipe.zeros else value
         if kind == "int64":
             return integer(target, cell, self._numerals)
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
@@ -288,6 +300,8 @@ def time_of(column: TimeColumn, parts: list[str], numerals: Numerals = PLAIN_NUM
     if value is None or value.adjusted() > 19:
         raise Bad("bad_timestamp", f"{shown_parts} is not a number")
     unit = times.unit_of(float(value)) if column.mixed else column.unit
+    if column.kind == "clock":
+        return local_time(_clock(value, unit, shown_parts) + column.day_ns, column.zone, shown_parts)
     ns = value * times.UNIT_NS[unit]
     if ns != int(ns):
         raise Bad("bad_timestamp", f"{shown_parts} is finer than a nanosecond")
@@ -301,6 +315,17 @@ def time_of(column: TimeColumn, parts: list[str], numerals: Numerals = PLAIN_NUM
     if abs(value) < floor or (unit == "s" and abs(value) >= 10**11):
         raise Bad("bad_timestamp", f"{shown_parts} is not in {unit}, as this file's times are")
     return int(ns)
+
+
+def _clock(value: Decimal, unit: times.Unit, said: str) -> int:
+    """Return the nanoseconds of the day that the digits HHMMSS and those of a fraction tell."""
+    places = {"s": 0, "ms": 3, "us": 6, "ns": 9}[unit]
+    text = f"{int(value):0{6 + places}d}" if 0 <= value == int(value) else ""
+    if len(text) == 6 + places:
+        hours, minutes, seconds = (int(text[start : start + 2]) for start in (0, 2, 4))
+        if hours <= 23 and minutes <= 59 and seconds <= 59:
+            return ((hours * 60 + minutes) * 60 + seconds) * 10**9 + int(text[6:].ljust(9, "0"))
+    raise Bad("bad_timestamp", f"{said} is not a time of day written HHMMSS{'f' * places}")
 
 
 def _text_time(column: TimeColumn, parts: list[str], said: str) -> int:

@@ -121,6 +121,9 @@ def _by_words(
     if dialect.sides and not {"side", "buyer_maker"} & set(draft.targets):
         raise LakeError("COLUMN_MISSING", f"{head.path.name} has no column of sides", fix=["--map side=COLUMN"])
     draft.dialect, draft.zone, draft.price_scale = dialect, options.tz or dialect.zone, dialect.price_scale
+    if dialect.price_scale_by is not None:
+        by, scales = dialect.price_scale_by
+        draft.evidence.append(f"prices divided by {', '.join(f'{n} where {by} is {w}' for w, n in scales.items())}")
     draft.against = rivals(found, None)
     if said.of_columns:
         draft.confidence = "mapped"
@@ -162,7 +165,7 @@ def _from_fit(options: SourceOptions, fit: Fit, against: list[str]) -> tuple[Dra
         draft.zone, draft.price_scale = options.tz or place.zone, place.price_scale
         draft.groups["market"] = place.market
         draft.evidence.append(f"{fit.groups['place']}: times of {draft.zone}, prices divided by {place.price_scale}")
-    if dialect.time == "day":
+    if dialect.time in {"day", "clock"}:
         draft.day_ns = _day(head, fit)
     if fit.shape_only and dialect.doubt and not options.market:
         draft.warnings.append(dialect.doubt)

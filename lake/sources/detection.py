@@ -149,7 +149,7 @@ def _plan(head: Head, options: SourceOptions, draft: Draft, recipe: Recipe, batc
     clock = recipe.times[0]
     kind = draft.asset.split("/", maxsplit=1)[0]
     name = dialect.name if dialect else recipe.kind
-    market = market_of(draft)
+    market = market_of(draft.dialect, draft.groups)
     exchange = draft.groups.get("exchange") or (dialect.exchange if dialect else None) or told.get("exchange")
     return Plan(
         source=head.source,

@@ -13,6 +13,7 @@ from lake.sources.dialects import known
 from lake.sources.feed import MALFORMED, FeedParser, FeedRecipe
 from lake.sources.fit import Fit, match_names
 from lake.sources.model import Channel, Plan
+from lake.sources.parts import market_of
 from lake.sources.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _plan(head: Head, options: SourceOptions, dialect: Dialect, symbols: Counter
         nbytes=head.nbytes,
         dialect=dialect.name,
         channels=tuple(_channel(asset, dialect) for asset in feed.assets),
-        market=options.market or dialect.market,
+        market=options.market or market_of(dialect, fit.groups),
         symbol=options.symbol or seen or fit.groups.get("symbol"),
         many=options.symbol is None,
         exchange=options.exchange or dialect.exchange,

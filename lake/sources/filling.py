@@ -113,8 +113,9 @@ def together(batches: list[Batch]) -> Batch:
         return batches[0]
     rejects = {reject.line: reject for batch in reversed(batches) for reject in batch.rejects}
     portions = [_without(batch.portions[0], rejects, channel) for channel, batch in enumerate(batches)]
-    first = batches[0]
-    return Batch(portions, first.records, [rejects[line] for line in sorted(rejects)], first.skipped)
+    # What is skipped is skipped by all, for one reason, or by the one that lacks it, for its own.
+    skipped = {reason: count for batch in reversed(batches) for reason, count in batch.skipped.items()}
+    return Batch(portions, batches[0].records, [rejects[line] for line in sorted(rejects)], skipped)
 
 
 def _without(portion: Portion, lines: dict[int, Any], channel: int) -> Portion:

@@ -307,6 +307,8 @@ def _is_epoch(cell: str, dialect: Dialect) -> bool:
     value = float(plain)
     if dialect.time == "day":
         return 0 <= value < times.DAY_NS // times.UNIT_NS[dialect.unit if dialect.unit in times.UNIT_NS else "ms"]
+    if dialect.time == "clock":
+        return times.clock_fits(value, "ns")
     unit = dialect.unit if dialect.unit in times.UNIT_NS else times.unit_of(value)
     least = 10**9 // 10  # 1973, so that counters and small numbers are no times
     return value * times.UNIT_NS[unit] >= least * 10**9

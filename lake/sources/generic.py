@@ -97,7 +97,8 @@ def _in_order(columns: Sequence[str | None], width: int, options: SourceOptions)
             fix=["name as many as there are", "--delimiter, if they are parted by something else"],
         )
     if options.columns:
-        raise LakeError("USAGE", "the columns are named in order or by --map, not both", fix=["drop --map"])
+        why = "A column is named once."
+        raise LakeError("USAGE", "the columns are named in order or by --map, not both", why=why, fix=["drop --map"])
     return clocked({target: place for place, target in enumerate(columns) if target is not None})
 
 

@@ -34,7 +34,9 @@ def read_words(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            raise LakeError("USAGE", f"{shown} is too large to be a mapping", where=shown, fix=["name another file"])
+            why = "It is to say how a table is written, which takes some lines."
+            message = f"{shown} is too large to be a mapping"
+            raise LakeError("USAGE", message, where=shown, why=why, fix=["name another file"])
         return tomllib.loads(text.decode())
     except OSError as error:
         message = f"{shown} cannot be read: {error.strerror}"
@@ -92,7 +94,9 @@ def _by_name(said: Told, where: str) -> dict[str, Any]:
     if len(by_name) < len(said.named):
         why = "A dialect reads a column once."
         raise LakeError("USAGE", "a column is named for two of ours", where=where, why=why, fix=["name each once"])
-    return {"header": "always", "by_name": by_name, "required": tuple(by_name)}
+    scaling = said.fields.get("price_scale_by")
+    required = tuple(dict.fromkeys((*by_name, *([scaling[0]] if scaling else []))))
+    return {"header": "always", "by_name": by_name, "required": required}
 
 
 def _refuse_others(targets: set[str], asset: str, where: str) -> None:

@@ -14,7 +14,7 @@ from lake.sources.text import TextBlock, TextParser
 from schemas.periods import SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lake.sources.dialects.declare import Dialect, Part
     from lake.sources.model import Batch, Plan
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     PeriodOf = Callable[[Draft, Recipe, Batch], tuple[str, Recipe]]
 
 
-def market_of(draft: Draft) -> str | None:
-    """Return the market that the name or the dialect says, None where neither does."""
-    dialect, said = draft.dialect, draft.groups.get("market")
+def market_of(dialect: Dialect | None, groups: Mapping[str, str]) -> str | None:
+    """Return the market that the name, by its groups, or the dialect says, None where neither does."""
+    said = groups.get("market")
     if dialect is None or not said:
         return said or (dialect.market if dialect else None)
     meant = (market for pattern, market in dialect.markets if re.fullmatch(pattern, said))
@@ -80,7 +80,7 @@ def _part(
 ) -> tuple[Recipe, Channel]:
     type_, _, name = part.asset.partition("/")
     targets = {target: place for place, target in enumerate(part.columns) if target is not None}
-    told = replace(dialect, asset=part.asset, side=part.side, fill=())
+    told = replace(dialect, asset=part.asset, side=part.side, fill=(), lacking=part.lacking)
     own = Draft(part.asset, targets, told, draft.groups, [], [], draft.zone, draft.price_scale, many=draft.many)
     recipe = recipe_of(own, head)
     period = name

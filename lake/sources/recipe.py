@@ -33,6 +33,14 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleBy:
+    """Prices are divided by what the word in `column` stands for; a record of another word is bad."""
+
+    column: int
+    scales: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """One level of a book: its side, and the columns of its price and size."""
 
@@ -69,7 +77,11 @@ class Recipe:
     """Targets that are counts but are written with a decimal point (795.0)."""
     joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Text targets made of several columns: their cells as written, parted by commas."""
+    zeros: frozenset[str] = frozenset()
+    """Targets of which a 0 says that there is none."""
     price_scale: int = 1
+    scale_by: ScaleBy | None = None
+    """What prices are divided by besides, row by row."""
     whole_prices: bool = False
     """A price with a decimal point is none: it would be divided, and was not multiplied."""
     shift_ns: int = 0

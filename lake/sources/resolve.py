@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.sources import times
 from lake.sources.categories import FALSE
-from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS
+from lake.sources.names import BOOK_SIDE_WORDS, BOOK_SIDES, MAKER_WORDS, SIDE_WORDS, TAKER_SIDES, WORDS, position
 from lake.sources.patterns import format_told
-from lake.sources.recipe import Constant, Level, Recipe, Skip
+from lake.sources.recipe import Constant, Level, Recipe, ScaleBy, Skip
 from lake.sources.times import TimeColumn
 from lake.sources.written import NUMBER
 
@@ -79,7 +79,9 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         awaits=_skip(head, *dialect.awaits) if dialect and dialect.awaits else None,
         pointed=frozenset(t for t in fields if t == "trades" and any("." in row[fields[t]] for row in rows)),
         joined=draft.joined,
+        zeros=frozenset(dialect.zeros) if dialect else frozenset(),
         price_scale=draft.price_scale,
+        scale_by=_scale_by(dialect, head) if dialect else None,
         whole_prices=dialect is not None and dialect.digits == "whole",
         constants=tuple(constants(draft, head.full_rows)),
         symbol=draft.targets.get("symbol") if draft.many else None,
@@ -93,6 +95,13 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
         keys=head.header if head.header is not None and head.layout != "lines" else (),
         skip_lines=head.skip_lines,
     )
+
+
+def _scale_by(dialect: Dialect, head: Head) -> ScaleBy | None:
+    if dialect.price_scale_by is None:
+        return None
+    column, scales = dialect.price_scale_by
+    return ScaleBy(position(column, head.header or [str(place) for place in range(head.width)]), dict(scales))
 
 
 def _skip(head: Head, name: str, words: Sequence[str], reason: str) -> Skip:
@@ -169,6 +178,9 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
         zone = draft.zone or "UTC"
         unit: times.Unit = "s" if draft.dialect.unit == "s" else "ms"
         return TimeColumn(target, columns, "day", unit, fraction=fraction, zone=zone, day_ns=draft.day_ns)
+    if draft.dialect and draft.dialect.time == "clock" and target == "ts":
+        finest = _clock_unit(samples)
+        return TimeColumn(target, columns, "clock", finest, zone=draft.zone or "UTC", day_ns=draft.day_ns)
     made = _declared(draft.dialect, columns, samples) if target == "ts" else None
     made = made or column_of(target, columns, samples)
     if made.text is None or made.text.aware or not made.text.clock:
@@ -176,6 +188,14 @@ def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColum
     if draft.zone is None and target == "ts":
         draft.warnings.append("the times carry no zone and are taken as UTC; --tz says otherwise")
     return replace(made, zone=draft.zone or "UTC")
+
+
+def _clock_unit(samples: Sequence[str]) -> times.Unit:
+    """Return the unit of the fraction behind HHMMSS: the coarsest of ms, us and ns that most samples can be in."""
+    values = [float(sample) for sample in samples if NUMBER.fullmatch(sample) and len(sample) < 40]
+    coarse: tuple[times.Unit, ...] = ("ms", "us")
+    fitting = {unit: sum(times.clock_fits(value, unit) for value in values) for unit in coarse}
+    return next((unit for unit in coarse if fitting[unit] * 2 > len(values)), "ns")
 
 
 def _declared(dialect: Dialect | None, columns: tuple[int, ...], samples: Sequence[str]) -> TimeColumn | None:

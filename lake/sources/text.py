@@ -16,12 +16,14 @@ from lake.sources.careful import is_name, is_price, parse_carefully
 from lake.sources.categories import coded, dictionary_of, fixed, flags
 from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
+from lake.sources.scaling import divided, scale_of
 from schemas.arrow import arrow_schema
 from schemas.columns import few_words
 
 if TYPE_CHECKING:
     from lake.sources.model import Reject
     from lake.sources.recipe import Recipe
+    from lake.sources.scaling import Scale
     from lake.sources.times import TimeColumn
     from schemas.columns import Schema
 
@@ -93,6 +95,7 @@ class TextParser:
         for positions in recipe.joined.values():
             types |= dict.fromkeys((names[position] for position in positions), pa.string())
         said = [recipe.symbol] if recipe.symbol is not None else []
+        said += [recipe.scale_by.column] if recipe.scale_by is not None else []
         for position in [*said, *(c.column for c in recipe.constants), *(s.column for s in recipe.skips)]:
             types[names[position]] = pa.dictionary(pa.int32(), pa.string())
         return types
@@ -128,6 +131,8 @@ class TextParser:
         """Return whether there is something in a block that Arrow reads otherwise."""
         if b"\0" in data or (self._integers and _maybe_hex(data)):
             return True  # Arrow reads 0x10 as sixteen
+        if b'"' in data and _quoted_oddly(data, self.recipe.delimiter):
+            return True  # Arrow reads ""4.5 as 4.5
         if self._comment and (data.startswith(self._comment) or b"\n" + self._comment in data):
             return True
         return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
@@ -144,11 +149,14 @@ class TextParser:
         self._hold_to_constants(columns)
         fill = self._filled(columns, block)
         symbols = self._symbols(columns)
+        scale = scale_of(self.recipe, columns)
+        if scale is None:
+            raise _Odd
         made = {column.target: self._times(column, columns) for column in self.recipe.times}
         for target, position in self.recipe.fields.items():
-            made[target] = self._values(target, columns[self.recipe.names[position]])
+            made[target] = self._values(target, columns[self.recipe.names[position]], scale)
         for target, positions in self.recipe.joined.items():
-            made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]))
+            made[target] = self._values(target, _joined([columns[self.recipe.names[p]] for p in positions]), scale)
         for target, word in self.recipe.fixed.items():
             made[target] = fixed(self.schema, target, word, count)
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
@@ -179,7 +187,7 @@ class TextParser:
         columns |= dict(zip(names, made.arrays, strict=True))
         return made
 
-    def _values(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.Array
+    def _values(self, target: str, array: Any, scale: Scale) -> Any:  # noqa: ANN401 -- pa.Array
         nulls = array.null_count
         if nulls and not self.schema.column(target).nullable:
             raise _Odd
@@ -190,6 +198,8 @@ class TextParser:
         array = self._numbers(target, array)
         if array.type != pa.float64():
             return array
+        array = _none_at_zero(array) if target in self.recipe.zeros else array
+        nulls = array.null_count
         values = numbers(array.fill_null(0.0) if nulls else array, np.float64)
         if not np.isfinite(values).all():
             raise _Odd
@@ -197,11 +207,10 @@ class TextParser:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
             return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
-        if self.recipe.price_scale == 1 or not is_price(target):
-            return array
-        if nulls or (values != np.floor(values)).any():
-            raise _Odd  # dividing a rounded fraction would round twice
-        return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / self.recipe.price_scale)])
+        array = divided(array, values, scale) if is_price(target) else array
+        if array is None:
+            raise _Odd
+        return array
 
     def _worded(self, target: str, array: Any) -> Any:  # noqa: ANN401 -- pa.DictionaryArray to pa.Array
         """Return the source's words for one of few as ours."""
@@ -259,6 +268,10 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
+def _none_at_zero(array: Any) -> Any:  # noqa: ANN401 -- pa.DoubleArray
+    return pc.if_else(pc.equal(array, 0.0), pa.scalar(None, pa.float64()), array)
+
+
 def _joined(parts: list[Any]) -> Any:  # noqa: ANN401 -- pa.Array
     """Return the texts parted by commas, null where all are empty."""
     texts = pc.binary_join_element_wise(*parts, ",", null_handling="replace", null_replacement="")
@@ -301,14 +314,23 @@ def _counts(column: TimeColumn, parts: list[Any]) -> tuple[np.ndarray[Any, Any],
         bad = times.bad_epochs(values, column.unit) if column.kind == "epoch" else None
     if bad is not None:
         raise _Odd
-    if column.kind == "day":
+    return (_of_day(column, values, factor), 1) if column.kind in {"day", "clock"} else (values, factor)
+
+
+def _of_day(column: TimeColumn, values: np.ndarray[Any, Any], factor: int) -> np.ndarray[Any, Any]:
+    """Return times of the column's day, counts of so many nanoseconds or digits of the clock, as nanoseconds."""
+    if column.kind == "clock":
+        values, ok = times.clocks(values, column.unit)
+        if not ok.all():
+            raise _Odd
+    else:
         if len(values) and (values.min() < 0 or int(values.max()) * factor >= times.DAY_NS):
             raise _Odd
-        values, bad = times.to_utc(values * factor + column.day_ns, column.zone)
-        if bad is not None:
-            raise _Odd
-        factor = 1
-    return values, factor
+        values = values * factor
+    values, bad = times.to_utc(values + column.day_ns, column.zone)
+    if bad is not None:
+        raise _Odd
+    return values
 
 
 def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
@@ -334,6 +356,17 @@ def _texts(column: TimeColumn, parts: list[Any]) -> np.ndarray[Any, Any]:
 def numbers(array: Any, kind: type[np.generic]) -> np.ndarray[Any, Any]:  # noqa: ANN401 -- pa.Array
     """Return an array of 8-byte values without nulls as numpy's, without copying (to_numpy would import pandas)."""
     return np.frombuffer(array.buffers()[1], dtype=kind, count=len(array), offset=array.offset * 8)
+
+
+def _quoted_oddly(data: bytes, delimiter: str) -> bool:
+    """Return whether quotes do other than enclose whole cells, as doubled ones in a text do."""
+    octets = np.frombuffer(b"\n" + data + b"\n", dtype=np.uint8)
+    quotes = np.flatnonzero(octets == ord('"'))
+    if len(quotes) % 2:
+        return True
+    ends = np.frombuffer(f"{delimiter}\r\n".encode(), dtype=np.uint8)
+    before, behind = octets[quotes[::2] - 1], octets[quotes[1::2] + 1]
+    return not (np.isin(before, ends).all() and np.isin(behind, ends).all())
 
 
 def _maybe_hex(data: bytes) -> bool:

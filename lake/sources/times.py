@@ -93,13 +93,14 @@ class TimeColumn:
     """Where a target time column comes from.
 
     `epoch`: a count of `unit` since 1970 (UTC). `day`: a count of `unit` since the midnight of `day_ns` in `zone`.
+    `clock`: the digits HHMMSS and those of a fraction that `unit` tells, of that day, with leading zeros or without.
     `text`: one column, or date and clock in two, written as `text`; naive ones are in `zone`. `stamp`: an Arrow
     timestamp or date. `labels` are dates of bars of a day and up, kept as 00:00 UTC whatever the zone.
     """
 
     target: str
     columns: tuple[int, ...]
-    kind: Literal["epoch", "day", "text", "stamp"]
+    kind: Literal["epoch", "day", "clock", "text", "stamp"]
     unit: Unit = "ns"
     fraction: bool = False
     text: TextFormat | Pattern | None = None
@@ -143,6 +144,21 @@ def mixed_epochs(values: Int64s) -> tuple[Int64s, Bools]:
     factors = np.select([magnitude >= _FLOOR[unit] for unit in ("ns", "us", "ms")], [1, 1_000, 10**6], 10**9)
     ok: Bools = (values >= -(-_MIN_NS // factors)) & (values <= _MAX_NS // factors)
     return np.where(ok, values, 0) * factors, ok
+
+
+def clock_fits(value: float, unit: Unit) -> bool:
+    """Return whether a number can be the digits HHMMSS with a fraction of that unit."""
+    return 0 <= value < 240_000 * (10**9 // UNIT_NS[unit])
+
+
+def clocks(values: Int64s, unit: Unit) -> tuple[Int64s, Bools]:
+    """Return digits HHMMSS with a fraction of that unit as nanoseconds of the day, and which of them are times."""
+    parts = 10**9 // UNIT_NS[unit]
+    ok: Bools = (values >= 0) & (values < 240_000 * parts)
+    clock, part = np.divmod(np.where(ok, values, 0), parts)
+    minutes, seconds = clock // 100 % 100, clock % 100
+    ok &= (minutes <= 59) & (seconds <= 59)
+    return ((clock // 10_000 * 60 + minutes) * 60 + seconds) * 10**9 + part * UNIT_NS[unit], ok
 
 
 def in_years(ns: Int64s) -> Bools:

@@ -132,6 +132,15 @@ def _table(value: Any) -> dict[str, str]:  # noqa: ANN401 -- the same
     return dict(pairs)
 
 
+def _scales(value: Any) -> tuple[str, dict[str, int]]:  # noqa: ANN401 -- the same
+    column, sign, words = value.partition("=") if isinstance(value, str) else ("", "", "")
+    pairs = [part.strip().rpartition(":") for part in words.split(",")]
+    scales = {word: int(scale) for word, _, scale in pairs if scale.isascii() and scale.isdigit() and len(scale) <= 12}
+    if not (column and sign) or len(scales) < len(pairs) or "" in scales or 0 in scales.values():
+        raise _No("a column, and each of its words with what prices are divided by, such as Currency=GBp:100,GBP:1")
+    return column, scales
+
+
 def _side(value: Any) -> dict[str, str]:  # noqa: ANN401 -- the same
     if value == "maker":
         return dict(MAKER_WORDS)
@@ -187,6 +196,7 @@ WORDS: dict[str, Word] = {
     "tz": Word("zone", _zone, '"Europe/Berlin"', option=False),
     "stamp": Word("stamp", _one_of("open", "close"), '"close"'),
     "price-scale": Word("price_scale", _whole(1, 10**12), "100"),
+    "price-scale-by": Word("price_scale_by", _scales, '"Currency=GBp:100,GBP:1"'),
     "side": Word("sides", _side, '{B = "buy", S = "sell"}'),
     "title": Word("title", _text, '"my broker\'s minute bars"', option=False),
     "type": Word("asset", _asset, '"bars"', option=False),

@@ -109,7 +109,7 @@ def test_types_that_are_offered_are_taken(dl: Dl, lake: Path, bars: Path) -> Non
         assert offered in shown
         assert dl(*words, "--type", offered).error["code"] == "E_COLUMN_MISSING"
     refused = dl(*words, "--type", "metrics/funding").error
-    assert (refused["code"], refused["why"]) == ("E_USAGE", "Files are read as bars, trades, quotes or order books.")
+    assert refused["why"] == "Metrics are read from the declared formats that hold them."
 
 
 def test_year_given_as_a_snapshot_is_answered_with_the_date(dl: Dl, lake: Path) -> None:
@@ -137,12 +137,12 @@ def test_many_bad_rows_are_still_answered_with_the_limit(dl: Dl, lake: Path, tmp
     assert any("--max-bad" in fix for fix in error["fix"])
 
 
-def test_columns_without_a_header_are_named_by_number(dl: Dl, lake: Path, tmp_path: Path) -> None:
+def test_columns_without_a_header_are_named_in_order(dl: Dl, lake: Path, tmp_path: Path) -> None:
     source = tmp_path / "bare.csv"
     source.write_text(BARS.split("\n", 1)[1])
     words = ("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json")
     advice = dl(*words).error["fix"][0]
-    assert advice == "name the columns by number: --map ts=0,open=1,high=2,low=3,close=4,volume=5 --type bars"
+    assert advice == "name the columns in order: --columns ts,open,high,low,close,volume --type bars"
     assert dl(*words, *advice.split(": ")[1].split()).data["files"][0]["rows"]["new"] == 10
     source.write_text("1704448800,10.5,3\n1704448801,10.6,2\n")
     advice = dl(*words).error["fix"][0]
@@ -153,10 +153,14 @@ def test_columns_without_a_header_are_named_by_number(dl: Dl, lake: Path, tmp_pa
 def test_decimal_commas_are_named_with_what_can_be_done(dl: Dl, lake: Path, tmp_path: Path, header: str) -> None:
     source = tmp_path / "commas.csv"
     source.write_text(header + "2024-03-01T00:00:00Z;1,5;2,5;1,5;2,5;3\n2024-03-01T00:01:00Z;1,5;2,5;1,5;2,5;3\n")
-    error = dl("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json").error
+    words = ("ingest", "--source", source, "--exchange", "T", "--symbol", "A", "--root", lake, "--json")
+    error = dl(*words).error
     assert error["code"] == "E_FORMAT_UNKNOWN"
-    assert error["why"] == "Its numbers are written with commas, as in 1,5, and only points are read yet."
-    assert error["fix"] == ["convert the file: numbers with a decimal point and no comma"]
+    assert error["why"] == "Its numbers are written with commas, as in 1,5, which has to be said."
+    assert error["fix"][0] == "--decimal ,"
+    columns = [] if header else ["--columns", "ts,open,high,low,close,volume", "--type", "bars"]
+    [file] = dl(*words, "--decimal", ",", *columns).data["files"]
+    assert file["rows"]["new"] == 2
 
 
 def test_series_that_is_not_there_is_answered_with_what_there_is_of_the_symbol(dl: Dl, lake: Path) -> None:

@@ -96,6 +96,8 @@ def _times(dialect: Dialect) -> str:
         return "a count since 1970" + ("; UTC" if dialect.time == "epoch" else ", or date and time; UTC")
     if dialect.time == "day":
         return f"{dialect.unit or 'ms'} since midnight; {dialect.zone or 'zone by place'}"
+    if dialect.time == "clock":
+        return f"HHMMSS and a fraction in digits; {dialect.zone or 'UTC'}"
     return f"date and time; {dialect.zone or ('asked for' if dialect.zone_asked else 'UTC')}"
 
 

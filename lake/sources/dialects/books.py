@@ -139,4 +139,38 @@ BITSTAMP_ORDER_EVENTS = Dialect(
     caution="Volumes are kept as they are written: the vendor's examples count units of 1e-8.",
 )
 
-DIALECTS = (BINANCE_WS_DEPTH, BINANCE_DEPTH_SNAPSHOT, BINANCE_T_DEPTH, LOBSTER_MESSAGES, BITSTAMP_ORDER_EVENTS)
+MOEX_ORDER_LOG = Dialect(
+    name="moex-order-log",
+    maker="Moscow Exchange",
+    title="Moscow Exchange order log, all orders and trades of a market's day",
+    asset="orderbook/l3",
+    vendor='moex.com/a1681, order log: "ACTION i1 0- quote was deleted, 1- quote was added, 2- trade"; the files head'
+    " NO,SECCODE,BUYSELL,TIME,ORDERNO,ACTION,PRICE,VOLUME,TRADENO,TRADEPRICE",
+    sample="tests/unit/lake/sources/dialects/test_books.py",
+    header="always",
+    by_name={
+        "NO": "seq",
+        "SECCODE": "symbol",
+        "BUYSELL": "side",
+        "TIME": "ts",
+        "ORDERNO": "order_id",
+        "ACTION": "action",
+        "PRICE": "price",
+        "VOLUME": "size",
+    },
+    required=("NO", "SECCODE", "BUYSELL", "TIME", "ORDERNO", "ACTION", "PRICE", "VOLUME", "TRADENO", "TRADEPRICE"),
+    file=r"OrderLog(?P<date>\d{8})\.(?:txt|csv)",
+    example="OrderLog20150901.txt",
+    time="clock",
+    zone="Europe/Moscow",
+    sides={"B": "bid", "S": "ask"},
+    words={"action": {"0": "cancel", "1": "add", "2": "fill"}},
+    zeros=("price",),
+    exchange="MOEX",
+    caution="A trade is two records, one of each order, and both are fills: nothing says who took. The price is the"
+    " order's, null where it is 0; TRADENO and TRADEPRICE are not kept. Which market it is, the file does not say.",
+)
+
+DIALECTS = (
+    BINANCE_WS_DEPTH, BINANCE_DEPTH_SNAPSHOT, BINANCE_T_DEPTH, LOBSTER_MESSAGES, BITSTAMP_ORDER_EVENTS, MOEX_ORDER_LOG,
+)  # fmt: skip

@@ -46,7 +46,7 @@ def check(dialect: Dialect) -> list[str]:
     """Return what is wrong with a declaration, a sentence each; nothing when it can be read by."""
     if wrong := list(_types(dialect)):  # what has the wrong type cannot be looked at further
         return wrong
-    looks = (_words, _columns, _headers, _parts, _patterns, _values)
+    looks = (_words, _columns, _headers, _parts, _none, _patterns, _values)
     return [text for look in looks for text in look(dialect)]
 
 
@@ -167,6 +167,20 @@ def _parts(dialect: Dialect) -> Iterator[str]:
         yield f"{dialect.adjustment!r} is no adjustment: {', '.join(ADJUSTMENTS)}"
 
 
+def _none(dialect: Dialect) -> Iterator[str]:
+    """Look at what says that there is no value, or no row."""
+    columns = {
+        column.name for column in _SCHEMAS[dialect.asset].columns if column.nullable and column.type == "float64"
+    }
+    if wrong := sorted(set(dialect.zeros) - (columns & {*dialect.columns, *dialect.by_name.values()})):
+        yield f"a 0 is to say that there is none, where there must be one or no column is: {', '.join(wrong)}"
+    for part in dialect.parts:
+        if alien := sorted(set(part.lacking) - set(part.columns)):
+            yield f"what a part is to lack is no column of it: {', '.join(alien)}"
+        if shared := sorted(set(part.lacking.values()) & set(dialect.lacking.values())):
+            yield f"a part lacks for the reason that all lack for: {', '.join(shared)}"
+
+
 def _patterns(dialect: Dialect) -> Iterator[str]:
     compiled: dict[str, re.Pattern[str]] = {}
     for name in ("file", "folder", "member"):
@@ -205,7 +219,8 @@ def _values(dialect: Dialect) -> Iterator[str]:
         if zone is not None and not _can(ZoneInfo, zone):
             yield f"{zone!r} is no time zone"
     kinds = [place for _, place in dialect.kinds]
-    if min([dialect.price_scale, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
+    scales = dialect.price_scale_by[1].values() if dialect.price_scale_by else ()
+    if min([dialect.price_scale, *scales, *(place.price_scale for place in [*kinds, *dialect.places.values()])]) < 1:
         yield "a price scale is 1 or more"
 
 

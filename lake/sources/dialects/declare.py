@@ -63,6 +63,8 @@ class Part:
     asset: Asset
     columns: tuple[str | None, ...]
     side: str = ""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """As `Dialect.lacking`: what is lacking for this row does not keep the others from being made."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,11 @@ class Dialect:
     folder: str = ""
     member: str = ""
     needs: tuple[str, ...] = ()
-    time: Literal["epoch", "day", "text", "any"] = "epoch"
+    time: Literal["epoch", "day", "clock", "text", "any"] = "epoch"
     """`epoch`: its unit is told by its magnitude. `day`: milliseconds, or seconds where `unit` says so, since the
-    midnight of the name's date. `any`: the
-    values tell."""
+    midnight of the name's date. `clock`: the digits HHMMSS and those of its thousandths, millionths or billionths, a
+    number that may have lost its leading zeros, on the name's date; what most of the head has holds for all. `any`:
+    the values tell."""
     form: str = ""
     """How text times are written, as in `YYYYMMDD HHMMSS` or `%d %b %Y`; whatever is understood, when empty."""
     unit: Literal["", "s", "ms", "us", "ns", "mixed"] = ""
@@ -164,6 +167,9 @@ class Dialect:
     adjustment: str = ""
     """Bars: what the vendor has adjusted the prices for: `split`, or `total` for splits and dividends."""
     price_scale: int = 1
+    price_scale_by: tuple[str, Mapping[str, int]] | None = None
+    """(column, its words and what prices are divided by besides): pence and pounds in one table. A record of any other
+    word is bad."""
     digits: Literal["", "whole", "pointed"] = ""
     """How prices are written, where that tells the dialect: without a decimal point, or with one."""
     sides: Mapping[str, str] = field(default_factory=dict)
@@ -187,6 +193,8 @@ class Dialect:
     exchange: str | None = None
     skips: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     """(column, its values, reason): records the vendor means as no data."""
+    zeros: tuple[str, ...] = ()
+    """Targets of which a 0 says that there is none, such as the price of an order at the market."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Target → reason: records whose cell for it is empty are no data, and counted under the reason."""
     relations: tuple[str, ...] = ()

@@ -155,4 +155,35 @@ BYBIT_ORDER_BOOK = Dialect(
     clock="the venue's sender; the matching engine's time is in ts_event",
 )
 
-DIALECTS = (BINANCE_SPOT_CAPTURE, BINANCE_UM_CAPTURE, BYBIT_ORDER_BOOK)
+HYPERLIQUID_BOOK = Dialect(
+    name="hyperliquid-l2book",
+    title="Hyperliquid order books, captured or from its archive",
+    asset="orderbook/l2",
+    vendor='hyperliquid.gitbook.io, historical data: "L2 book snapshots are available in market_data"; a line is'
+    ' {"time":…,"ver_num":…,"raw":{"channel":"l2Book","data":{"coin":…,"time":ms,"levels":[bids, asks]}}}, a level'
+    ' {"px":…,"sz":…,"n":…}',
+    sample="tests/unit/lake/sources/dialects/test_feeds.py",
+    maker="Hyperliquid",
+    container="messages",
+    feed=Feed(
+        (
+            Message(
+                "orderbook/l2",
+                has=("coin", "time", "levels"),
+                fields={"symbol": ("coin",), "ts": ("time",)},
+                levels=(("bid", "levels.0"), ("ask", "levels.1")),
+                cells=("px", "sz"),
+                snapshot=True,
+            ),
+            Message("", when={"/channel": ("subscriptionResponse", "pong")}),
+        ),
+        envelope="raw.data",
+    ),
+    exchange="HYPERLIQUID",
+    market="SWAP",
+    clock="the venue's",
+    caution="The archive has perpetual contracts alone; a capture of spot pairs wants --market SPOT. The time that the"
+    " archive's recorder put before a message is not kept, nor how many orders a level has.",
+)
+
+DIALECTS = (BINANCE_SPOT_CAPTURE, BINANCE_UM_CAPTURE, BYBIT_ORDER_BOOK, HYPERLIQUID_BOOK)

@@ -20,7 +20,8 @@ class Message:
 
     A path is a name in the message, or with a leading `/` one in the object around it. A message is of this kind when
     every path of `when` holds one of its words, those of `has` are there, and those of `lacks` are not. Of the paths
-    of a field the first that is there and not null counts. `levels` are arrays of [price, size, …], a row each.
+    of a field the first that is there and not null counts. `levels` are arrays of [price, size, …], a row each; a path
+    that ends in `.0` or `.1` is of one of two sides that stand in one array.
     """
 
     asset: Literal["ticks/trade", "ticks/quote", "orderbook/l2", ""]
@@ -30,6 +31,8 @@ class Message:
     lacks: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     levels: tuple[tuple[BookSide, str], ...] = ()
+    cells: tuple[str, str] | None = None
+    """The names of price and size, where levels are objects."""
     snapshot: bool = False
     """Whether the levels are a whole book, and not what changed in it."""
 
@@ -48,7 +51,8 @@ class Feed:
 
     messages: tuple[Message, ...]
     envelope: str = "data"
-    """The name whose object holds the message; where it is absent, the message stands bare."""
+    """The name whose object holds the message, or several from the outside in, parted by points; one that is absent is
+    passed over."""
     unit: Literal["ms", "us", "ns"] = "ms"
     """What the venue counts times in."""
     received: bool = False

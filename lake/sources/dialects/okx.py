@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lake.sources.dialects.declare import Dialect
+from lake.sources.dialects.message import Feed, Message
 
 _OKX = "okx.com/historical-data, header of the files: "
 _DAYS = "Etc/GMT-8"
@@ -108,4 +109,34 @@ FUNDING = Dialect(
     exchange="OKX",
 )
 
-DIALECTS = (TRADES, TRADES_BILINGUAL, SPOT_CANDLES, CONTRACT_CANDLES, FUNDING)
+_BOOK = Message(
+    "orderbook/l2",
+    has=("instId", "ts", "asks", "bids"),
+    fields={"symbol": ("instId",), "ts": ("ts",)},
+    levels=(("bid", "bids"), ("ask", "asks")),
+)
+
+ORDER_BOOKS = Dialect(
+    name="okx-orderbook",
+    title="OKX order books, snapshots and the changes of them",
+    maker="OKX",
+    example="BTC-USDT-L2orderbook-400lv-2025-08-01.data",
+    asset="orderbook/l2",
+    vendor='okx.com/historical-data, lines of the files: {"instId":…,"action":"snapshot" or "update","ts":…,"asks":'
+    '[[price, size, orders],…],"bids":…}; a size of 0 deletes',
+    sample="tests/unit/lake/sources/dialects/test_okx.py",
+    container="messages",
+    feed=Feed(
+        (
+            replace(_BOOK, when={"action": ("snapshot",)}, snapshot=True),
+            replace(_BOOK, when={"action": ("update",)}),
+        )
+    ),
+    file=r"(?P<market>(?P<symbol>[A-Z0-9_]+(?:-[A-Z0-9_]+)+))-L2orderbook-\d+lv-(?P<date>\d{4}-\d{2}-\d{2})\.data",
+    markets=_MARKETS,
+    exchange="OKX",
+    clock="the venue's",
+    caution="The size of a contract's level counts contracts. How many orders a level has is not kept.",
+)
+
+DIALECTS = (TRADES, TRADES_BILINGUAL, SPOT_CANDLES, CONTRACT_CANDLES, FUNDING, ORDER_BOOKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lake.sources.dialects.declare import Dialect, Levels
+from lake.sources.dialects.declare import Dialect, Levels, Part
 
 _PAGE = "docs.tardis.dev, downloadable CSV files, data types: "
 _COMMON = {"exchange": "exchange", "symbol": "symbol", "timestamp": "ts", "local_timestamp": "ts_recv"}
@@ -74,4 +74,34 @@ BOOK_SNAPSHOTS = replace(
     fixed={"is_snapshot": "true"},
 )
 
-DIALECTS = (TRADES, QUOTES, BOOK_CHANGES, BOOK_SNAPSHOTS)
+DERIVATIVE_TICKER = replace(
+    TRADES,
+    name="tardis-derivative-ticker",
+    title="Tardis derivative tickers: open interest and funding",
+    asset="metrics/open_interest",
+    vendor=_PAGE + 'derivative_ticker: "funding_timestamp,funding_rate,predicted_funding_rate,open_interest,last_price,'
+    'index_price,mark_price"; cells are empty where the exchange gives no value',
+    sample="tests/unit/lake/sources/dialects/test_tardis.py",
+    by_name={},
+    required=(),
+    columns=("exchange", "symbol", "ts", None, None, None, None, "open_interest", None, None, None),
+    parts=(
+        Part(
+            "metrics/funding",
+            ("exchange", "symbol", "ts", None, None, "funding_rate", None, None, None, None, "mark_price"),
+            lacking={"funding_rate": "no_funding_rate"},
+        ),
+    ),
+    headers=(
+        (
+            "exchange", "symbol", "timestamp", "local_timestamp", "funding_timestamp", "funding_rate",
+            "predicted_funding_rate", "open_interest", "last_price", "index_price", "mark_price",
+        ),
+    ),
+    sides={},
+    lacking={"open_interest": "no_open_interest"},
+    caution="The funding rate is the one that is said for the event to come, told again and again until then; of"
+    " records of one time the last is kept. The prices but the mark's, and the predicted rate, are not.",
+)  # fmt: skip
+
+DIALECTS = (TRADES, QUOTES, BOOK_CHANGES, BOOK_SNAPSHOTS, DERIVATIVE_TICKER)

@@ -160,6 +160,53 @@ def test_ends_of_bars_become_opens_and_prices_are_divided_once(tmp_path: Path) -
     assert read(fractions, words={"price-scale": 100}).column("price") == [0.1455, 0.003]
 
 
+IN_PENCE_AND_POUNDS = {"price-scale-by": "Currency=GBp:100,GBX:100,GBP:1"}
+
+
+def test_prices_are_divided_by_what_the_word_of_their_row_stands_for(tmp_path: Path) -> None:
+    head = "time,open,high,low,close,volume,Currency\n"
+    rows = f"{FIRST},145,146,144,145,7,GBp\n{SECOND},1.45,1.46,1.44,1.45,9,GBP\n{SECOND + 60},145,146,144,145,7,GBX\n"
+    whole = held_to_each_other(write(tmp_path / "x.csv", head + rows), IN_PENCE_AND_POUNDS)
+    assert whole.column("close") == [1.45, 1.45, 1.45]
+    assert whole.column("volume") == [7.0, 9.0, 7.0]
+    assert "prices divided by 100 where Currency is GBp" in " ".join(whole.plan.evidence)
+    both = held_to_each_other(
+        write(tmp_path / "y.csv", head + rows.replace("1.4", "14")), IN_PENCE_AND_POUNDS | {"price-scale": 10}
+    )
+    assert both.column("high") == [0.146, 14.6, 0.146]
+    fractions = rows.replace("145,146", "145.5,146.25")
+    assert read(write(tmp_path / "z.csv", head + fractions), words=IN_PENCE_AND_POUNDS).column("open") == [
+        1.455,
+        1.45,
+        1.455,
+    ]
+    alone = held_to_each_other(
+        write(tmp_path / "a.csv", head + "".join(rows.splitlines(keepends=True)[::2])), IN_PENCE_AND_POUNDS
+    )
+    assert alone.column("open") == [1.45, 1.45]
+
+
+@pytest.mark.parametrize("word", ["GBPX", "gbp", "", " GBP", "100"])
+def test_a_row_whose_word_says_no_scale_is_kept_aside(tmp_path: Path, word: str) -> None:
+    good = f"{FIRST},145,1,GBp\n" * 12
+    path = write(tmp_path / "x.csv", f"time,price,size,Currency\n{good}{SECOND},145,1,{word}\n{SECOND},2,1,GBP\n")
+    whole = read(path, words=IN_PENCE_AND_POUNDS)
+    assert whole.reasons == [("bad_value", 14)]
+    assert whole.column("price") == [1.45] * 12 + [2.0]
+
+
+def test_scales_of_a_column_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", f"time,price,size\n{FIRST},145,1\n")
+    with pytest.raises(LakeError, match="there is no column 'Currency'"):
+        detect(path, SourceOptions(words=IN_PENCE_AND_POUNDS))
+
+
+def test_a_table_without_a_header_has_its_scales_by_number(tmp_path: Path) -> None:
+    words = {"columns": ["ts", "price", "size", "-"], "price-scale-by": "3=p:100,L:1"}
+    whole = held_to_each_other(write(tmp_path / "x.csv", f"{FIRST},145,1,p\n{SECOND},2,1,L\n"), words)
+    assert whole.column("price") == [1.45, 2.0]
+
+
 @pytest.mark.parametrize(
     ("side", "cells", "expected"),
     [

@@ -111,3 +111,16 @@ def test_columns_that_rows_cannot_be_without_are_asked_for(columns: list[str], a
     with pytest.raises(LakeError) as refusal:
         dialect_of(WORDS | {"columns": columns}, "mine")
     assert refusal.value.message == f"no column is {absent}"
+
+
+def test_a_dialect_has_prices_of_two_units_only_where_the_column_that_tells_them_is_there(tmp_path: Path) -> None:
+    words = {
+        "type": "ticks/trade",
+        "map": {"ts": "when", "price": "px", "size": "qty"},
+        "tz": "UTC",
+        "price-scale-by": "Currency=GBp:100,GBP:1",
+    }
+    dialect = dialect_of(words, "pence")
+    assert dialect.price_scale_by == ("Currency", {"GBp": 100, "GBP": 1})
+    assert dialect.required == ("when", "px", "qty", "Currency")
+    assert dialect_of(read_words(write(tmp_path / "p.toml", text_of(words))), "pence") == dialect

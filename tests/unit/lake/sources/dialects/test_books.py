@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lake.errors import LakeError
+from lake.sources import SourceOptions, detect
 from tests.source_files import read, write
 
 if TYPE_CHECKING:
@@ -92,3 +94,66 @@ def test_lobster_messages_are_events_of_orders(tmp_path: Path) -> None:
     assert whole.column("price") == [223.82] + [223.81] * 4
     assert whole.batches[0].skipped == {"cross_trade": 1, "trading_halt": 1}
     assert whole.ns[0] == 1_340_285_400_017_459_617  # date -d '2012-06-21T09:30:00.017459617-04:00' +%s%N
+
+
+# The first record is as the exchange's own files begin; the others follow its list of columns. A trade is a record of
+# each of its orders, and an order at the market has no price.
+MOEX = """NO,SECCODE,BUYSELL,TIME,ORDERNO,ACTION,PRICE,VOLUME,TRADENO,TRADEPRICE
+1,PLSM,S,100000000,1,1,0.32,36000,,
+2,SBER,B,100000015,2,1,74.38,200,,
+3,SBER,S,100001000,3,1,0,150,,
+4,SBER,B,100001000,2,2,74.38,150,2516556767,74.38
+5,SBER,S,100001000,3,2,0.0,150,2516556767,74.38
+6,SBER,B,184459999,2,0,74.38,50,,
+"""
+
+
+def test_the_moscow_exchanges_order_log_is_events_of_orders_by_symbol(tmp_path: Path) -> None:
+    whole = read(write(tmp_path / "OrderLog20150901.txt", MOEX))
+    plan = whole.plan
+    assert (plan.dialect, plan.type, plan.period, plan.exchange) == ("moex-order-log", "orderbook", "l3", "MOEX")
+    assert (plan.market, plan.many, plan.time_zone) == (None, True, "Europe/Moscow")
+    assert whole.symbols == ["PLSM", *["SBER"] * 5]
+    assert whole.column("action") == ["add", "add", "add", "fill", "fill", "cancel"]
+    assert whole.column("side") == ["ask", "bid", "ask", "bid", "ask", "bid"]
+    assert whole.column("price") == [0.32, 74.38, None, 74.38, None, 74.38]
+    assert whole.column("size") == [36000.0, 200.0, 150.0, 150.0, 150.0, 50.0]
+    assert whole.column("order_id") == ["1", "2", "3", "2", "3", "2"]
+    assert whole.column("seq") == [1, 2, 3, 4, 5, 6]
+    # date -u -d '2015-09-01T10:00:00.015+03:00' +%s%N, and of 10:00:01.000 and 18:44:59.999
+    assert whole.ns[1:3] == [1_441_090_800_015_000_000, 1_441_090_801_000_000_000]
+    assert whole.ns[5] == 1_441_122_299_999_000_000
+
+
+@pytest.mark.parametrize(
+    ("times", "second", "ns"),
+    [
+        (("65000000", "235959999"), "65000000", 1_704_174_600_000_000_000),
+        (("065000000", "235959999"), "065000000", 1_704_174_600_000_000_000),
+        (("65000000001", "235959999999"), "65000000001", 1_704_174_600_000_001_000),
+        (("065000000001", "235959999999"), "065000000001", 1_704_174_600_000_001_000),
+        (("65000000000001", "235959999999999"), "65000000000001", 1_704_174_600_000_000_001),
+    ],
+)
+def test_its_times_are_digits_of_the_day_to_the_fraction_that_the_file_has(
+    tmp_path: Path, times: tuple[str, ...], second: str, ns: int
+) -> None:
+    # date -u -d '2024-01-02T06:50:00+03:00' +%s gives 1704167400; 23:59:59 is 1704229199
+    rows = "".join(f"{no},SBER,B,{time},{no},1,74.38,1,,\n" for no, time in enumerate([*times, second]))
+    whole = read(write(tmp_path / "OrderLog20240102.csv", MOEX.splitlines()[0] + "\n" + rows))
+    assert whole.ns[0] == whole.ns[2] == ns - 7_200 * 10**9
+    assert whole.ns[1] // 10**9 == 1_704_229_199
+    assert whole.ns[1] % 10**9 == int(times[1][6:].ljust(9, "0"))
+
+
+def test_what_is_no_time_of_the_day_is_kept_aside_however_it_is_read(tmp_path: Path) -> None:
+    head, *rows = MOEX.splitlines(keepends=True)
+    for time in ("106000000", "100060000", "240000000", "-1", "100000000.5", "1e9", ""):
+        wrong = f"7,SBER,B,{time},9,1,74.38,50,,\n"
+        whole = read(write(tmp_path / "OrderLog20150901.txt", head + "".join(rows * 3) + wrong))
+        assert whole.reasons == [("bad_timestamp", 20)], time
+
+
+def test_its_order_log_without_a_date_in_its_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="has no date"):
+        detect(write(tmp_path / "orders.txt", MOEX), SourceOptions())

@@ -9,6 +9,7 @@ import pytest
 
 from lake.sources.dialects import DIALECTS, Dialect, Place
 from lake.sources.dialects.checking import check
+from lake.sources.dialects.declare import Part
 
 BARS = Dialect(
     name="own-bars",
@@ -65,8 +66,14 @@ def test_good_declarations_pass(dialect: Dialect) -> None:
         (BARS, {"zone": "../etc"}, "'../etc' is no time zone"),
         (BARS, {"places": {"a/b": Place("Mars", "SPOT")}}, "'Mars' is no time zone"),
         (BARS, {"price_scale": 0}, "a price scale is 1 or more"),
+        (BARS, {"zeros": ("close",)}, "where there must be one or no column is: close"),
+        (BARS, {"zeros": ("vwap",)}, "where there must be one or no column is: vwap"),
+        (BARS, {"parts": (Part("metrics/funding", ("ts", "funding_rate"), lacking={"mark_price": "x"}),)},
+         "what a part is to lack is no column of it: mark_price"),
+        (BARS, {"lacking": {"close": "x"}, "parts": (Part("metrics/funding", ("ts", "funding_rate"),
+         lacking={"funding_rate": "x"}),)}, "a part lacks for the reason that all lack for: x"),
     ],
-)
+)  # fmt: skip
 def test_every_mistake_is_told(dialect: Dialect, changed: dict[str, Any], said: str) -> None:
     found = check(replace(dialect, **changed))
     assert any(said in text for text in found), found

@@ -14,7 +14,7 @@ from tests.source_files import write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lake.sources import Plan
+    from lake.sources import Batch, Plan
 
 LOCAL = 1_672_515_782_200_000_000
 # developers.binance.com: the examples of the spot and of the USDⓈ-M streams, their numbers as there; the trade of
@@ -162,3 +162,78 @@ def test_messages_of_no_known_feed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as refusal:
         detect(capture(tmp_path / "x", {"channel": "l2Book", "data": {"coin": "BTC"}}), SourceOptions())
     assert refusal.value.code == "E_FORMAT_UNKNOWN"
+
+
+# hyperliquid.gitbook.io, WebSocket subscriptions, WsBook and WsLevel; the archive's line is as its community documents.
+HYPERLIQUID = {
+    "channel": "l2Book",
+    "data": {
+        "coin": "SOL",
+        "time": 1741683599768,
+        "levels": [
+            [{"px": "124.04", "sz": "341.81", "n": 2}, {"px": "124.03", "sz": "5", "n": 1}],
+            [{"px": "124.05", "sz": "427.89", "n": 5}],
+        ],
+    },
+}
+
+
+def hyperliquid(path: Path, *messages: object) -> Batch:
+    write(path, "".join(json.dumps(message) + "\n" for message in messages))
+    plan = detect(path, SourceOptions())
+    assert (plan.dialect, plan.exchange, plan.symbol, plan.market) == (
+        "hyperliquid-l2book",
+        "HYPERLIQUID",
+        "SOL",
+        "SWAP",
+    )
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    return batch
+
+
+@pytest.mark.parametrize(
+    "message", [HYPERLIQUID, {"time": "2025-03-11T09:00:03.296545473", "ver_num": 1, "raw": HYPERLIQUID}]
+)
+def test_hyperliquids_books_are_whole_books_of_levels_that_are_objects(tmp_path: Path, message: object) -> None:
+    answer = {"channel": "subscriptionResponse", "data": {"method": "subscribe"}}
+    batch = hyperliquid(tmp_path / "SOL", answer, message)
+    assert (batch.records, batch.rejects, batch.skipped) == (2, [], {"other_message": 1})
+    made = batch.rows.to_pylist()
+    assert [(row["side"], row["price"], row["size"], row["is_snapshot"]) for row in made] == [
+        ("bid", 124.04, 341.81, True),
+        ("bid", 124.03, 5.0, True),
+        ("ask", 124.05, 427.89, True),
+    ]
+    assert batch.rows.column("ts").cast("int64").to_pylist() == [1741683599768_000_000] * 3
+
+
+@pytest.mark.parametrize(
+    ("levels", "reason"),
+    [
+        ([[]], "bad_value"),
+        ([[], [], []], "bad_value"),
+        ({}, "bad_value"),
+        ([[["124", "5"]], []], "bad_value"),
+        ([[{"px": "124"}], []], "bad_value"),
+        ([{"px": "124"}, []], "bad_value"),
+        ([[{"px": None, "sz": "1"}], []], "missing_value"),
+        ([[{"px": "x", "sz": "1"}], []], "bad_number"),
+    ],
+)
+def test_levels_that_are_none_keep_a_book_aside_whole(tmp_path: Path, levels: object, reason: str) -> None:
+    bad = {"channel": "l2Book", "data": HYPERLIQUID["data"] | {"levels": levels}}  # type: ignore[operator]  # a dict
+    batch = hyperliquid(tmp_path / "SOL", *[HYPERLIQUID] * 12, bad, HYPERLIQUID)
+    assert [(reject.reason, reject.line) for reject in batch.rejects] == [(reason, 13)]
+    assert batch.rows.num_rows == 39
+
+
+def test_a_name_that_stands_twice_in_a_level_is_none(tmp_path: Path) -> None:
+    good = json.dumps(HYPERLIQUID) + "\n"
+    path = write(tmp_path / "SOL", good * 12 + good.replace('"n": 5', '"px": "1"'))
+    plan = detect(path, SourceOptions())
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_value", 13)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lake.errors import LakeError
-from lake.sources import SourceOptions, detect
+from lake.sources import Plan, SourceOptions, detect, open_reader
 from lake.sources.span import named_end_ns
 from tests.source_files import read, write
 
@@ -100,3 +100,58 @@ def test_funding_of_many_instruments_is_parted_by_them(tmp_path: Path) -> None:
 def test_a_day_in_a_name_ends_at_midnight_of_utc_plus_8() -> None:
     end = named_end_ns("okx-trades", "/d/BTC-USDT-trades-2024-01-01.zip", "UTC")
     assert end == int(dt.datetime(2024, 1, 1, 16, tzinfo=dt.UTC).timestamp()) * 10**9
+
+
+# Lines as the vendor's archives have them, shortened; the second name is an option's, the third a future's.
+BOOK = (
+    '{"instId":"%s","action":"snapshot","ts":"1758326400005","asks":[["115630.1","0.0145523","1"],["115631","0.05","2"]],'
+    '"bids":[["115630","1.5","12"]]}\n'
+    '{"instId":"%s","action":"update","ts":"1758326400015","asks":[["115630.1","0","0"]],"bids":[]}\n'
+)
+
+
+def book(path: Path) -> tuple[Plan, list[dict[str, Any]]]:
+    """Return the plan of a book's messages, and its rows with `ts` in ns."""
+    plan = detect(path, SourceOptions())
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert (batch.records, batch.rejects, batch.skipped) == (2, [], {})
+    at = batch.rows.schema.get_field_index("ts")
+    return plan, batch.rows.set_column(at, "ts", batch.rows.column("ts").cast("int64")).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "market"),
+    [
+        ("BTC-USDT", "SPOT"),
+        ("BTC-USD-260626-80000-C", "OPTION"),
+        ("BTC-USDT-260626", "FUTURES"),
+        ("BTC-USDT-SWAP", "SWAP"),
+        ("BNB-USD_UM_XPERP-310523", "FUTURES"),
+    ],
+)
+def test_order_books_are_snapshots_and_changes(tmp_path: Path, symbol: str, market: str) -> None:
+    path = write(tmp_path / f"{symbol}-L2orderbook-400lv-2025-09-20.data", BOOK % (symbol, symbol))
+    plan, rows = book(path)
+    assert (plan.dialect, plan.symbol, plan.exchange, plan.market) == ("okx-orderbook", symbol, "OKX", market)
+    assert [(row["side"], row["price"], row["size"], row["is_snapshot"]) for row in rows] == [
+        ("bid", 115630.0, 1.5, True),
+        ("ask", 115630.1, 0.0145523, True),
+        ("ask", 115631.0, 0.05, True),
+        ("ask", 115630.1, 0.0, False),
+    ]
+    assert [row["ts"] for row in rows] == [1758326400005_000_000] * 3 + [1758326400015_000_000]
+
+
+@pytest.mark.parametrize("ts", ['"1758326400.5"', '"٣"', '"-1"', '""', "null", "1758326400.5", '"1758326400"'])
+def test_a_book_of_no_time_is_kept_aside(tmp_path: Path, ts: str) -> None:
+    line = BOOK.splitlines(keepends=True)[0] % "BTC-USDT"
+    bad = line.replace('"1758326400005"', ts)
+    path = write(tmp_path / "BTC-USDT-L2orderbook-400lv-2025-09-20.data", line * 5 + bad + line)
+    plan = detect(path, SourceOptions())
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_timestamp", 6)]
+    assert batch.rows.num_rows == 18

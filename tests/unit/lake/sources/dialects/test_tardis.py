@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lake.sources import SourceOptions, detect, open_reader
 from tests.source_files import read, write
 
 if TYPE_CHECKING:
@@ -96,3 +97,47 @@ def test_a_trade_whose_taker_is_unknown_has_no_side(tmp_path: Path) -> None:
     for more in ("", "\n\n"):  # an empty line sends the block the careful way
         whole = read(write(tmp_path / "trades.csv", TRADES + text + more))
         assert whole.column("side") == ["buy", None, "sell"]
+
+
+# The head of the vendor's file of 2020-02-01, and made records: a future has no funding, an exchange may tell no
+# open interest.
+TICKER = """\
+exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,open_interest,\
+last_price,index_price,mark_price
+binance-futures,BTCUSDT,1580515202348000,1580515202497335,,,,,9364.51,,
+binance-futures,BTCUSDT,1580515203000000,1580515203100000,1580544000000000,0.0001,0.0002,100.5,9364.51,9365.1,9360
+binance-futures,BTCUSDT,1580515204000000,1580515204100000,1580544000000000,-0.0003,,,9364.51,,9360.5
+binance-futures,BTCUSDT,1580515205000000,1580515205100000,,,,101,9364.51,,
+"""
+
+
+def test_a_derivative_ticker_is_open_interest_and_funding_where_it_tells_them(tmp_path: Path) -> None:
+    plan = detect(write(tmp_path / "ticker.csv", TICKER), SourceOptions())
+    assert (plan.dialect, plan.exchange, plan.symbol) == ("tardis-derivative-ticker", "BINANCE-FUTURES", "BTCUSDT")
+    assert [f"{channel.type}/{channel.period}" for channel in plan.channels] == [
+        "metrics/open_interest",
+        "metrics/funding",
+    ]
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert (batch.records, batch.rejects) == (4, [])
+    assert batch.skipped == {"no_open_interest": 2, "no_funding_rate": 2}
+    interest, funding = (portion.rows for portion in batch.portions)
+    assert interest.column("open_interest").to_pylist() == [100.5, 101.0]
+    assert interest.column("ts").cast("int64").to_pylist() == [1580515203000000, 1580515205000000]
+    assert funding.column("funding_rate").to_pylist() == [0.0001, -0.0003]
+    assert funding.column("mark_price").to_pylist() == [9360.0, 9360.5]
+    assert funding.column("ts").cast("int64").to_pylist() == [1580515203000000, 1580515204000000]
+    assert [portion.locate(1)[0] for portion in batch.portions] == [5, 4]
+
+
+def test_a_ticker_that_is_bad_for_one_kind_is_rejected_whole(tmp_path: Path) -> None:
+    good = TICKER.splitlines(keepends=True)[2]
+    path = write(tmp_path / "ticker.csv", TICKER + good * 9 + good.replace("0.0001", "x"))
+    plan = detect(path, SourceOptions())
+    reader = open_reader(plan, SourceOptions())
+    [batch] = [reader.parse(block) for block in reader.blocks()]
+    reader.close()
+    assert [(reject.reason, reject.line) for reject in batch.rejects] == [("bad_number", 15)]
+    assert [portion.rows.num_rows for portion in batch.portions] == [11, 11]
