@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 131_072
 """Rows a row group: what a writer holds in memory, and what a reader skips by."""
-PIECE_ROWS = 16_384
+GROUP_BYTES = 33_554_432
+"""Bytes of rows that a writer holds at most, so that row groups of rows with long texts are smaller."""
+PIECE_ROWS = 8_192
 """Rows of a file that a merge decodes at a time."""
+_PIECE_BYTES = 2_097_152
+"""And bytes, as far as a file tells beforehand."""
 MAPPED_BYTES = 16_777_216
 """Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month
 of ticks, every page that was touched would count as memory of ours until it is closed."""
@@ -89,7 +93,7 @@ class FileWriter:
             self._metadata["dl.base"] = str(base)
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
-        self._held_rows = 0
+        self._held_rows = self._held_bytes = 0
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._written: list[pq.FileMetaData] = []
@@ -122,7 +126,8 @@ class FileWriter:
         self.rows += table.num_rows
         self._held.append(table)
         self._held_rows += table.num_rows
-        if self._held_rows < ROW_GROUP:
+        self._held_bytes += table.nbytes
+        if self._held_rows < ROW_GROUP and self._held_bytes < GROUP_BYTES:
             return
         try:
             self._flush(everything=False)
@@ -130,13 +135,15 @@ class FileWriter:
             raise storage_error(error, self._temporary) from error
 
     def _flush(self, *, everything: bool) -> None:
-        table = pa.concat_tables(self._held)
+        table, group = pa.concat_tables(self._held), ROW_GROUP
+        if self._held_bytes > GROUP_BYTES:
+            group = min(group, max(1, table.num_rows * GROUP_BYTES // self._held_bytes))
         if self._writer is None:
-            self._open(table, small=everything and table.num_rows <= ROW_GROUP)
-        while table.num_rows >= ROW_GROUP or (everything and table.num_rows):
-            self._put(table.slice(0, ROW_GROUP))
-            table = table.slice(ROW_GROUP)
-        self._held, self._held_rows = [table], table.num_rows
+            self._open(table, small=everything and table.num_rows <= group)
+        while table.num_rows >= group or (everything and table.num_rows):
+            self._put(table.slice(0, group))
+            table = table.slice(group)
+        self._held, self._held_rows, self._held_bytes = [table], table.num_rows, table.nbytes
 
     def _open(self, table: pa.Table, *, small: bool) -> None:
         # Arrow's own streams: a Python file would be called dozens of times a row group, each time for the lock that
@@ -328,7 +335,9 @@ def read_pieces(
     for group in range(parquet.num_row_groups) if groups is None else groups:
         with _explained(parquet):
             parquet.check(group, columns)
-            batches = parquet.iter_batches(PIECE_ROWS, row_groups=[group], columns=columns, use_threads=False)
+            held = parquet.metadata.row_group(group)
+            some = min(PIECE_ROWS, max(1, _PIECE_BYTES * held.num_rows // max(1, held.total_byte_size)))
+            batches = parquet.iter_batches(some, row_groups=[group], columns=columns, use_threads=False)
         while True:
             with _explained(parquet):
                 batch = next(batches, None)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lake.staging import Staging
 
 LONG_AGO = -(2**63)
+_FEW = 4
+"""Series whose files may all be open: each may hold a row group that is not full."""
 
 
 class Naming:
@@ -144,6 +146,7 @@ class Destinations:
             named = self._found.get(address)
             if named is None:
                 named = self._found[address] = self._made(address, self._plan.channels[channel], spelt)
+                self._memory.crowded = len(self._found) > _FEW
             refuse_other_case(address, named.vendor_symbol, spelt)
             self._named[channel, spelt] = named
         return named

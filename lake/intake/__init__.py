@@ -20,7 +20,20 @@ import pyarrow as pa
 
 from lake import files, layout, merge, rows
 from lake.intake.memory import Memory
-from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
+from lake.intake.pieces import (
+    Part,
+    Piece,
+    Run,
+    Settled,
+    copied,
+    equal_at,
+    joined,
+    known,
+    part_rows,
+    results,
+    stored_rows,
+    sums,
+)
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -43,6 +56,8 @@ __all__ = ["Intake", "Memory", "Run", "Settled", "stored_rows"]
 
 _COPIED = 16
 """Partitions of one file that are copied out of it in one pass."""
+_SCRAPS, _SCRAP_BYTES = 4, 65_536
+"""As many small pieces in a row become one: of a few rows of each of thousands of series, pieces outweigh the rows."""
 _IN_FLIGHT = 4
 """Closed partitions that wait for, or are in, a worker."""
 
@@ -116,7 +131,7 @@ class Intake:
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
-        if self._memory.is_full:
+        if self._memory.is_full and not self._memory.crowded:
             for part in list(self._open.values()):
                 # Many open partitions would be as many open files.
                 self._close(part) if self._lazy else self._flush(part)
@@ -164,10 +179,12 @@ class Intake:
             piece = replace(piece, batch=piece.batch.take(whole))
         size = piece.batch.nbytes
         part.pieces.append(piece)
+        if len(part.pieces) >= _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in part.pieces[-_SCRAPS:]):
+            part.pieces[-_SCRAPS:] = [joined(part.pieces[-_SCRAPS:], self._schema)]
         part.held += piece.batch.num_rows
         part.bytes += size
         self._memory.held += size
-        if part.held >= files.ROW_GROUP:
+        if part.held >= files.ROW_GROUP or part.bytes >= files.GROUP_BYTES:
             self._flush(part)
 
     def _flush(self, part: Part) -> None:

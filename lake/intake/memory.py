@@ -14,6 +14,8 @@ class Memory:
         self._lock = threading.Lock()
         self.held = 0
         """Bytes of the rows that wait; changed by the thread that takes them in."""
+        self.crowded = False
+        """Whether so many series share it that each of them leaves it to their owner whose rows are let go."""
 
     @property
     def is_full(self) -> bool:

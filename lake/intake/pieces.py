@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ import pyarrow as pa
 from lake import files, layout, rows
 from lake.errors import LakeError
 from lake.files import Known
-from lake.merge import Counts
+from lake.merge import Counts, follows
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -179,6 +180,16 @@ class Part:
     last: tuple[int, int] | None = None
     """Ts and id of the last row written."""
     pending: Future[None] | None = None
+
+
+def joined(pieces: Sequence[Piece], schema: Schema) -> Piece:
+    """Return pieces that came one after the other as one."""
+    ends = [((p.first, -1), (p.last, -1)) for p in pieces]
+    on = all(follows(before[1], after[0], schema) for before, after in itertools.pairwise(ends))
+    contents = [p.content for p in pieces if p.content is not None]
+    content = (sum(c[0] for c in contents), sum(c[1] for c in contents)) if len(contents) == len(pieces) else None
+    batch = pa.concat_batches([p.batch for p in pieces])
+    return Piece(batch, pieces[0].first, pieces[-1].last, on and all(p.ordered for p in pieces), content)
 
 
 def sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:

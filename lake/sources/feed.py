@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from lake.lookup import schema_of
 from lake.sources import times
-from lake.sources.careful import Bad, is_name, number, shown, text_of
+from lake.sources.careful import Bad, is_name, shown, text_of
 from lake.sources.categories import dictionary_of
+from lake.sources.cut_levels import CutLevels, Cutter
 from lake.sources.dialects.message import RECEIVED
+from lake.sources.feed_arrays import column_of, floats, joined, plain_array, text_array
 from lake.sources.flatten import unique
 from lake.sources.model import Batch, Portion, Reject
-from lake.sources.text import numbers
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from schemas.columns import Column, Schema
 
 _WORDS = {"buy": 0, "sell": 1, "bid": 0, "ask": 1}
-_NUMERIC = b"0123456789.+-eE"
-_LONG = 40
-"""Longer numbers are looked at one by one."""
 MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError, StopIteration)
 OTHER = "other_message"
 
@@ -106,18 +104,32 @@ class FeedParser:
         said = {path for message in self._feed.messages for path in message.when}
         self._of_root = [path[1:] for path in said if path.startswith("/")]
         self._of_body = [path for path in said if not path.startswith("/")]
+        plain = [message for message in recipe.feed.messages if message.cells is None]
+        levels = [path.lstrip("/") for message in plain for _, path in message.levels if "." not in path]
+        self._cutter = Cutter(levels) if levels else None
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
         lines = block.data.split(b"\n")
         numbered = [(block.line + place, line) for place, line in enumerate(lines) if line and line != b"\r"]
         rejects: list[Reject] = []
-        batch = self._good(numbered, rejects)
+        batch = self._without_levels(numbered) or self._good(numbered, rejects)
         if batch is None:
             kept = {reject.line for reject in rejects}
             batch = self._rows([each for each in numbered if each[0] not in kept])
             batch.rejects, batch.records = rejects, len(numbered)
         return batch
+
+    def _without_levels(self, lines: list[tuple[int, bytes]]) -> Batch | None:
+        """Convert messages whose levels are read apart from them; None when they are not as plain as most are."""
+        cut = self._cutter.cut(b"\n".join([line for _, line in lines])) if self._cutter is not None else None
+        if cut is None:
+            return None
+        slim, levels = cut
+        try:
+            return self._rows(lines, slim.split(b"\n"), levels)
+        except (Bad, *MALFORMED):
+            return None
 
     def _good(self, lines: list[tuple[int, bytes]], rejects: list[Reject]) -> Batch | None:
         """Convert all lines, or look for the bad ones by halves and return nothing."""
@@ -175,8 +187,10 @@ class FeedParser:
                 return root
         return _decode(line.decode("utf-8", "surrogateescape"))
 
-    def _rows(self, lines: list[tuple[int, bytes]]) -> Batch:
-        roots, stamps = self.objects([line for _, line in lines])
+    def _rows(
+        self, lines: list[tuple[int, bytes]], slim: list[bytes] | None = None, cut: CutLevels | None = None
+    ) -> Batch:
+        roots, stamps = self.objects([line for _, line in lines] if slim is None else slim)
         groups: dict[Any, _Group] = {}
         skipped: Counter[str] = Counter()
         of_root, of_body = self._of_root, self._of_body
@@ -196,7 +210,7 @@ class FeedParser:
             if group.message is None:
                 raise Bad("bad_value", "it is of no kind that this format has")
             if group.message.asset:
-                piece = self._piece(group.message, group, received, names)
+                piece = self._piece(group.message, group, received, names, cut)
                 pieces[self._assets.index(group.message.asset)].append(piece)
             else:
                 skipped[OTHER] += len(group.places)
@@ -212,7 +226,14 @@ class FeedParser:
             raise Bad("bad_timestamp", "no time of receipt stands before the message")
         return _clock(np.array(list(map(int, stamps)), dtype=np.int64), "ns")
 
-    def _piece(self, message: Message, group: _Group, received: NDArray[np.int64], names: dict[str, int]) -> _Piece:
+    def _piece(
+        self,
+        message: Message,
+        group: _Group,
+        received: NDArray[np.int64],
+        names: dict[str, int],
+        cut: CutLevels | None,
+    ) -> _Piece:
         schema = self._schemas[self._assets.index(message.asset)]
         places = np.array(group.places, dtype=np.int64)
         columns: dict[str, Any] = {}
@@ -230,7 +251,7 @@ class FeedParser:
         piece = _Piece(columns, self._symbols(said, names), places)
         if not message.levels:
             return piece
-        sides = [_levels(group, path, message.cells) for _, path in message.levels]
+        sides = [_levels(group, path, message.cells, cut) for _, path in message.levels]
         codes = np.repeat([_WORDS[side] for side, _ in message.levels], [len(rows) for rows, _, _ in sides])
         rows = np.concatenate([rows for rows, _, _ in sides])
         order = np.argsort(rows, kind="stable")
@@ -262,7 +283,7 @@ class FeedParser:
                 raise Bad("bad_value", f"side {shown(wrong)} is none of {', '.join(self._feed.sides)}")
             return np.array([_WORDS[self._feed.sides[word]] for word in words], dtype=np.int32)
         if column.type == "float64":
-            return _floats(target, values, kinds)
+            return floats(target, values, kinds)
         if column.type == "text":
             if not kinds <= {int, str}:
                 raise Bad("bad_value", f"{target} is neither a number nor a text")
@@ -281,14 +302,18 @@ class FeedParser:
         """Put the rows of all kinds of one channel together, in the order of the messages."""
         arrow = arrow_schema(self._schemas[channel], identity=False)
         words = dictionary_of(("buy", "sell") if self._assets[channel] == "ticks/trade" else ("bid", "ask"))
-        places = _joined([piece.places for piece in pieces], np.int64)
+        places = joined([piece.places for piece in pieces], np.int64)
         order = np.argsort(places, kind="stable")
         arrays = []
         for field in arrow:
             parts = [piece.columns.get(field.name) for piece in pieces]
-            arrays.append(_array(parts, [len(piece.places) for piece in pieces], order, field.type, words))
-        codes = _joined([piece.symbols for piece in pieces], np.int32)[order]
-        symbols = None if self.recipe.sole else pa.DictionaryArray.from_arrays(_plain(codes, pa.int32()), _texts(names))
+            arrays.append(column_of(parts, [len(piece.places) for piece in pieces], order, field.type, words))
+        codes = joined([piece.symbols for piece in pieces], np.int32)[order]
+        symbols = (
+            None
+            if self.recipe.sole
+            else pa.DictionaryArray.from_arrays(plain_array(codes, pa.int32()), text_array(names))
+        )
         places = places[order]
 
         def locate(row: int) -> tuple[int, str]:
@@ -305,11 +330,13 @@ def _clock(values: NDArray[np.int64], unit: times.Unit) -> NDArray[np.int64]:
 
 
 def _levels(
-    group: _Group, path: str, cells: tuple[str, str] | None
+    group: _Group, path: str, cells: tuple[str, str] | None, cut: CutLevels | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the message, the price and the size of each level of one side."""
     name, _, side = path.partition(".")
     arrays = group.values((name,)) or []
+    if cut is not None and not side and (found := cut.of(arrays)) is not None:
+        return found
     if side:
         if set(map(type, arrays)) - {list} or set(map(len, arrays)) - {2}:
             raise Bad("bad_value", f"{name.lstrip('/')} is no array of two sides")
@@ -326,65 +353,8 @@ def _levels(
         raise Bad("bad_value", f"{name.lstrip('/')} is no array of prices with sizes")
     rows = np.repeat(np.arange(len(arrays)), list(map(len, arrays)))
     prices, sizes = [level[price] for level in levels], [level[size] for level in levels]
-    return rows, _floats("price", prices, set(map(type, prices))), _floats("size", sizes, set(map(type, sizes)))
-
-
-def _floats(target: str, values: list[Any], kinds: set[type]) -> NDArray[np.float64]:
-    if None in values:
-        raise Bad("missing_value", f"{target} is null")
-    if kinds - {str, int, float}:
-        raise Bad("bad_number", f"{target} is no number")
-    texts = values if kinds == {str} else list(map(str, values))
-    joined = "".join(texts).encode()
-    if not joined.translate(None, _NUMERIC) and max(map(len, texts), default=0) < _LONG:
-        try:
-            made = numbers(_texts(texts, joined).cast(pa.float64()), np.float64)
-        except pa.ArrowInvalid:
-            made = None
-        if made is not None and np.isfinite(made).all():
-            return made
-    return np.array([number(target, text) for text in texts], dtype=np.float64)
+    return rows, floats("price", prices, set(map(type, prices))), floats("size", sizes, set(map(type, sizes)))
 
 
 def _word(value: Any) -> str:  # noqa: ANN401 -- any JSON value
     return {True: "true", False: "false"}[value] if type(value) is bool else str(value)
-
-
-def _texts(texts: list[str], joined: bytes | None = None) -> Any:  # noqa: ANN401 -- pa.StringArray
-    """Return texts as Arrow has them, made of buffers, because pa.array of a list imports pandas."""
-    parts = texts if joined is not None else [text.encode() for text in texts]
-    data = joined if joined is not None else b"".join(parts)  # type: ignore[arg-type]  # bytes where nothing was joined
-    ends = np.zeros(len(texts) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(map(len, parts), dtype=np.int32, count=len(texts)), out=ends[1:])
-    return pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(data)])
-
-
-def _joined(parts: list[Any], kind: type[np.generic]) -> Any:  # noqa: ANN401 -- a numpy array
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)
-
-
-def _plain(values: Any, kind: Any) -> Any:  # noqa: ANN401 -- numpy array and pa.DataType to pa.Array
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-def _array(parts: list[Any], counts: list[int], order: NDArray[np.int64], kind: Any, words: Any) -> Any:  # noqa: ANN401 -- pa.Array
-    """Return a column of all pieces in order; null where a piece has none of it."""
-    if all(part is None for part in parts):
-        return pa.nulls(sum(counts), kind)
-    like = next(part for part in parts if part is not None)
-    filled = [np.zeros(n, dtype=like.dtype) if part is None else part for part, n in zip(parts, counts, strict=True)]
-    values = np.concatenate(filled)[order]
-    if pa.types.is_string(kind):
-        made = _texts(values.tolist())
-    elif pa.types.is_boolean(kind):
-        bits = np.packbits(values, bitorder="little")
-        made = pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(bits)])
-    elif pa.types.is_dictionary(kind):
-        made = pa.DictionaryArray.from_arrays(_plain(values, pa.int32()), words)
-    else:
-        made = _plain(values, kind)
-    if not any(part is None for part in parts):
-        return made
-    there = np.concatenate([np.full(n, part is not None) for part, n in zip(parts, counts, strict=True)])[order]
-    bits = np.packbits(there, bitorder="little")
-    return pa.Array.from_buffers(kind, len(values), [pa.py_buffer(bits), *made.buffers()[1:]])

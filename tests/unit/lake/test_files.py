@@ -186,6 +186,24 @@ def test_a_staged_path_is_never_written_over(staging: Staging, group: int, monke
     assert writer._temporary.read_text() == "someone else's"
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_row_groups_of_rows_with_long_texts_are_small(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    whole = table(TRADES, [trade(n, trade_id=f"{n:01000d}") for n in range(100)])
+    monkeypatch.setattr(files, "GROUP_BYTES", 25_000)
+    writer = FileWriter(staging, TICKS, DAY, TRADES, "run-1")
+    for piece in [whole] if at_once else [whole.slice(at, 10) for at in range(0, 100, 10)]:
+        writer.write(piece)
+    staged = writer.finish()
+    assert staged is not None
+    metadata = pq.read_metadata(staged.temporary)
+    sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert sum(sizes) == 100
+    assert max(sizes) <= 25  # of some 1,050 bytes each
+    assert pq.read_table(staged.temporary)["trade_id"].to_pylist() == whole["trade_id"].to_pylist()
+
+
 # ---- what stands in a file -------------------------------------------------------------------------------------------
 
 

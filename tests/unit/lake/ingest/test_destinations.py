@@ -11,6 +11,8 @@ import pytest
 from lake.check import verify
 from lake.errors import LakeError
 from lake.ingest import FileReport, IngestRequest, ingest
+from lake.ingest.destinations import Destinations
+from lake.intake import Memory
 from lake.manifest import Manifest
 from lake.manifest.rows import Instrument
 from lake.read import Scan
@@ -160,3 +162,28 @@ def test_prices_below_zero_are_right_for_the_series_that_may_have_them(lake: Con
     assert report.rows["quarantined"] == 1
     with Manifest.open(lake) as manifest:
         assert [row.rows for row in manifest.listing(symbol="NG")] == [1]
+
+
+def test_when_memory_is_full_the_rows_of_all_symbols_are_let_go(
+    lake: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols = [f"S{number:02d}" for number in range(40)]
+    path = save(tmp_path / "many.csv", *(line(symbol, minute, 15) for symbol in symbols for minute in range(50)))
+    monkeypatch.setattr("lake.ingest.destinations.Memory", lambda _: Memory(20_000))
+    monkeypatch.setattr("lake.ingest.reading._BLOCK_BYTES", 4_000)
+    half_written: list[int] = []
+    relieve = Destinations.relieve
+
+    def relieved(self: Destinations) -> None:
+        relieve(self)
+        parts = [part for each in self for part in each.intake._open.values()]
+        for part in parts:
+            if part.pending is not None:
+                part.pending.result()
+        half_written.append(sum(part.writer is not None for part in parts))
+
+    monkeypatch.setattr(Destinations, "relieve", relieved)
+    report = take(lake, path)
+    assert report.rows["new"] == 2000
+    assert all(len(stored(lake, symbol)) == 50 for symbol in symbols)
+    assert max(half_written) <= 4  # each may hold a row group that nobody counts
