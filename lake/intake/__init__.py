@@ -56,8 +56,6 @@ __all__ = ["Intake", "Memory", "Run", "Settled", "stored_rows"]
 
 _COPIED = 16
 """Partitions of one file that are copied out of it in one pass."""
-_SCRAPS, _SCRAP_BYTES = 4, 65_536
-"""As many small pieces in a row become one: of a few rows of each of thousands of series, pieces outweigh the rows."""
 _IN_FLIGHT = 4
 """Closed partitions that wait for, or are in, a worker."""
 
@@ -179,8 +177,7 @@ class Intake:
             piece = replace(piece, batch=piece.batch.take(whole))
         size = piece.batch.nbytes
         part.pieces.append(piece)
-        if len(part.pieces) >= _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in part.pieces[-_SCRAPS:]):
-            part.pieces[-_SCRAPS:] = [joined(part.pieces[-_SCRAPS:], self._schema)]
+        tidy(part.pieces, self._schema)
         part.held += piece.batch.num_rows
         part.bytes += size
         self._memory.held += size
