@@ -20,20 +20,7 @@ import pyarrow as pa
 
 from lake import files, layout, merge, rows
 from lake.intake.memory import Memory
-from lake.intake.pieces import (
-    Part,
-    Piece,
-    Run,
-    Settled,
-    copied,
-    equal_at,
-    joined,
-    known,
-    part_rows,
-    results,
-    stored_rows,
-    sums,
-)
+from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -177,7 +164,7 @@ class Intake:
             piece = replace(piece, batch=piece.batch.take(whole))
         size = piece.batch.nbytes
         part.pieces.append(piece)
-        tidy(part.pieces, self._schema)
+        part.tidy(self._schema)
         part.held += piece.batch.num_rows
         part.bytes += size
         self._memory.held += size

@@ -184,12 +184,11 @@ class Part:
     """Ts and id of the last row written."""
     pending: Future[None] | None = None
 
-
-def tidy(pieces: list[Piece], schema: Schema) -> None:
-    """Put the last pieces together where they are small."""
-    last = pieces[-_SCRAPS:]
-    if len(last) == _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in last):
-        pieces[-_SCRAPS:] = [joined(last, schema)]
+    def tidy(self, schema: Schema) -> None:
+        """Put the last pieces together where they are small."""
+        last = self.pieces[-_SCRAPS:]
+        if len(last) == _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in last):
+            self.pieces[-_SCRAPS:] = [joined(last, schema)]
 
 
 def joined(pieces: Sequence[Piece], schema: Schema) -> Piece:
