@@ -20,20 +20,7 @@ import pyarrow as pa
 
 from lake import files, layout, merge, rows
 from lake.intake.memory import Memory
-from lake.intake.pieces import (
-    Part,
-    Piece,
-    Run,
-    Settled,
-    copied,
-    equal_at,
-    joined,
-    known,
-    part_rows,
-    results,
-    stored_rows,
-    sums,
-)
+from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -56,8 +43,6 @@ __all__ = ["Intake", "Memory", "Run", "Settled", "stored_rows"]
 
 _COPIED = 16
 """Partitions of one file that are copied out of it in one pass."""
-_SCRAPS, _SCRAP_BYTES = 4, 65_536
-"""As many small pieces in a row become one: of a few rows of each of thousands of series, pieces outweigh the rows."""
 _IN_FLIGHT = 4
 """Closed partitions that wait for, or are in, a worker."""
 
@@ -179,8 +164,7 @@ class Intake:
             piece = replace(piece, batch=piece.batch.take(whole))
         size = piece.batch.nbytes
         part.pieces.append(piece)
-        if len(part.pieces) >= _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in part.pieces[-_SCRAPS:]):
-            part.pieces[-_SCRAPS:] = [joined(part.pieces[-_SCRAPS:], self._schema)]
+        part.tidy(self._schema)
         part.held += piece.batch.num_rows
         part.bytes += size
         self._memory.held += size

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SCRAPS, _SCRAP_BYTES = 4, 65_536
+"""As many small pieces in a row become one: of a few rows of each of thousands of series, pieces outweigh the rows."""
+
 
 @dataclass(slots=True)
 class Run:
@@ -180,6 +183,12 @@ class Part:
     last: tuple[int, int] | None = None
     """Ts and id of the last row written."""
     pending: Future[None] | None = None
+
+    def tidy(self, schema: Schema) -> None:
+        """Put the last pieces together where they are small."""
+        last = self.pieces[-_SCRAPS:]
+        if len(last) == _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in last):
+            self.pieces[-_SCRAPS:] = [joined(last, schema)]
 
 
 def joined(pieces: Sequence[Piece], schema: Schema) -> Piece:
