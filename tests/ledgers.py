@@ -17,7 +17,6 @@ from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest
 from lake.read import Scan
 from lake.sources import SourceOptions, detect, open_reader
-from lake.sources.careful import parse_carefully
 from lake.sources.text import TextBlock, TextParser, _Odd
 from schemas.columns import REASONS
 
@@ -125,14 +124,19 @@ def _portion_is_sound(portion: Portion, plan: Plan) -> None:
 
 
 def _rows_of(portion: Portion) -> list[tuple[Any, ...]]:
+    return [((portion.channel, line), *cells) for line, *cells in _cells(portion)]
+
+
+def _cells(portion: Portion) -> list[tuple[Any, ...]]:
+    """Return the rows with their line and symbol."""
     columns = [
         column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(column.type) else column.to_pylist()
         for column in portion.rows.columns
     ]
     count = portion.rows.num_rows
     symbols = [None] * count if portion.symbols is None else portion.symbols.to_pylist()
-    places = [(portion.channel, portion.locate(row)[0]) for row in range(count)]
-    return list(zip(places, symbols, *columns, strict=True))
+    lines = [portion.locate(row)[0] for row in range(count)]
+    return list(zip(lines, symbols, *columns, strict=True))
 
 
 def _plain(batch: Batch) -> tuple[list[tuple[Any, ...]], list[tuple[str, int, str]]]:
@@ -148,13 +152,17 @@ def _together(batches: list[Batch]) -> tuple[list[tuple[Any, ...]], list[tuple[s
 
 def _ways_agree(plan: Plan, block: TextBlock, batch: Batch) -> None:
     """Demand that the fast way through a block and the careful one come to the same."""
-    parser = TextParser(plan.recipe, plan.schema)
+    parsers = [TextParser(*each) for each in ((plan.recipe, plan.schema), *plan.recipe.others)]
     try:
-        parser._parse_fast(block)
+        for parser in parsers:
+            parser._parse_fast(block)
     except (_Odd, pa.ArrowInvalid):
         return  # `batch` is of the careful way already
-    careful = parse_carefully(plan.recipe, plan.schema, parser.arrow, block.data, block.line)
-    hold(_plain(careful) == _plain(batch), "the fast way reads other values than the careful one")
+    careful = [parser.parse_carefully(block) for parser in parsers]
+    said = "the fast way reads other values than the careful one"
+    hold([_cells(c.portions[0]) for c in careful] == [_cells(p) for p in batch.portions], said)
+    rejects = [(r.reason, r.line, r.raw) for c in careful for r in c.rejects]
+    hold(rejects == [(r.reason, r.line, r.raw) for r in batch.rejects], said)
 
 
 @dataclass(frozen=True)
