@@ -195,6 +195,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "a zip of an empty file": ("x.zip", lambda: zipped(("bars.csv", b"")), "SOURCE_UNREADABLE"),
     "dates that may be day first in a vendor's columns": (
         "XBTUSD_1.csv", lambda: b"1.1.1022,1,2,0.5,1.5,10\n1.2.1022,1,2,0.5,1.5,10\n", "FORMAT_UNKNOWN"),
+    "times without end": (
+        "x.csv", lambda: b"time,open,high,low,close\n1e999,1,2,0.5,1.5\n1e999,1,2,0.5,1.5\n", "TIME_FORMAT"),
     "a PDF": ("x.csv", lambda: b"%PDF-1.7\n" + bytes(100), "FORMAT_UNKNOWN"),
     "a database": ("x.csv", lambda: b"SQLite format 3\0" + bytes(100), "FORMAT_UNKNOWN"),
     "a header alone, without its line's end": ("x.csv", HEADER.strip().encode, "FORMAT_UNKNOWN"),

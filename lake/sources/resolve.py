@@ -253,6 +253,10 @@ def column_of(target: str, columns: tuple[int, ...], samples: Sequence[str]) -> 
     return TimeColumn(target, columns, "text", text=form_found)
 
 
+_NO_YEAR = 1e12
+"""Seconds that are more than some thirty thousand years."""
+
+
 def unlikely(made: TimeColumn, samples: Sequence[str]) -> str:
     """Say of counts since 1970 that they would be of years hardly any file is from; empty when they are not."""
     numbers = [sample for sample in samples if NUMBER.fullmatch(sample)]
@@ -260,8 +264,9 @@ def unlikely(made: TimeColumn, samples: Sequence[str]) -> str:
     odd = [place for place, value in enumerate(seconds) if not _EARLIEST <= value < _LATEST]
     if len(odd) * 2 <= len(numbers):
         return ""
-    year = 1970 + int(seconds[odd[0]] // 31_556_952)
-    return f"{made.target} {numbers[odd[0]]} would be of {year}, were it counted in {made.unit} since 1970"
+    first = seconds[odd[0]]
+    when = str(1970 + int(first // 31_556_952)) if abs(first) < _NO_YEAR else "no year at all"
+    return f"{made.target} {numbers[odd[0]]} would be of {when}, were it counted in {made.unit} since 1970"
 
 
 def _refuse_unlikely(made: TimeColumn, samples: Sequence[str]) -> None:

@@ -132,7 +132,9 @@ def test_a_window_larger_than_any_honest_one_is_refused(tmp_path: Path) -> None:
     assert whole(write(tmp_path / "b", small)) == b"x"
 
 
-def test_lzma_without_a_container_is_no_compression_of_ours(tmp_path: Path) -> None:
+def test_lzma_without_a_container_is_unpacked_where_the_name_says_so(tmp_path: Path) -> None:
     packed = lzma.compress(LINES, lzma.FORMAT_ALONE)
-    with Source(write(tmp_path / "a.bi5", packed)) as source:
-        assert (source.container, source.read(1 << 24)) == ("plain", packed)
+    for name, found in (("a.bi5", ("lzma", LINES)), ("a.csv", ("plain", packed))):
+        with Source(write(tmp_path / name, packed)) as source:
+            same = (source.container, source.read(1 << 24)) == found
+        assert same
