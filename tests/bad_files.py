@@ -208,7 +208,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "times that stand still": ("x.csv", (HEADER + row(0) * 30).encode, "PERIOD"),
     "times of the year 9999 alone": (
         "x.csv", (HEADER + "253402300799000,1,2,0.5,1.5,10\n253402300859000,1,2,0.5,1.5,10\n").encode,
-        "PERIOD"),
+        "TIME_FORMAT"),
     "Parquet prices that are truths": ("x.parquet", lambda: parquet(bars_table(open=[True] * 4)), "FORMAT_UNKNOWN"),
 }  # fmt: skip
 

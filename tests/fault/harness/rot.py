@@ -68,10 +68,11 @@ def lay_out(config: Config, source: Path) -> None:
     finally:
         files.ROW_GROUP = whole
     write(config, BARS, bars(*(bar(40 * DAY + minute, 70.0 + minute) for minute in range(30))))
-    lines = [f"{(45 * DAY + minute) * 60_000},5,6,4,5,1\n" for minute in range(60)]
+    lines = [f"{(45 * DAY + minute) * 60},5,6,4,5,1\n" for minute in range(60)]
     lines[7] = lines[7].replace(",6,4,", ",3,4,")
     source.write_text("ts,open,high,low,close,volume\n" + "".join(lines))
-    [report] = ingest(config, IngestRequest((str(source),), exchange="BINANCE", symbol="BTCUSDT", period="1m")).files
+    told = IngestRequest((str(source),), exchange="BINANCE", symbol="BTCUSDT", period="1m", words={"time-unit": "s"})
+    [report] = ingest(config, told).files
     assert report.rows["quarantined"] == 1
 
 
