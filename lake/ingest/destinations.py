@@ -78,7 +78,6 @@ class Destination:
     tail: Tail
     checks: Sequence[Check]
     jumps: Jumps = field(default_factory=Jumps)
-    accepted: int = 0
     latest: int = LONG_AGO
     """The last ts that the source has for it, in the schema's unit, whether its row was taken or not."""
 

@@ -279,7 +279,6 @@ class Reading:
                 waive=destinations.waives(share.channel, share.symbol),
             )
         self.accepted += share.rows.num_rows
-        destination.accepted += share.rows.num_rows
         if destination.period is not None:
             destination.jumps.see(share.rows)
         for piece in destination.tail.pass_on(share.rows):

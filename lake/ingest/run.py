@@ -75,7 +75,7 @@ def ingest(
         for path, source in _sources(config, found, course):
             try:
                 if isinstance(source, LakeError):
-                    _refuse(config, request, path, source)
+                    _refuse(config, request, source, source.where or printable(path))
                 shown = printable(source.place)
                 if (current := known.find(source)) is not None:
                     done.append(unchanged(current, shown))
@@ -107,10 +107,10 @@ def _sources(config: Config, found: Found, course: Course) -> Iterator[tuple[Pat
             yield path, source
 
 
-def _refuse(config: Config, request: IngestRequest, path: Path, error: LakeError) -> NoReturn:
+def _refuse(config: Config, request: IngestRequest, error: LakeError, shown: str) -> NoReturn:
     """Raise an error, with a run that says so."""
     if not request.dry_run:
-        with Writer(config) as writer, writing.run(writer, "ingest", error.where or printable(path)):
+        with Writer(config) as writer, writing.run(writer, "ingest", shown):
             raise error
     raise error
 
@@ -141,11 +141,8 @@ class _File:
         try:
             plan = sources.detect(self._origin, self._options)
             return plan, Naming(self._request, plan)
-        except LakeError:
-            if not self._request.dry_run:
-                with Writer(self._config) as writer, writing.run(writer, "ingest", self._shown):
-                    raise
-            raise
+        except LakeError as error:
+            _refuse(self._config, self._request, error, self._shown)
 
     def ingest(self) -> FileReport:
         """Ingest the file, or say that it is in the lake already."""

@@ -17,16 +17,11 @@ if TYPE_CHECKING:
     from lake.sources.words import Told
 
 T = TypeVar("T")
-_TYPES = {
-    "bars": "bars",
+_TYPES = {asset: asset for asset in names.COLUMNS} | {
     "trade": "ticks/trade",
     "trades": "ticks/trade",
-    "ticks/trade": "ticks/trade",
     "quote": "ticks/quote",
     "quotes": "ticks/quote",
-    "ticks/quote": "ticks/quote",
-    "orderbook/l2": "orderbook/l2",
-    "orderbook/l3": "orderbook/l3",
 }
 _WHY_NOT_DEPTH = (
     "It is summed up to each percentage: no book can be made of it, and a metric has one row a time, where it has a"

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
+from lake.sources.containers.suffixes import stem
 from lake.sources.dialects import known
 from lake.sources.dialects.table import OWN_FOLDER
 from lake.sources.own import dialect_of, text_of
@@ -50,12 +51,12 @@ def words_for(plan: Plan, head: Head, draft: Draft, options: SourceOptions) -> d
 
 def _pattern(name: str, symbol: str | None) -> str:
     """Return a pattern of names like this one: other digits, and another symbol where the symbol is part of it."""
-    stem = re.sub(r"\.(?:gz|zip|bz2|xz|zst)$", "", name, flags=re.IGNORECASE)
+    bare = stem(name)
     if symbol:
-        parts = re.split(rf"(?<![A-Za-z0-9]){re.escape(symbol)}(?![A-Za-z0-9])", stem)
+        parts = re.split(rf"(?<![A-Za-z0-9]){re.escape(symbol)}(?![A-Za-z0-9])", bare)
         if len(parts) == 2:
             return _SYMBOL.join(map(_digits, parts))
-    return _digits(stem)
+    return _digits(bare)
 
 
 def _digits(text: str) -> str:

@@ -9,14 +9,13 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lake.config import MANIFEST_NAME
 from lake.errors import LakeError
 from lake.sources.containers import reason_to_leave
+from lake.sources.dialects.table import OWN_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-MANIFEST = "manifest.db"
-"""What makes a folder a lake."""
 
 
 @dataclass(slots=True)
@@ -100,13 +99,13 @@ def _reason_of_kind(file: Path, home: str) -> str:
 
 def _reason_of_place(file: Path) -> str:
     """Leave out what is a lake's own: rows that it stores would else come in again, under another address."""
-    if file.name.startswith(MANIFEST):
+    if file.name.startswith(MANIFEST_NAME):
         return "lake"
     place = file.absolute()
     for home in place.parents:
         first, *rest = place.relative_to(home).parts
         own = (first == "data" and (rest[0].startswith("_") or file.suffix == ".parquet")) if rest else False
-        if (own or (rest and first == "dialects")) and (home / MANIFEST).is_file():
+        if (own or (rest and first == OWN_FOLDER)) and (home / MANIFEST_NAME).is_file():
             return "lake"
     return ""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
 from lake.sources.dialects.declare import Dialect
-from lake.sources.names import MAKER_WORDS
+from lake.sources.names import COLUMNS, MAKER_WORDS
 from lake.sources.patterns import format_told
 from lake.sources.times import UNIT_NS, zone
 from lake.sources.written import BLANKS, THOUSANDS
@@ -175,7 +175,7 @@ def _pattern(value: Any) -> str:  # noqa: ANN401 -- the same
 
 def _asset(value: Any) -> str:  # noqa: ANN401 -- the same
     word = "bars" if isinstance(value, str) and value.startswith("bars/") else value
-    return _one_of("bars", "ticks/trade", "ticks/quote", "orderbook/l2", "orderbook/l3")(word)
+    return _one_of(*COLUMNS)(word)
 
 
 WORDS: dict[str, Word] = {
