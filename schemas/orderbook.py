@@ -40,7 +40,7 @@ BOOK_L2 = Schema(
 
 BOOK_L3 = Schema(
     name="book_l3",
-    version=1,
+    version=2,  # since 2 side and price may be null, and actions are of one list
     columns=(
         *_CLOCKS,
         Column("side", "category", nullable=True, description="bid or ask; null where the venue says neither."),
