@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import databento_dbn as dbn
+import pyarrow as pa
 import pytest
 
 from lake.errors import LakeError
@@ -72,7 +73,6 @@ def test_trades_say_who_took(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_and_compression_gives_the_same(tmp_path: Path, version: int) -> None:
-    pa = pytest.importorskip("pyarrow")
     plain = head("trades", version=version) + trade() * 5
     packed = pa.compress(plain, codec="zstd", asbytes=True)
     for name, data in (("x.dbn", plain), ("y.dbn.zst", packed)):
