@@ -10,7 +10,7 @@ import numpy as np
 
 from lake.errors import LakeError, printable
 from lake.sources.containers import Source
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.dialects.declare import SCHEMAS
 from lake.sources.recipe import Recipe
 from lake.sources.records import Layout, RecordBlock, RecordParser
@@ -72,7 +72,7 @@ def draft_bi5(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]
 
 def _told(path: Path) -> tuple[Dialect, dict[str, str]]:
     whole = printable(path.absolute().as_posix())
-    candidates = [dialect for dialect in DIALECTS.values() if dialect.container == "bi5"]
+    candidates = [dialect for dialect in known().values() if dialect.container == "bi5"]
     for dialect in candidates:
         found = re.search(dialect.folder, whole)
         if found:
@@ -123,7 +123,7 @@ def _blocks(source: Source, dtype: np.dtype[np.void], records: int) -> Iterator[
 
 def open_bi5(plan: Plan, *, block_bytes: int) -> StreamReader:
     """Open a planned bi5 source for reading."""
-    dialect = DIALECTS[plan.dialect]
+    dialect = known()[plan.dialect]
     dtype = np.dtype(list(dialect.record))
     [clock] = plan.recipe.times
     layout = _layout(dialect, dtype, clock.day_ns, plan.recipe.price_scale)

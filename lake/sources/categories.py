@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake.sources.arrays import array_of, flags, texts
 from schemas.columns import few_words
 
 if TYPE_CHECKING:
@@ -21,26 +22,14 @@ TRUE, FALSE = "true", "false"
 
 @cache
 def dictionary_of(words: tuple[str, ...]) -> Any:  # noqa: ANN401 -- pa.StringArray
-    """Return words as an Arrow array, made of buffers, because pa.array of a list imports pandas."""
-    ends = np.cumsum([0, *(len(word.encode()) for word in words)]).astype(np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), len(words), [None, pa.py_buffer(ends), pa.py_buffer("".join(words).encode())]
-    )
+    """Return words as an Arrow array, the same one each time."""
+    return texts(words)
 
 
 def coded(codes: NDArray[np.integer[Any]], words: tuple[str, ...]) -> Any:  # noqa: ANN401 -- pa.DictionaryArray
     """Return places among the words as a category column, null where a place is below 0."""
-    null = codes < 0
-    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null.any() else None
-    places = pa.py_buffer(np.ascontiguousarray(codes, dtype=np.int32))
-    indices = pa.Array.from_buffers(pa.int32(), len(codes), [valid, places])
+    indices = array_of(codes.astype(np.int32), pa.int32(), codes < 0)
     return pa.DictionaryArray.from_arrays(indices, dictionary_of(words))
-
-
-def flags(values: NDArray[Any]) -> Any:  # noqa: ANN401 -- pa.BooleanArray
-    """Return yes and no, told by 1 and 0, as an Arrow column."""
-    bits = np.packbits(values.astype(np.bool_), bitorder="little")
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
 
 
 def fixed(schema: Schema, target: str, word: str, count: int) -> Any:  # noqa: ANN401 -- pa.Array

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from lake.errors import LakeError
 from lake.sources import times
+from lake.sources.arrays import array_of, flags
 from lake.sources.careful import Bad, is_name, number, shown, time_of
-from lake.sources.categories import coded, fixed, flags
+from lake.sources.categories import coded, fixed
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from lake.sources.text import numbers
 from schemas.arrow import arrow_schema
@@ -74,8 +75,8 @@ class ColumnarParser:
         arrays = [made[f.name] if f.name in made else pa.nulls(count, f.type) for f in self.arrow]
         kept = np.array([row for row in range(count) if row not in verdicts], dtype=np.int64) if verdicts else None
         if kept is not None:
-            arrays = [array.take(int64s(kept)) for array in arrays]
-            symbols = None if symbols is None else symbols.take(int64s(kept))
+            arrays = [array.take(array_of(kept, pa.int64())) for array in arrays]
+            symbols = None if symbols is None else symbols.take(array_of(kept, pa.int64()))
         rows = pa.RecordBatch.from_arrays(arrays, schema=self.arrow)
 
         def locate(row: int) -> tuple[int, str]:
@@ -110,7 +111,7 @@ class ColumnarParser:
             said = " ".join(str(python_values(array.slice(int(row), 1))[0]) for array in arrays)
             detail = f"{shown(said)} is no time in {clock.text or clock.unit}"
             verdicts.setdefault(int(row), Bad("bad_timestamp", detail))
-        return int64s(values, bad | empty).view(kind)
+        return array_of(values, kind, bad | empty)
 
     def _convert(self, target: str, array: Any) -> tuple[Any, list[tuple[str, Flags]]]:  # noqa: ANN401 -- pa.Array
         """Return the column in the schema's type, and per reason which rows are bad."""
@@ -148,14 +149,6 @@ class ColumnarParser:
             faults.append(("missing_value", codes == -2))
         is_bool = pa.types.is_boolean(self.arrow.field(target).type)
         return flags(codes == 1) if is_bool else coded(codes, ours), faults
-
-
-def int64s(values: Any, null: Flags | None = None) -> Any:  # noqa: ANN401 -- numpy to pa.Array, without pandas
-    """Return int64 values as an Arrow array, null where the mask says."""
-    valid = None
-    if null is not None and null.any():
-        valid = pa.py_buffer(np.packbits(~null, bitorder="little"))
-    return pa.Array.from_buffers(pa.int64(), len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _nanoseconds(clock: TimeColumn, arrays: list[Any]) -> tuple[Any, Flags, Flags]:

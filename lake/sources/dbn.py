@@ -15,7 +15,7 @@ import numpy as np
 
 from lake.errors import LakeError, printable
 from lake.sources.containers import Source
-from lake.sources.dialects import DIALECTS
+from lake.sources.dialects import known
 from lake.sources.dialects.declare import SCHEMAS
 from lake.sources.recipe import Recipe
 from lake.sources.records import Layout, RecordBlock, RecordParser
@@ -174,7 +174,7 @@ def draft_dbn(head: Head, options: SourceOptions) -> tuple[Draft, Recipe, Batch]
         name = "databento-ohlcv" if file.schema.startswith(_BARS) else f"databento-{file.schema}"
         if options.format not in {None, name}:
             raise LakeError("FORMAT_MISMATCH", f"{head.path.name} is in {name}, not in {options.format}")
-        dialect = DIALECTS[name]
+        dialect = known()[name]
         _check_symbols(file, options)
         many = options.symbol is None
         block = next(file.blocks(_HEAD_RECORDS), None)
@@ -231,7 +231,7 @@ def open_dbn(plan: Plan, *, block_bytes: int) -> StreamReader:
     source = Source(plan.source)
     try:
         file = _File(source)
-        parser = RecordParser(DIALECTS[plan.dialect], plan.schema, file.layout(many=plan.many))
+        parser = RecordParser(known()[plan.dialect], plan.schema, file.layout(many=plan.many))
     except BaseException:
         source.close()
         raise

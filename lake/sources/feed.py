@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from lake.lookup import schema_of
 from lake.sources import times
+from lake.sources.arrays import array_of, texts
 from lake.sources.careful import Bad, is_name, shown, text_of
 from lake.sources.categories import dictionary_of
 from lake.sources.cut_levels import CutLevels, Cutter
 from lake.sources.dialects.message import RECEIVED
-from lake.sources.feed_arrays import column_of, floats, joined, plain_array, text_array
-from lake.sources.flatten import unique
+from lake.sources.feed_arrays import column_of, floats, joined
+from lake.sources.flatten import no_constant, unique
 from lake.sources.model import Batch, Portion, Reject
 from schemas.arrow import arrow_schema
 
@@ -40,11 +41,7 @@ MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OverflowError, 
 OTHER = "other_message"
 
 
-def _constant(word: str) -> None:
-    raise Bad("bad_value", f"{word} is no JSON")
-
-
-_decode = json.JSONDecoder(parse_float=str, parse_constant=_constant, object_pairs_hook=unique).decode
+_decode = json.JSONDecoder(parse_float=str, parse_constant=no_constant, object_pairs_hook=unique).decode
 
 
 @dataclass(frozen=True)
@@ -310,9 +307,7 @@ class FeedParser:
             arrays.append(column_of(parts, [len(piece.places) for piece in pieces], order, field.type, words))
         codes = joined([piece.symbols for piece in pieces], np.int32)[order]
         symbols = (
-            None
-            if self.recipe.sole
-            else pa.DictionaryArray.from_arrays(plain_array(codes, pa.int32()), text_array(names))
+            None if self.recipe.sole else pa.DictionaryArray.from_arrays(array_of(codes, pa.int32()), texts(names))
         )
         places = places[order]
 

@@ -11,8 +11,8 @@ from lake.sources import times
 from lake.sources.careful import is_price
 from lake.sources.containers import spellings
 from lake.sources.flatten import LAYOUTS
+from lake.sources.levels import levels_in
 from lake.sources.patterns import format_told
-from lake.sources.recipe import Level
 from lake.sources.relations import RELATIONS, holds
 from lake.sources.written import NUMBER
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lake.sources.dialects import Dialect
     from lake.sources.model import Confidence
+    from lake.sources.recipe import Level
     from lake.sources.sniff import Head
 
 _ENOUGH = 0.9
@@ -90,7 +91,10 @@ def fit_of(head: Head, dialect: Dialect) -> Fit:
     head = head.under(dialect.written)
     _check_container(head, dialect)
     places = _by_name(head, dialect) if dialect.by_name else _by_position(head, dialect)
-    levels = levels_of(head.header or (), dialect)
+    try:
+        levels = levels_in(head.header or (), dialect.levels)
+    except ValueError as half:
+        raise Unfit(f"its header has {half}") from half
     if dialect.levels and not levels:
         raise Unfit("its header has no levels of a book")
     fit = Fit(dialect, head, {target: place for target, (place, *others) in places.items() if not others})
@@ -156,21 +160,6 @@ def _by_name(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:
     if doubled:
         raise Unfit(f"its header has {doubled[0]} twice")
     return {target: (head.header.index(name),) for name, target in dialect.by_name.items() if name in head.header}
-
-
-def levels_of(header: Sequence[str], dialect: Dialect) -> tuple[Level, ...]:
-    """Return the levels of a book that a header has, in its order; Unfit when one has a price and no size."""
-    found = []
-    for column, name in enumerate(header):
-        for levels in dialect.levels:
-            told = re.fullmatch(re.escape(levels.price).replace(r"\*", r"(\d+)"), name)
-            if told is None:
-                continue
-            size = levels.size.replace("*", told[1])
-            if size not in header:
-                raise Unfit(f"its header has {name} and no {size}")
-            found.append(Level(levels.side, column, header.index(size)))
-    return tuple(found)
 
 
 def _by_position(head: Head, dialect: Dialect) -> dict[str, tuple[int, ...]]:

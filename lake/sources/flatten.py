@@ -60,7 +60,8 @@ class _Plain(str):
     __slots__ = ()
 
 
-def _constant(word: str) -> NoReturn:
+def no_constant(word: str) -> NoReturn:
+    """Raise Bad for NaN and the infinities, which JSON has not."""
     raise Bad("bad_value", f"{word} is no JSON")
 
 
@@ -75,7 +76,7 @@ def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODE = json.JSONDecoder(
-    parse_float=_Plain, parse_int=_Plain, parse_constant=_constant, object_pairs_hook=unique
+    parse_float=_Plain, parse_int=_Plain, parse_constant=no_constant, object_pairs_hook=unique
 ).decode
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake.sources.arrays import array_of
 from lake.sources.careful import text_of
 from lake.sources.categories import coded, fixed
 from lake.sources.model import Batch, Portion, Reject
+from lake.sources.recipe import Level
 from lake.sources.text import TextParser, numbers
 from schemas.arrow import arrow_schema
 from schemas.columns import Column, Schema, few_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from lake.sources.dialects.declare import Levels
     from lake.sources.recipe import Recipe
     from lake.sources.text import TextBlock
+
+
+def levels_in(names: Sequence[str], declared: Sequence[Levels]) -> tuple[Level, ...]:
+    """Return the levels that columns or fields of these names are, in their order; ValueError for half of one."""
+    found = []
+    for place, name in enumerate(names):
+        for levels in declared:
+            told = re.fullmatch(re.escape(levels.price).replace(r"\*", r"(\d+)"), name)
+            if told is None:
+                continue
+            size = levels.size.replace("*", told[1])
+            if size not in names:
+                raise ValueError(f"{name} and no {size}")
+            found.append(Level(levels.side, place, names.index(size)))
+    return tuple(found)
 
 
 def parser_of(recipe: Recipe, schema: Schema) -> TextParser | LevelsParser:
@@ -124,8 +145,8 @@ def spread(
     place, level = np.nonzero(there)
     picked = pa.array(place)
     made = {
-        "price": floats(prices[there]),
-        "size": floats(sizes[there]),
+        "price": array_of(prices[there], pa.float64()),
+        "size": array_of(sizes[there], pa.float64()),
         "side": coded(sides[level], few_words(schema, "side")),
     }
     arrays = [
@@ -138,12 +159,6 @@ def spread(
     ]
     rows = pa.RecordBatch.from_arrays(arrays, schema=arrow)
     return rows, None if symbols is None else symbols.take(picked), place
-
-
-def floats(values: NDArray[np.float64], null: NDArray[np.bool_] | None = None) -> Any:  # noqa: ANN401 -- pa.Array
-    """Return float64 values as an Arrow array, null where the mask says."""
-    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null is not None and null.any() else None
-    return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _valid(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401 -- pa.Array

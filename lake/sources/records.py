@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from lake.sources import times
+from lake.sources.arrays import array_of, flags
 from lake.sources.careful import is_name, is_price
-from lake.sources.categories import coded, fixed, flags
-from lake.sources.levels import floats, spread
+from lake.sources.categories import coded, fixed
+from lake.sources.levels import levels_in, spread
 from lake.sources.model import MAX_RAW, Batch, Portion, Reject
 from schemas.arrow import arrow_schema
 from schemas.columns import few_words
@@ -104,7 +105,8 @@ class RecordParser:
     def _rows(self, columns: dict[str, Any], records: NDArray[Any], symbols: Any) -> tuple[Any, Any, NDArray[Any]]:  # noqa: ANN401 -- pa.Array
         count = len(records)
         columns |= {target: fixed(self.schema, target, word, count) for target, word in self.dialect.fixed.items()}
-        levels = [(side, *names) for side, names in _levels(self.dialect, self.layout.dtype)]
+        fields = self.layout.dtype.names or ()
+        levels = [(each.side, fields[each.price], fields[each.size]) for each in levels_in(fields, self.dialect.levels)]
         if not levels:
             arrays = [columns[f.name] if f.name in columns else pa.nulls(count, f.type) for f in self.arrow]
             return pa.RecordBatch.from_arrays(arrays, schema=self.arrow), symbols, np.arange(count)
@@ -131,7 +133,7 @@ class RecordParser:
         if kind == "float64":
             number, none = self._prices(values) if is_price(target) else (_float64(values), none)
             verdicts.reject(~np.isfinite(number), "bad_number", f"{name} is no number")
-            return floats(np.where(none, 0.0, number), none), none
+            return array_of(np.where(none, 0.0, number), pa.float64(), none), none
         whole = pa.array(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="))))
         return whole.cast(pa.int64() if kind == "int64" else pa.string()), none
 
@@ -150,9 +152,7 @@ class RecordParser:
             bad |= ns % 1000 != 0
             ns //= 1000
         verdicts.reject(bad, "bad_timestamp", f"{target} is no time")
-        valid = pa.py_buffer(np.packbits(~none, bitorder="little")) if none.any() else None
-        column = pa.Array.from_buffers(self.arrow.field(target).type, len(ns), [valid, pa.py_buffer(ns)])
-        return column, none
+        return array_of(ns, self.arrow.field(target).type, none), none
 
     def _prices(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], Flags]:
         """Return prices, divided and rounded once, and which are none."""
@@ -222,18 +222,6 @@ class _Verdicts:
 
     def skipped(self) -> dict[str, int]:
         return self._skipped
-
-
-def _levels(dialect: Dialect, dtype: np.dtype[Any]) -> list[tuple[str, tuple[str, str]]]:
-    """Return side, and the fields of price and size, of each level in a record, in its order."""
-    found: list[tuple[str, tuple[str, str]]] = []
-    for name in dtype.names or ():
-        for levels in dialect.levels:
-            start, _, end = levels.price.partition("*")
-            number = name.removeprefix(start).removesuffix(end)
-            if name == start + number + end and number.isdigit():
-                found.append((levels.side, (name, levels.size.replace("*", number))))
-    return found
 
 
 def _float64(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake.sources.arrays import array_of
+
 if TYPE_CHECKING:
     from lake.sources.recipe import Recipe
 
@@ -38,4 +40,4 @@ def divided(array: Any, values: np.ndarray[Any, Any], scale: Scale) -> Any:  # n
         return array
     if array.null_count or ((values != np.floor(values)) & (scale != 1)).any():
         return None
-    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values / scale)])
+    return array_of(values / scale, pa.float64())

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from lake.sources import times
+from lake.sources.arrays import array_of, flags
 from lake.sources.careful import is_name, is_price, parse_carefully
-from lake.sources.categories import coded, dictionary_of, fixed, flags
+from lake.sources.categories import coded, dictionary_of, fixed
 from lake.sources.filling import Filled, Filling, filled
 from lake.sources.model import MAX_RAW, Batch, Portion
 from lake.sources.scaling import divided, scale_of
@@ -114,9 +115,6 @@ class TextParser:
 
     def parse(self, block: TextBlock) -> Batch:
         """Convert one block."""
-        if block.rejects:
-            nothing = self.parse_carefully(block)
-            return Batch(nothing.portions, len(block.rejects), list(block.rejects), {})
         try:
             return self._parse_fast(block)
         except (_Odd, pa.ArrowInvalid):
@@ -206,7 +204,7 @@ class TextParser:
         if target in self.recipe.pointed:
             if nulls or (values != np.floor(values)).any() or (np.abs(values) > _EXACT).any():
                 raise _Odd
-            return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
+            return array_of(values.astype(np.int64), pa.int64())
         array = divided(array, values, scale) if is_price(target) else array
         if array is None:
             raise _Odd
@@ -264,8 +262,7 @@ def as_timestamps(values: np.ndarray[Any, Any], factor: int, shift: int, *, is_u
         values = values * factor
     if shift:
         values = values - shift
-    kind = pa.timestamp("us" if is_us else "ns", tz="UTC")
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    return array_of(values, pa.timestamp("us" if is_us else "ns", tz="UTC"))
 
 
 def _none_at_zero(array: Any) -> Any:  # noqa: ANN401 -- pa.DoubleArray
