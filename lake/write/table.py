@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake import files, layout, rows, space, validate
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.intake import Intake, Memory
-from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
 from lake.merge import Counts
@@ -89,7 +89,7 @@ def write(
         why = "A table is merged, added behind the last stored row, or put in the place of a range."
         fix = [f'mode="{known}"' for known in get_args(Mode)]
         raise LakeError("USAGE", f"{mode!r} is not a mode", where=str(address), why=why, fix=fix)
-    schema = schema_of(address.key)
+    schema = schema_of(config, address.key)
     own = checks(address.key)
     space.require(config, space.size_of(data), f"the write to {address}")
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
