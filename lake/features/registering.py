@@ -97,25 +97,30 @@ def set_stage(config: Config, name: str, stage: Stage, *, declared: Iterable[Fea
     with Manifest.open(config) as manifest:
         sets = Sets(manifest, declared)
         known = sets.named(name)
-        others = sets.versions(known.set.name)
+        others = sets.versions(known.name)
     if len(others) > 1 and ".v" not in name.lower():
         raise LakeError(
             "AMBIGUOUS",
-            f"{known.set.name} has versions {', '.join(each.set.version for each in others)}",
-            fix=[others[0].set.label],
+            f"{known.name} has versions {', '.join(each.version for each in others)}",
+            fix=[others[0].label],
         )
     if known.registration is None:
-        raise LakeError("USAGE", f"{known.set.label} is declared in code", why="It is served as it is declared.")
+        raise LakeError(
+            "USAGE",
+            f"{known.label} is declared in code",
+            why="It is served as it is declared.",
+            fix=["change it there"],
+        )
 
     def change(now: Known | None) -> NewFeatureSet | None:
         if now is None:
-            raise LakeError("UNKNOWN_FEATURES", f"{known.set.label} is no longer registered")
+            raise LakeError("UNKNOWN_FEATURES", f"{known.label} is no longer registered")
         if now.stage == stage:
             return None
-        return NewFeatureSet(now.set.key, stage, now.set.to_json(), now.registration)
+        return NewFeatureSet(now.key, stage, now.set.to_json(), now.registration)
 
     verb = {"promoted": "promote", "deprecated": "deprecate", "staged": "stage"}[stage]
-    return _commit(config, known.set.key, change, f"features {verb} {known.set.label}", "")
+    return _commit(config, known.key, change, f"features {verb} {known.label}", "")
 
 
 def _commit(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
@@ -14,22 +14,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lake.manifest import Manifest
-    from lake.manifest.feature_sets import Stage
+    from lake.manifest.feature_sets import FeatureSetRow, Stage
     from schemas.features import FeatureSet
 
 LATEST = "latest"
 
 
-@dataclass(frozen=True, slots=True)
 class Known:
-    """One version of a feature set, and where it is known from."""
+    """One version of a feature set, and where it is known from; what it declares is read when it is asked for."""
 
-    set: FeatureSet
-    stage: Stage = "promoted"
-    registration: int | None = None
-    """Its id in the manifest; None where it is declared in code."""
-    snapshot: int | None = None
-    """The one that registered it as it is."""
+    def __init__(self, declared: FeatureSet | None = None, row: FeatureSetRow | None = None) -> None:
+        """Take a set that is declared in code, or a registration."""
+        self._declared, self._row = declared, row
+        self.key: str = row.key if row else declared.key if declared else ""
+        name, version = split_name(self.key)
+        self.name, self.version = name, version or ""
+        self.stage: Stage = row.stage if row else "promoted"
+        self.registration: int | None = row.id if row else None
+        """Its id in the manifest; None where it is declared in code."""
+        self.snapshot: int | None = row.from_snapshot if row else None
+        """The one that registered it as it is."""
+
+    @property
+    def label(self) -> str:
+        """`returns.v2`."""
+        return f"{self.name}.v{self.version}"
+
+    @cached_property
+    def set(self) -> FeatureSet:
+        """What it declares."""
+        if self._declared is not None:
+            return self._declared
+        if self._row is None:
+            raise TypeError("neither a declaration nor a registration was given")
+        return self._row.set
 
 
 class Sets:
@@ -45,10 +63,9 @@ class Sets:
         """
         found = {each.key: Known(each) for each in declared}
         for row in feature_sets(manifest, snapshot):
-            found[row.key] = Known(row.set, row.stage, row.id, row.from_snapshot)
-        self._known = dict(
-            sorted(found.items(), key=lambda item: (item[1].set.name, version_numbers(item[1].set.version)))
-        )
+            found[row.key] = Known(row=row)
+        known = sorted(found.values(), key=lambda each: (each.name, version_numbers(each.version)))
+        self._known = {each.key: each for each in known}
 
     def all(self) -> list[Known]:
         """Return every version of every set, by name and version."""
@@ -56,7 +73,7 @@ class Sets:
 
     def versions(self, name: str) -> list[Known]:
         """Return the versions of a set, the oldest first."""
-        return [known for known in self._known.values() if known.set.name == name]
+        return [known for known in self._known.values() if known.name == name]
 
     def find(self, key: str) -> Known | None:
         """Return what is known under a key such as `features/returns.v2`; None when nothing is."""
@@ -81,16 +98,17 @@ class Sets:
         name, own = parse_name(text)
         wanted = own if version in (None, LATEST) else version
         if own is not None and wanted != own:
-            raise LakeError("USAGE", f"{text} names version {own}, and version {wanted} was asked for")
+            message = f"{text} names version {own}, and version {wanted} was asked for"
+            raise LakeError("USAGE", message, why="A version is named once.", fix=["leave one of them out"])
         versions = self.versions(name)
         if not versions:
-            near = get_close_matches(name, {known.set.name for known in self._known.values()}, 3)
+            near = get_close_matches(name, {known.name for known in self._known.values()}, 3)
             why = f"Near it: {', '.join(sorted(near))}." if near else ""
             raise LakeError("UNKNOWN_FEATURES", f'no feature set "{name}" is registered', why=why)
         if wanted is not None:
             found = self._known.get(f"features/{name}.v{wanted}")
             if found is None:
-                there = ", ".join(known.set.version for known in versions)
+                there = ", ".join(known.version for known in versions)
                 raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}", why=f"It has {there}.")
             return found
         promoted = [known for known in versions if known.stage == "promoted"]
