@@ -18,14 +18,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
-from lake.sources.own import read_words
 from schemas.assets import canonical
 from schemas.columns import Column, Rule, parse_type
 from schemas.features import KEYS, FeatureSet, Serving, length_us
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from schemas.columns import RuleKind
 
@@ -33,37 +31,7 @@ _FORM = "A set is declared by its columns, as docs/features.md shows."
 _BOUNDS: dict[str, RuleKind] = {"ge": "at_least", "le": "at_most"}
 _COLUMN_WORDS = ("type", "unit", "nullable", "description", "ge", "le", "isin")
 
-
-_WORDS = ("type", "unit", "nullable", "description", "ge", "le", "isin")
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """A feature set as it is declared, before it is known which version of which set it is."""
-
-    columns: tuple[Column, ...]
-    rules: tuple[Rule, ...] = ()
-    inputs: tuple[str, ...] = ()
-    serving: Serving = Serving()
-    owner: str = ""
-    description: str = ""
-
-    def named(self, name: str, version: str) -> FeatureSet:
-        """Return the set under a name and a version; USAGE when these cannot be."""
-        try:
-            return FeatureSet(
-                name, version, self.columns, self.rules, self.inputs, self.serving, self.owner, self.description
-            )
-        except ValueError as error:
-            raise _refused(str(error), f"{name}.v{version}") from None
-
-
 _WORDS = ("columns", "inputs", "ttl", "delay", "stamp", "lookback", "keys", "owner", "description")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return the words of a TOML file; USAGE when it cannot be read."""
-    return read_words(path)
 
 
 def feature_set(name: str, version: str, words: Mapping[str, Any], where: str = "") -> FeatureSet:
