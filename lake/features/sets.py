@@ -27,8 +27,7 @@ class Known:
         """Take a set that is declared in code, or a registration."""
         self._declared, self._row = declared, row
         self.key: str = row.key if row else declared.key if declared else ""
-        name, version = split_name(self.key)
-        self.name, self.version = name, version or ""
+        self.name, _, self.version = self.key.removeprefix("features/").partition(".v")
         self.stage: Stage = row.stage if row else "promoted"
         self.registration: int | None = row.id if row else None
         """Its id in the manifest; None where it is declared in code."""
@@ -79,9 +78,7 @@ class Sets:
         """Return what is known under a key such as `features/returns.v2`; None when nothing is."""
         return self._known.get(key)
 
-    def named(
-        self, text: str, version: str | None = None, *, holds: Callable[[FeatureSet], bool] | None = None
-    ) -> Known:
+    def named(self, text: str, version: str | None = None, *, holds: Callable[[Known], bool] | None = None) -> Known:
         """Return the version that a name means: `returns.v2`, or `returns` for the latest.
 
         The latest is the highest promoted one that holds rows where they are looked for; when none does, the highest
@@ -112,7 +109,7 @@ class Sets:
                 raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}", why=f"It has {there}.")
             return found
         promoted = [known for known in versions if known.stage == "promoted"]
-        held = [known for known in promoted if holds(known.set)] if holds else []
+        held = [known for known in promoted if holds(known)] if holds else []
         staged = [known for known in versions if known.stage == "staged"]
         return (held or promoted or staged or versions)[-1]
 
