@@ -19,6 +19,7 @@ from lake.leases import Lease
 from lake.lookup import parse_pattern, schema_of
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.manifest.rows import Conflict
+from lake.merge import keyed_by_time
 from lake.outcome import hold, no_checks
 from lake.places import Places
 from lake.selection import unknown
@@ -222,7 +223,7 @@ def _differing(places: Places, series: SeriesRow, old: Sequence[PartRow], new: S
     facts = [{(part.partition, part.rows, part.content_hash) for part in parts} for parts in (old, new)]
     other = {label for label, _, _ in facts[0] ^ facts[1]}
     schema = schema_of(series.address.key)
-    if other or schema.key == ("ts",):
+    if other or keyed_by_time(schema):
         return other
 
     def sequences(parts: Sequence[PartRow]) -> dict[str, str]:
