@@ -314,7 +314,7 @@ def test_the_outcome_does_not_depend_on_windows(size: int, monkeypatch: pytest.M
     assert (run(QUOTES, stored, source[::2], source[1::2]), run(TRADES, *with_ids)) == expected
 
 
-# ---- features ----------------------------------------------------------------------------------------------------------
+# ---- features --------------------------------------------------------------------------------------------------------
 
 REVISED = [feature(0, 1, 1.0), feature(0, 3, 1.5), feature(1, 1, 2.0)]
 
