@@ -11,12 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from lake import lists
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow.parquet as pq
 
     from schemas.columns import Schema
 
@@ -33,7 +35,9 @@ def absent(parquet: pq.ParquetFile, schema: Schema) -> Absent:
     Raises:
         pyarrow.ArrowInvalid: The file is of other columns than the schema allows.
     """
-    layout, known = parquet.metadata.schema, _layouts(schema)
+    with_lists, known = _layouts(schema)
+    # What Parquet says of a list leaves out how long it is.
+    layout = parquet.schema_arrow if with_lists else parquet.metadata.schema
     for before, found in known:
         if layout.equals(before):
             return found
@@ -44,14 +48,14 @@ def absent(parquet: pq.ParquetFile, schema: Schema) -> Absent:
 
 
 @lru_cache(maxsize=256)
-def _layouts(_: Schema) -> list[tuple[pq.ParquetSchema, Absent]]:
-    """Return what was found out of files of a schema, a way of layout at a time: it grows as files are opened."""
-    return []
+def _layouts(schema: Schema) -> tuple[bool, list[tuple[pq.ParquetSchema | pa.Schema, Absent]]]:
+    """Return whether there are lists, and what was found out of each layout of files: that grows as they are opened."""
+    return any(column.length is not None for column in schema.columns), []
 
 
 def _compared(found: pa.Schema, schema: Schema) -> dict[str, pa.DataType]:
     name = f"{schema.name}/{schema.version}"
-    wanted, as_read = arrow_schema(schema), _as_read(schema)
+    wanted = arrow_schema(schema)
     unknown = sorted(set(found.names) - set(wanted.names))
     if unknown or len(set(found.names)) < len(found.names):
         message = f"{name} has no such columns: {', '.join(unknown)}" if unknown else "a column comes twice"
@@ -64,18 +68,10 @@ def _compared(found: pa.Schema, schema: Schema) -> dict[str, pa.DataType]:
             raise pa.ArrowInvalid(message)
         if at < 0:
             lacking[field.name] = field.type
-        elif found.field(at).type != as_read.field(field.name).type:
+        elif found.field(at).type != field.type:
             message = f"its column {field.name} is {found.field(at).type}, and {field.type} in {name}"
             raise pa.ArrowInvalid(message)
     return lacking
-
-
-def _as_read(schema: Schema) -> pa.Schema:
-    """Return the Arrow schema that comes out of a file of a schema: Parquet does not keep all that Arrow knows."""
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, arrow_schema(schema), store_schema=False):
-        pass
-    return pq.ParquetFile(pa.BufferReader(sink.getvalue()), read_dictionary=words(schema)).schema_arrow
 
 
 def words(schema: Schema, names: Sequence[str] | None = None) -> list[str]:
@@ -88,5 +84,5 @@ def completed(table: pa.Table, columns: Sequence[str], absent: Absent) -> pa.Tab
     """Return what was read of a file with nulls in those of the columns that it lacks; all of them in this order."""
     if not absent or absent.keys().isdisjoint(columns):
         return table
-    arrays = [pa.nulls(table.num_rows, absent[n]) if n in absent else table.column(n) for n in columns]
+    arrays = [lists.nulls(table.num_rows, absent[n]) if n in absent else table.column(n) for n in columns]
     return pa.table(arrays, names=list(columns))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import checksums, columns, layout, rows
+from lake import checksums, columns, layout, lists, rows
 from lake.encoding import encoding, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
@@ -303,7 +303,7 @@ def read_group(parquet: checksums.StoredFile, group: int, names: list[str]) -> p
     """Read columns of one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
     with _explained(parquet):
         parquet.check(group, names)
-        table = parquet.read_row_group(group, columns=names, use_threads=False)
+        table = lists.clean(parquet.read_row_group(group, columns=names, use_threads=False))
     return columns.completed(table, names, parquet.absent)
 
 
@@ -348,7 +348,7 @@ def read_pieces(parquet: checksums.StoredFile, names: list[str], groups: list[in
                 batch = next(batches, None)
             if batch is None:
                 break
-            yield columns.completed(pa.Table.from_batches([batch]), names, parquet.absent)
+            yield columns.completed(lists.clean(pa.Table.from_batches([batch])), names, parquet.absent)
 
 
 @contextmanager

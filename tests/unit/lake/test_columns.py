@@ -49,6 +49,8 @@ GAINED = (
     Column("word", "category", nullable=True),
     Column("note", "text", nullable=True),
     Column("seen", "timestamp_us", nullable=True),
+    Column("small", "float32", nullable=True),
+    Column("vector", "float32", nullable=True, length=3),
 )
 NAMES = [column.name for column in GAINED]
 METRIC = Schema("metrics_gained", 1, (Column("ts", "timestamp_us"), Column("value", "float64"), *IDENTITY), key=("ts",))
@@ -77,7 +79,9 @@ def known(minute: int, **values: object) -> Row:
 
 
 BEFORE = [known(minute) for minute in (0, 1, DAY, DAY + 1, DAY + 2)]
-NEW = known(DAY + 3, extra=0.5, count=7, sure=True, word="up", note="n", seen=MINUTE_US)
+NEW = known(
+    DAY + 3, extra=0.5, count=7, sure=True, word="up", note="n", seen=MINUTE_US, small=0.5, vector=[1.0, 2.0, 3.0]
+)
 
 
 def rows_for(schema: Schema, rows: Sequence[Row]) -> list[Row]:
