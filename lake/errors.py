@@ -114,6 +114,11 @@ CODES: dict[str, Code] = {
         "The function that makes the asset raised, or what it gave is not that partition's rows.",
         ("correct the function", "dl assets materialize again: what is stored already stays"),
     ),
+    "LOOKAHEAD": Code(
+        Exit.REFUSED,
+        "A feature row is stamped as known before what it was made from could be.",
+        ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",
