@@ -103,7 +103,8 @@ class Held:
 
     def address_of(self, file: Any) -> Address:  # noqa: ANN401 -- one of the plan
         """Return which of the series a file is of."""
-        return self._files[file.number][0]
+        number: int = file.number
+        return self._files[number][0]
 
     def count(self) -> int:
         """Count the rows of the plan."""
