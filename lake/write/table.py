@@ -21,6 +21,7 @@ from lake.outcome import no_checks
 from lake.places import Places
 from lake.sources.times import bounds
 from lake.staging import Staging
+from lake.write.appending import not_behind, refuse_unless_behind
 from lake.write.commit import Delivery, commit, run
 from lake.write.sealed import live_files
 from schemas.arrow import arrow_schema
@@ -29,7 +30,7 @@ from schemas.keys import normalise
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
     from lake.manifest.rows import FileRow
@@ -77,7 +78,8 @@ def write(
         data: Anything with `__arrow_c_stream__` (Arrow, pandas, Polars, DuckDB). Columns by name as in the schema,
             nullable ones may be missing; times without a zone are UTC.
         mode: `upsert` merges by natural key or multiplicity; `append` refuses rows that are not behind the last stored
-            one; `replace` puts the rows in the place of everything stored between the first and the last of them.
+            one (of features, by ts and then by known_at); `replace` puts the rows in the place of everything stored
+            between the first and the last of them.
         message: Kept with the snapshot.
         checks: Gives the user's own checks of an asset, by its key.
 
@@ -113,7 +115,7 @@ def write(
                 try:
                     waive = series is not None and series.price_may_be_negative
                     read = _take_in(intake, data, schema, address, waive=waive)
-                    removed = _prepare(intake, schema, live, mode, address)
+                    removed = _prepare(config, intake, schema, live, mode, address)
                     delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)
                     return _deliver(config, writer, delivery, run_id, read, mode, message)
                 finally:
@@ -156,7 +158,7 @@ def _deliver(
         snapshot = commit(config, writer, change, [delivery], complete)
     except LakeError as error:
         if mode == "append" and error.code == "E_CONFLICT":  # whatever was found first: it was another writer's row
-            raise _not_behind(delivery.address) from error
+            raise not_behind(delivery.address) from error
         raise
     return WriteResult(snapshot, _numbers(counts) | {"read": read}, len(change.files))
 
@@ -170,31 +172,21 @@ def _refuse_overtaken(config: Config, delivery: Delivery) -> None:
     with Manifest.open(config) as manifest:
         live = live_files(manifest, delivery.address)
     try:
-        _refuse_unless_behind(delivery.intake, delivery.schema, live, delivery.address)
+        refuse_unless_behind(Places(config), delivery.intake, delivery.schema, live, delivery.address)
     except LakeError:
         written = [s.staged for s in delivery.settled] + [run.file for s in delivery.settled for run in s.runs]
         files.discard(config.data, [file for file in written if file is not None])
         raise
 
 
-def _refuse_unless_behind(intake: Intake, schema: Schema, live: Mapping[str, FileRow], address: Address) -> None:
-    if intake.first is None or not live:
-        return
-    if intake.first * layout.NS_PER[rows.unit(schema)] <= max(file.last_ns for file in live.values()):
-        raise _not_behind(address)
-
-
-def _not_behind(address: Address) -> LakeError:
-    why, fix = "mode append only adds behind the last stored row.", ['mode="upsert"', 'or mode="replace"']
-    return LakeError("CONFLICT", "the rows to append are not behind those stored", where=str(address), why=why, fix=fix)
-
-
-def _prepare(intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address) -> list[FileRow]:
+def _prepare(
+    config: Config, intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address
+) -> list[FileRow]:
     """Make the mode's demands; return the live files that a replacement empties."""
     if intake.first is None or intake.last is None or not live:
         return []
     if mode == "append":
-        _refuse_unless_behind(intake, schema, live, address)
+        refuse_unless_behind(Places(config), intake, schema, live, address)
     if mode != "replace":
         return []
     scale = layout.NS_PER[rows.unit(schema)]
