@@ -4,8 +4,9 @@
 """
 
 from lake.write.commit import Delivery, commit, hold_to_checks, new_file, run, swap
+from lake.write.modes import Mode, prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
-from lake.write.table import Mode, Tabular, WriteResult, conform, slices, write
+from lake.write.table import Tabular, WriteResult, conform, slices, write
 
 __all__ = [
     "Delivery",
@@ -17,6 +18,9 @@ __all__ = [
     "hold_to_checks",
     "live_files",
     "new_file",
+    "prepare",
+    "refuse_overtaken",
+    "refuse_unknown",
     "run",
     "slices",
     "swap",
