@@ -116,6 +116,9 @@ def _differs(x: pa.ChunkedArray, y: pa.ChunkedArray) -> NDArray[np.bool_] | None
     """Return where two columns differ; None where they do not."""
     if x.null_count == len(x) and y.null_count == len(y):
         return None
+    if pa.types.is_fixed_size_list(x.type):
+        apart: NDArray[np.bool_] = ~rows.equal_lists(x, y)
+        return apart if apart.any() else None
     if pa.types.is_dictionary(x.type):
         x, y = x.cast(pa.string()), y.cast(pa.string())
     same = pc.fill_null(pc.equal(x, y), fill_value=False)
