@@ -225,8 +225,6 @@ def infos(sets: Sets, stored: Mapping[str, Held], name: str | None = None) -> li
     if name is not None:
         own, version = parse_name(name)
         chosen = [sets.named(name)] if version else (sets.versions(own) or [sets.named(own)])
-    latest = {}
-    for known in sets.all():
-        if known.stage == "promoted" and (known.key in stored or known.name not in latest):
-            latest[known.name] = known.key
-    return [FeatureInfo(known, stored.get(known.key), latest.get(known.name) == known.key) for known in chosen]
+    names = dict.fromkeys(known.name for known in chosen)
+    latest = {each: sets.latest(each, lambda known: known.key in stored) for each in names}
+    return [FeatureInfo(known, stored.get(known.key), latest[known.name] is known) for known in chosen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
@@ -65,6 +66,7 @@ class Sets:
             found[row.key] = Known(row=row)
         known = sorted(found.values(), key=lambda each: (each.name, version_numbers(each.version)))
         self._known = {each.key: each for each in known}
+        self._versions = {name: list(each) for name, each in groupby(known, key=lambda known: known.name)}
 
     def all(self) -> list[Known]:
         """Return every version of every set, by name and version."""
@@ -72,7 +74,7 @@ class Sets:
 
     def versions(self, name: str) -> list[Known]:
         """Return the versions of a set, the oldest first."""
-        return [known for known in self._known.values() if known.name == name]
+        return self._versions.get(name, [])
 
     def find(self, key: str) -> Known | None:
         """Return what is known under a key such as `features/returns.v2`; None when nothing is."""
@@ -108,10 +110,14 @@ class Sets:
                 there = ", ".join(known.version for known in versions)
                 raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}", why=f"It has {there}.")
             return found
-        promoted = [known for known in versions if known.stage == "promoted"]
-        held = [known for known in promoted if holds(known)] if holds else []
         staged = [known for known in versions if known.stage == "staged"]
-        return (held or promoted or staged or versions)[-1]
+        return self.latest(name, holds) or (staged or versions)[-1]
+
+    def latest(self, name: str, holds: Callable[[Known], bool] | None = None) -> Known | None:
+        """Return the highest promoted version of a set, of those that hold rows if any does; None when none is."""
+        promoted = [known for known in self.versions(name) if known.stage == "promoted"]
+        held = [known for known in promoted if holds(known)] if holds else []
+        return next(reversed(held or promoted), None)
 
 
 def parse_name(text: str) -> tuple[str, str | None]:
