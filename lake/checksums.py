@@ -106,7 +106,10 @@ class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
         metadata = self.metadata
         chunks = metadata.row_group(group)
         wanted = set(columns)
-        for number, name in enumerate(metadata.schema.names):
+        names = metadata.schema.names
+        if "element" in names:  # of lists, that is the name; there is one for each column
+            names = self.schema_arrow.names
+        for number, name in enumerate(names):
             if name in wanted:
                 start, size = _span(chunks.column(number))
                 at = (group * metadata.num_columns + number) * _DIGITS

@@ -119,6 +119,11 @@ CODES: dict[str, Code] = {
         "A feature row is stamped as known before what it was made from could be.",
         ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
     ),
+    "FEATURE_CHANGED": Code(
+        Exit.REFUSED,
+        "A version of a feature set may gain nullable columns; whatever else changes is another version.",
+        ("register the next version: dl features register NAME.v2", "dl features show NAME"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",
@@ -174,6 +179,11 @@ CODES: dict[str, Code] = {
     ),
     "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
+    "UNKNOWN_FEATURES": Code(
+        Exit.NOT_FOUND,
+        "No feature set of this name and version is registered.",
+        ("dl features list", "dl features register NAME --schema FILE.toml"),
+    ),
     "UNKNOWN_PARTITION": Code(
         Exit.NOT_FOUND, "The series has no such partition.", ("dl assets status ADDRESS --partitions",)
     ),

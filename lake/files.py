@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import checksums, layout, rows
+from lake import checksums, layout, lists, rows
 from lake.encoding import encoding, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
@@ -297,7 +297,7 @@ def read_group(parquet: checksums.StoredFile, group: int, columns: list[str]) ->
     """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
     with _explained(parquet):
         parquet.check(group, columns)
-        return parquet.read_row_group(group, columns=columns, use_threads=False)
+        return lists.clean(parquet.read_row_group(group, columns=columns, use_threads=False))
 
 
 def groups_between(
@@ -343,7 +343,7 @@ def read_pieces(
                 batch = next(batches, None)
             if batch is None:
                 break
-            yield pa.Table.from_batches([batch])
+            yield lists.clean(pa.Table.from_batches([batch]))
 
 
 @contextmanager

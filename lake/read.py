@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake import files, layout, merge, rows
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.leases import Lease
-from lake.lookup import near_series, schema_of
+from lake.lookup import near_series
 from lake.places import Places
 from lake.selection import absent
 from schemas.arrow import arrow_schema
@@ -56,7 +57,8 @@ class Scan:
             LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED; USAGE for several schemas,
                 or a column that the schema lacks.
         """
-        schemas = {schema_of(a.key) for a in addresses}
+        self.snapshot: int = manifest.snapshot(as_of)
+        schemas = {schema_of(config, a.key, None if as_of is None else self.snapshot) for a in addresses}
         if len(schemas) != 1:
             raise LakeError(
                 "USAGE",
@@ -83,7 +85,6 @@ class Scan:
                     fix=[f"one of {', '.join(whole.names)}"],
                 )
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
-        self.snapshot: int = manifest.snapshot(as_of)
         # What it needs stays for as long as this object does; unless it was forgotten just before that was said.
         self._lease = Lease(config, self.snapshot)
         manifest.refuse_expired(self.snapshot)
@@ -288,7 +289,7 @@ def stats(scan: Scan) -> Stats:
             high = highs if high is None else max(high, highs)
         if schema.key == ("trade_id",):
             keyed = keyed and table.column("trade_id").null_count == 0
-        if schema.key != ("ts",):
+        if not merge.keyed_by_time(schema):
             whole = table if carried is None else pa.concat_tables([carried, table])
             cut = int(np.searchsorted(rows.times(whole), int(ts[-1])))
             repeats += merge.repeated(whole.slice(0, cut))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from lake.declared import schema_of
 from lake.diff.matching import compare, count_alone
 from lake.diff.model import DiffReport, PartDiff, Progress, Samples, Tally
 from lake.errors import LakeError
 from lake.leases import Lease
-from lake.lookup import schema_of
 from lake.manifest import graph
 from lake.read import Scan
 from schemas.arrow import arrow_schema
@@ -58,7 +58,9 @@ def diff(
     with Lease(config, old.snapshot), Lease(config, new.snapshot):
         for side in (old, new):
             manifest.refuse_expired(side.snapshot)
-        return _compared(_Work(config, manifest, (old, new), _common_schema(old, new), between), samples, progress)
+        return _compared(
+            _Work(config, manifest, (old, new), _common_schema(config, old, new), between), samples, progress
+        )
 
 
 def _compared(work: _Work, samples: int, progress: Callable[[Progress], None]) -> DiffReport:
@@ -95,8 +97,8 @@ def _compared(work: _Work, samples: int, progress: Callable[[Progress], None]) -
     )
 
 
-def _common_schema(old: Side, new: Side) -> Schema:
-    schema, other = schema_of(old.address.key), schema_of(new.address.key)
+def _common_schema(config: Config, old: Side, new: Side) -> Schema:
+    schema, other = (schema_of(config, side.address.key) for side in (old, new))
     if schema != other or old.address.grain != new.address.grain:
         raise LakeError(
             "USAGE",

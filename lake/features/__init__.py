@@ -1,1 +1,1 @@
-"""Feature sets: the engine of what is computed elsewhere and known from a certain time on."""
+"""Feature sets: registered, written with proof of what they were made from, and served as they were knowable."""
