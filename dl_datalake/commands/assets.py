@@ -11,7 +11,7 @@ from dl_datalake.commands import materialize
 from dl_datalake.commands._base import Session, command, group
 from dl_datalake.dates import format_ns, format_short
 from dl_datalake.output import facts, plural, table
-from dl_datalake.states import choose, read_states
+from dl_datalake.states import choose, judge, read_states
 from lake.errors import Exit
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _details(
     found: dict[Address, list[PartitionState]] = {}
     for state in shown:
         found[state.address] = []
-        for each in lineage.partition_states(manifest, registry, state.address, counted):
+        for each in lineage.partition_states(manifest, registry, state.address, counted, judge=judge(manifest)):
             partition = Partition.parse(each.partition)
             troubles = {each.state, *(("failed",) if each.failed_checks else ())}
             if wanted and not wanted & troubles:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lake.manifest import packed
 from lake.manifest.decode import MAX_NS, MIN_NS
 from lake.manifest.packed import DAY_NS
+from lake.manifest.rows import WRITTEN
 from schemas.keys import Address
 
 if TYPE_CHECKING:
@@ -56,6 +58,14 @@ class DerivationRow:
     to_snapshot: int | None
     suspect: bool
     """Whether a commit touched what it was made from since; whether it is stale, `lake.lineage` tells."""
+
+    @property
+    def written(self) -> dict[str, Any] | None:
+        """What is known of how its rows were computed: code, run, and the `snapshot` they were made from.
+
+        None where the lake made them.
+        """
+        return json.loads(self.recipe)["written"] if self.recipe.startswith(WRITTEN) else None
 
 
 def parts(
