@@ -64,7 +64,7 @@ def read(
             fix=["--format jsonl"],
         )
     form = format_ or _form_of(output)
-    if form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
+    if form in ("parquet", "arrow") and output is None and session.out.to_terminal:
         raise LakeError(
             "USAGE",
             f"{form} is not for a terminal",
