@@ -208,8 +208,9 @@ class Lake(CareClient, TravelClient, StudyClient):
         Args:
             address: The series, made if it is new; its type decides the schema.
             data: An Arrow table or stream, a pandas or Polars frame, or anything with `__arrow_c_stream__`.
-            mode: `upsert` merges by the natural key, `append` refuses rows that are not behind the last stored one,
-                `replace` puts the rows in the place of everything stored between the first and the last of them.
+            mode: `upsert` merges by the natural key, `append` refuses rows that are not behind the last stored one (of
+                features, by ts and then by known_at), `replace` puts the rows in the place of everything stored between
+                the first and the last of them.
             message: Why, for the history.
 
         Raises:

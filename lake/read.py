@@ -267,7 +267,7 @@ def stats(scan: Scan) -> Stats:
             high = highs if high is None else max(high, highs)
         if schema.key == ("trade_id",):
             keyed = keyed and table.column("trade_id").null_count == 0
-        if schema.key != ("ts",):
+        if not merge.keyed_by_time(schema):
             whole = table if carried is None else pa.concat_tables([carried, table])
             cut = int(np.searchsorted(rows.times(whole), int(ts[-1])))
             repeats += merge.repeated(whole.slice(0, cut))

@@ -20,6 +20,7 @@ from lake.leases import Lease
 from lake.lookup import parse_pattern
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.manifest.rows import Conflict
+from lake.merge import keyed_by_time
 from lake.outcome import hold, no_checks
 from lake.places import Places
 from lake.selection import unknown
@@ -225,7 +226,7 @@ def _differing(
     facts = [{(part.partition, part.rows, part.content_hash) for part in parts} for parts in (old, new)]
     other = {label for label, _, _ in facts[0] ^ facts[1]}
     schema = schema_of(config, series.address.key)
-    if other or schema.key == ("ts",):
+    if other or keyed_by_time(schema):
         return other
 
     def sequences(parts: Sequence[PartRow]) -> dict[str, str]:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lake import lists
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _CACHE_ROWS = 16_384
 """Rows hashed at a time, so that intermediate arrays stay in the processor's cache."""
+_CACHE_ELEMENTS = 65_536
+"""And elements of lists."""
 
 
 def times(data: pa.RecordBatch | pa.Table, column: str = "ts") -> NDArray[np.int64]:
@@ -41,10 +45,39 @@ def unit(schema: Schema) -> str:
     return schema.column("ts").type.removeprefix("timestamp_")
 
 
-def is_sorted(ts: NDArray[np.int64], *, strictly: bool = False) -> bool:
-    """Whether times never go back, or, strictly, always go on."""
+def is_sorted(ts: NDArray[np.int64], *minor: NDArray[np.int64], strictly: bool = False) -> bool:
+    """Whether times never go back, or, strictly, always go on; `minor` columns order the rows of equal times."""
     ahead, behind = ts[1:], ts[:-1]
-    return bool((ahead > behind).all() if strictly else (ahead >= behind).all())
+    if not minor:
+        return bool((ahead > behind).all() if strictly else (ahead >= behind).all())
+    if not (ahead >= behind).all():
+        return False
+    tied = np.flatnonzero(ahead == behind)
+    for column in minor:
+        before, after = column[tied], column[tied + 1]
+        if (after < before).any():
+            return False
+        tied = tied[after == before]
+    return not (strictly and len(tied))
+
+
+def key_numbers(tables: Sequence[pa.Table], key: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Return for each table one number a row: of equal rows the same, and in their order, by a key made of times.
+
+    Of a key of one column they are its times themselves; of several, ranks among the rows of these tables.
+    """
+    columns = [[times(table, name) for table in tables] for name in key]
+    if len(columns) == 1:
+        return columns[0]
+    joined = [np.concatenate(column) for column in columns]
+    order = np.lexsort(joined[::-1])
+    steps = np.zeros(len(order), dtype=bool)
+    for column in joined:
+        ordered = column[order]
+        steps[1:] |= ordered[1:] != ordered[:-1]
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(steps)
+    return np.split(numbers, np.cumsum([table.num_rows for table in tables[:-1]], dtype=np.int64))
 
 
 def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
@@ -162,6 +195,16 @@ def _finish(h: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @lru_cache(maxsize=4096)
 def _constants(name: str, word: int) -> tuple[np.uint64, np.uint64]:
+    return _derived(name, word)
+
+
+@lru_cache(maxsize=32)
+def _element_constants(name: str, length: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    factors, offsets = zip(*(_derived(name, word) for word in range(length)), strict=True)
+    return np.array(factors), np.array(offsets)
+
+
+def _derived(name: str, word: int) -> tuple[np.uint64, np.uint64]:
     digest = hashlib.sha256(f"{name}\0{word}".encode()).digest()
     return np.uint64(int.from_bytes(digest[:8], "little") | 1), np.uint64(int.from_bytes(digest[8:16], "little") | 1)
 
@@ -188,6 +231,8 @@ def _add_column(sums: NDArray[np.uint64], name: str, column: pa.Array | pa.Chunk
     present = None if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_string(column.type):
         _add_text(sums, name, column, present)
+    elif pa.types.is_fixed_size_list(column.type):
+        _add_lists(sums, name, column, present)
     else:
         _add_words(sums, name, 0, _words(column), present)
 
@@ -203,10 +248,31 @@ def _words(column: pa.Array) -> NDArray[np.uint64]:
         column = column.view(pa.int64())
     elif pa.types.is_boolean(column.type):
         column = column.cast(pa.int64())
-    values: NDArray[np.float64 | np.int64] = (column.fill_null(0) if column.null_count else column).to_numpy()
-    if values.dtype == np.float64:
-        return (values + 0.0).view(np.uint64)  # -0.0 and 0.0 are one value
+    values: NDArray[Any] = (column.fill_null(0) if column.null_count else column).to_numpy()
+    return _as_words(values)
+
+
+def _as_words(values: NDArray[Any]) -> NDArray[np.uint64]:
+    if values.dtype.kind == "f":
+        return (values.astype(np.float64, copy=False) + 0.0).view(np.uint64)  # -0.0 and 0.0 are one value
     return values.astype(np.int64, copy=False).view(np.uint64)
+
+
+def _add_lists(
+    sums: NDArray[np.uint64], name: str, column: pa.FixedSizeListArray, present: NDArray[np.bool_] | None
+) -> None:
+    """Add each element as a word of its place, as a text's are."""
+    values = lists.elements(column)
+    factors, offsets = _element_constants(name, values.shape[1])
+    step = max(1, _CACHE_ELEMENTS // values.shape[1])
+    for start in range(0, len(values), step):
+        words = _as_words(values[start : start + step])
+        mixed = words >> np.uint64(32)
+        mixed ^= words
+        mixed *= factors
+        mixed += offsets
+        total = mixed.sum(axis=1, dtype=np.uint64)
+        sums[start : start + step] += total if present is None else total * present[start : start + step]
 
 
 def _add_text(sums: NDArray[np.uint64], name: str, column: pa.StringArray, present: NDArray[np.bool_] | None) -> None:
@@ -238,6 +304,9 @@ def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_
         x, y = a.column(name), b.column(name)
         if x.null_count == len(x) and y.null_count == len(y):
             continue
+        if pa.types.is_fixed_size_list(x.type):
+            same &= equal_lists(x, y)
+            continue
         if pa.types.is_dictionary(x.type):
             x, y = x.cast(pa.string()), y.cast(pa.string())
         equal = pc.fill_null(pc.equal(x, y), fill_value=False)
@@ -245,3 +314,13 @@ def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_
             equal = pc.or_(equal, pc.and_(pc.is_null(x), pc.is_null(y)))
         same &= equal.to_numpy()
     return same
+
+
+def equal_lists(x: pa.ChunkedArray, y: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Compare two list columns of equal length list by list; two nulls are equal."""
+    a, b = (pa.concat_arrays(column.chunks) if column.num_chunks else None for column in (x, y))
+    if a is None or b is None:
+        return np.ones(len(x), dtype=bool)
+    same: NDArray[np.bool_] = (lists.elements(a) == lists.elements(b)).all(axis=1)
+    there = [np.ones(len(x), dtype=bool) if valid is None else valid for valid in map(lists.present, (a, b))]
+    return np.where(there[0] & there[1], same, ~(there[0] | there[1]))

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake import lists
 from lake.errors import LakeError
 from schemas.arrow import arrow_schema, arrow_type
-from schemas.columns import IDENTITY, REASONS
+from schemas.columns import FLOATS, IDENTITY, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +31,21 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 SAMPLE_ROWS = 1000
+_SAMPLE_VALUES = 1_000_000
+"""And of the longest lists so many elements."""
 _DTYPES: dict[ColumnType, npt.DTypeLike] = {
     "timestamp_us": np.dtype(np.int64),
     "timestamp_ns": np.dtype(np.int64),
     "int64": np.dtype(np.int64),
+    "int32": np.dtype(np.int32),
     "int8": np.dtype(np.int8),
     "float64": np.dtype(np.float64),
+    "float32": np.dtype(np.float32),
 }
 _RANK = {reason: rank for rank, reason in enumerate(REASONS, 1)}
 _FEW = 64
+_DETAILED_VALUES = 65_536
+"""Of a column, values that are Python's at a time."""
 _pandera = threading.Lock()
 
 
@@ -78,10 +85,12 @@ def split(
     reasons = _reasons_by_pandera(batch, schema, grid_us=grid_us, waive=waive)
     if set(np.flatnonzero(failed).tolist()) != reasons.keys():
         raise LakeError("UNEXPECTED", f"the pre-check of {schema.name} and its Pandera model reject different rows")
-    rows = batch.filter(pa.array(failed)).to_pylist()
+    rows = batch.filter(pa.array(failed))
+    step = max(1, _DETAILED_VALUES // checks.widest)
+    details = (row for start in range(0, rows.num_rows, step) for row in rows.slice(start, step).to_pylist())
     rejected = [
         Rejected(index, reasons[index], checks.detail(row, reasons[index]))
-        for index, row in zip(sorted(reasons), rows, strict=True)
+        for index, row in zip(sorted(reasons), details, strict=True)
     ]
     return batch.filter(pa.array(~failed)), rejected
 
@@ -92,8 +101,9 @@ def check_sample(batch: pa.RecordBatch, schema: Schema, *, grid_us: int | None, 
     Raises:
         LakeError: UNEXPECTED when Pandera rejects a row.
     """
-    if batch.num_rows > SAMPLE_ROWS:
-        batch = batch.take(pa.array(np.linspace(0, batch.num_rows - 1, SAMPLE_ROWS).astype(np.int64)))
+    most = min(SAMPLE_ROWS, _SAMPLE_VALUES // max(column.length or 1 for column in schema.columns))
+    if batch.num_rows > most:
+        batch = batch.take(pa.array(np.linspace(0, batch.num_rows - 1, most).astype(np.int64)))
     reasons = _reasons_by_pandera(batch, schema, grid_us=grid_us, waive=waive)
     if reasons:
         found = ", ".join(sorted(set(reasons.values())))
@@ -105,8 +115,8 @@ class _Checks:
     """A schema's rules in the form the pre-check runs.
 
     `numbers` has the NumPy type of each number or time that is looked at. `floors` maps a number column to the least
-    value it may have and whether it must be above it; a float column without a rule must be above -inf, as every
-    number must be below +inf.
+    value it, or each element of it, may have and whether it must be above it, `ceilings` to the greatest one and
+    whether it may be just that. Floats without a rule must be above -inf, and below +inf.
     """
 
     schema: Schema
@@ -114,7 +124,13 @@ class _Checks:
     rules: tuple[Rule, ...]
     numbers: dict[str, np.dtype[Any]]
     floors: dict[str, tuple[float, bool]]
+    ceilings: dict[str, tuple[float, bool]]
     grid_us: int | None
+
+    @property
+    def widest(self) -> int:
+        """The elements of the longest lists; 1 where there are none."""
+        return max(column.length or 1 for column in self.columns)
 
     def refuse_other_types(self, batch: pa.RecordBatch) -> None:
         """Raise unless every column is there with its type: the buffers are read as what they are declared to be."""
@@ -139,12 +155,12 @@ class _Checks:
             values = _values(array.drop_null() if missing else array, self.numbers[column.name])
             if not missing:
                 whole[column.name] = values
-            if column.name in self.floors and not _above(values, *self.floors[column.name]):
+            if column.name in self.floors and not _within(values, self.floors[column.name], self.ceilings[column.name]):
                 return False
         return all(self._holds(rule, batch, whole) for rule in self.rules)
 
     def _holds(self, rule: Rule, batch: pa.RecordBatch, whole: dict[str, Values]) -> bool:
-        if rule.kind in {"positive", "not_negative"}:
+        if rule.kind in _LIMITS:
             return True
         if rule.kind == "one_of":
             return all(_few_values(batch.column(name)) <= {*rule.values, None} for name in rule.columns)
@@ -166,8 +182,9 @@ class _Checks:
         for column in self.columns:
             if not column.nullable:
                 blame("bad_timestamp" if column.name == "ts" else "missing_value", ~valid[column.name])
-            if column.type == "float64" and valid[column.name].any():
-                blame("bad_number", valid[column.name] & ~np.isfinite(self._read(batch, column.name)))
+            if column.type in FLOATS and valid[column.name].any():
+                finite = _of_rows(np.isfinite(self._read(batch, column.name)))
+                blame("bad_number", valid[column.name] & ~finite)
         for rule in self.rules:
             for names in [(name,) for name in rule.columns] if _is_single(rule) else _pairs(rule):
                 present = np.logical_and.reduce([valid[name] for name in names])
@@ -183,7 +200,9 @@ class _Checks:
         values = [self._read(batch, name) for name in names]
         if rule.kind == "on_grid":
             return _on_grid(values[0], self._grid(names[0]))
-        held: Mask = _COMPARE[rule.kind](*values) if len(values) > 1 else _COMPARE[rule.kind](values[0], 0)
+        if rule.kind in _LIMITS:
+            return _of_rows(_COMPARE[rule.kind](values[0], _limit(rule, self.schema.column(names[0]))))
+        held: Mask = _COMPARE[rule.kind](*values)
         return held
 
     def _read(self, batch: pa.RecordBatch, name: str) -> Values:
@@ -203,8 +222,9 @@ class _Checks:
             value = row[column.name]
             if value is None and not column.nullable:
                 yield "bad_timestamp" if column.name == "ts" else "missing_value", f"{column.name} is missing"
-            if column.type == "float64" and value is not None and not math.isfinite(value):
-                yield "bad_number", f"{column.name} is {value}"
+            if column.type in FLOATS:
+                found = (f"{name} is {n}" for name, n in _numbers(column, value) if not math.isfinite(n))
+                yield from (("bad_number", said) for said in found)
         for rule in self.rules:
             if said := self._broken(rule, row):
                 yield rule.reason, said
@@ -218,22 +238,30 @@ class _Checks:
                 if None not in (a, b) and not _COMPARE[rule.kind](a, b):
                     return f"{first} {a} is {word} {other} {b}"
             return ""
-        for name in rule.columns:
-            value = row[name]
-            if value is None:
-                continue
-            if rule.kind == "on_grid" and _ticks(value, self.schema.column(name)) % self._grid(name):
-                return f"{name} {value} is not a multiple of {(self.grid_us or 0) / 1_000_000:g} s"
-            if rule.kind == "one_of" and value not in rule.values:
-                return f"{name} is {value!r}, expected {' or '.join(rule.values)}"
-            if rule.kind in {"positive", "not_negative"} and not _COMPARE[rule.kind](value, 0):
-                return f"{name} is {value}"
+        columns = (self.schema.column(name) for name in rule.columns if row[name] is not None)
+        return next((said for column in columns if (said := self._broken_by(rule, column, row[column.name]))), "")
+
+    def _broken_by(self, rule: Rule, column: Column, value: Any) -> str:  # noqa: ANN401 -- a value of any column
+        """Return what is wrong with one value by a rule that looks at one column, empty when nothing is."""
+        name = column.name
+        if rule.kind == "on_grid" and _ticks(value, column) % self._grid(name):
+            return f"{name} {value} is not a multiple of {(self.grid_us or 0) / 1_000_000:g} s"
+        if rule.kind == "one_of" and value not in rule.values:
+            return f"{name} is {value!r}, expected {' or '.join(map(str, rule.values))}"
+        if rule.kind in _LIMITS:
+            for which, number in _numbers(column, value):
+                if not _COMPARE[rule.kind](number, _limit(rule, column)):
+                    return f"{which} is {number}{_LIMITS[rule.kind]}{'' if rule.bound is None else rule.bound}"
         return ""
 
 
+_LIMITS = {"positive": "", "not_negative": "", "at_least": ", below ", "at_most": ", above "}
+"""The rules that hold each number against the same one, and what is said of a number that breaks them."""
 _COMPARE = {
     "positive": np.greater,
     "not_negative": np.greater_equal,
+    "at_least": np.greater_equal,
+    "at_most": np.less_equal,
     "highest": np.greater_equal,
     "lowest": np.less_equal,
 }
@@ -247,14 +275,20 @@ def _compiled(schema: Schema, grid_us: int | None, waive: bool) -> _Checks:  # n
         if not (waive and rule.waivable) and not (rule.kind == "on_grid" and grid_us is None)
     )
     columns = tuple(column for column in schema.columns if column not in IDENTITY)
-    floors = {column.name: (-math.inf, True) for column in columns if column.type == "float64"}
+    floors: dict[str, tuple[float, bool]] = {c.name: (-math.inf, True) for c in columns if c.type in FLOATS}
+    ceilings: dict[str, tuple[float, bool]] = {}
     for rule in rules:
-        if rule.kind in {"positive", "not_negative"}:
-            for name in rule.columns:
-                floors[name] = max((0.0, rule.kind == "positive"), floors.get(name, (-math.inf, True)))
+        for name in rule.columns if rule.kind in _LIMITS else ():
+            limit = _limit(rule, schema.column(name))
+            floor, ceiling = floors.setdefault(name, (-math.inf, True)), ceilings.get(name, (math.inf, False))
+            if rule.kind == "at_most":
+                ceilings[name] = min((limit, True), ceiling)
+            else:
+                floors[name] = max((limit, rule.kind == "positive"), floor)
+    ceilings = dict.fromkeys(floors, (math.inf, False)) | ceilings
     used = floors.keys() | {name for rule in rules for name in rule.columns}
     numbers = {c.name: np.dtype(_DTYPES[c.type]) for c in columns if c.name in used and c.type in _DTYPES}
-    return _Checks(schema, columns, rules, numbers, floors, grid_us)
+    return _Checks(schema, columns, rules, numbers, floors, ceilings, grid_us)
 
 
 def _is_single(rule: Rule) -> bool:
@@ -265,15 +299,41 @@ def _pairs(rule: Rule) -> list[tuple[str, ...]]:
     return [(rule.columns[0], other) for other in rule.columns[1:]]
 
 
+def _limit(rule: Rule, column: Column) -> float:
+    """Return what a rule holds each number of a column against."""
+    return 0 if rule.bound is None else column.as_held(rule.bound)
+
+
+def _numbers(column: Column, value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 -- a value of any column
+    """Return what is in a cell, with its name: nothing, one number, or the elements of a list."""
+    if value is None:
+        return []
+    return (
+        [(column.name, value)] if column.length is None else [(f"{column.name}[{i}]", v) for i, v in enumerate(value)]
+    )
+
+
+def _of_rows(held: Mask) -> Mask:
+    """Return whether something holds for each row, where it is known for each element of lists."""
+    return held if held.ndim == 1 else np.logical_and.reduce(held, axis=1)
+
+
 def _values(array: pa.Array, dtype: np.dtype[Any]) -> Values:
-    """View the values of a fixed-width array without a copy; where it is null they are arbitrary."""
+    """View the values of a fixed-width array without a copy, lists as rows; where it is null they are arbitrary."""
+    if pa.types.is_fixed_size_list(array.type):
+        return lists.elements(array)
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _above(values: Values, floor: float, open_: bool) -> bool:  # noqa: FBT001 -- of a pair kept in a table
+def _within(values: Values, floor: tuple[float, bool], ceiling: tuple[float, bool]) -> bool:
     # min and max of anything with a NaN are NaN, and no comparison with NaN is true.
+    low, above = floor
     least = values.min()
-    return bool((least > floor if open_ else least >= floor) and values.max() < math.inf)
+    if not (least > low if above else least >= low):
+        return False
+    high, included = ceiling
+    most = values.max()
+    return bool(most <= high if included else most < high)
 
 
 def _on_grid(values: Values, grid: int) -> Mask:
@@ -282,15 +342,15 @@ def _on_grid(values: Values, grid: int) -> Mask:
     return held
 
 
-def _few_values(array: pa.Array) -> set[str | None]:
-    """Return the distinct values of a text array, or "not few" so that the rows are looked at."""
+def _few_values(array: pa.Array) -> set[str | int | None]:
+    """Return the distinct values of an array of texts or whole numbers; of few words also those no row has."""
     if isinstance(array, pa.DictionaryArray) and len(array.dictionary) <= _FEW:
         return set(array.dictionary.to_pylist())
     return set(array.unique().to_pylist())
 
 
 def _ticks(value: Any, column: Column) -> int:  # noqa: ANN401 -- what Arrow makes of a timestamp
-    return int(pa.scalar(value, arrow_type(column.type)).value)
+    return int(pa.scalar(value, arrow_type(column)).value)
 
 
 def _reasons_by_pandera(batch: pa.RecordBatch, schema: Schema, *, grid_us: int | None, waive: bool) -> dict[int, str]:

@@ -59,7 +59,9 @@ ASSETS = Registry(
 )
 
 
-def load(config: Config | None = None, warn: Callable[[str], None] | None = None) -> Registry:
+def load(
+    config: Config | None = None, warn: Callable[[str], None] | None = None, *, registered: bool = True
+) -> Registry:
     """Return the project's assets and those of a lake's owner.
 
     These are in modules that dl.toml names and in installed packages; feature sets may be registered in the lake.
@@ -67,6 +69,7 @@ def load(config: Config | None = None, warn: Callable[[str], None] | None = None
     Args:
         config: The lake; without one, only the project and installed packages are asked.
         warn: Told of a package whose assets were left out, as they cannot be loaded: it is somebody else's.
+        registered: Whether feature sets that are registered in the lake are among them.
 
     Raises:
         LakeError: ASSETS when a module that dl.toml names cannot be loaded, or what it declares makes no graph;
@@ -81,7 +84,7 @@ def load(config: Config | None = None, warn: Callable[[str], None] | None = None
         modules.enter_installed(registry, warn or (lambda _text: None))
         if config:
             modules.enter_named(registry, config)
-    if config:
+    if config and registered:
         from pipelines import feature_sets
 
         feature_sets.enter_registered(registry, config, warn or (lambda _text: None))

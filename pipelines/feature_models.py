@@ -45,7 +45,7 @@ def columns_of(text: str, root: Path) -> dict[str, dict[str, Any]]:
     found = getattr(imported(root, module)[0], name, None)
     to_schema = getattr(found, "to_schema", None)
     schema = to_schema() if callable(to_schema) else found
-    if not hasattr(schema, "columns") or not hasattr(schema, "checks"):
+    if schema is None or not hasattr(schema, "columns") or not hasattr(schema, "checks"):
         fix = ["--schema module:Model", "--schema FILE.toml"]
         raise LakeError("USAGE", f"{module} has no Pandera model {name!r}", where=text, why=_WHY, fix=fix)
     if schema.checks:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
-from lake.features.sets import Sets
+from lake.features.sets import Sets, parse_name
 from lake.manifest import Manifest
+from pipelines.assets import load
 from schemas.assets import AssetSpec, GraphError, UnknownAssetError
 from schemas.graph import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lake.config import Config
+    from lake.features.registering import Registered
     from schemas.features import FeatureSet
 
 
@@ -64,9 +68,56 @@ def refuse_unfit(registry: Registry, new: FeatureSet) -> None:
         raise LakeError("ASSETS", str(error), where=new.label, fix=["name other inputs"]) from None
 
 
-def declared(registry: Registry, config: Config) -> list[FeatureSet]:
-    """Return the sets that code declares, as against those that are registered."""
-    with Manifest.open(config) as manifest:
-        registered = {known.key for known in Sets(manifest).all()}
-    found = [spec.feature_set for spec in registry if spec.type == "features" and spec.key not in registered]
+def declared(config: Config, warn: Callable[[str], None] | None = None) -> list[FeatureSet]:
+    """Return the sets that code declares; ASSETS when it cannot be loaded."""
+    found = [spec.feature_set for spec in load(config, warn, registered=False)]
     return [each for each in found if each is not None]
+
+
+def register(
+    config: Config,
+    registry: Registry,
+    name: str,
+    words: Mapping[str, Any],
+    *,
+    schema: str | Path | None = None,
+    promote: bool | None = None,
+    message: str = "",
+) -> Registered:
+    """Register a version of a feature set that words declare, with those of a TOML file or a Pandera model.
+
+    Args:
+        config: The lake.
+        registry: Its assets.
+        name: The set, with its version or without: then the highest there is, or 1.
+        words: As `lake.features.declaring` takes them; they go before those of a file.
+        schema: A TOML file, or `module:Model`.
+        promote: Whether it may be the latest version.
+        message: Why, for the history.
+
+    Raises:
+        LakeError: USAGE, ASSETS, UNKNOWN_ASSET, FEATURE_CHANGED, LOCKED, DISK_FULL, STORAGE.
+    """
+    from lake.features import registering
+    from lake.features.declaring import feature_set
+    from lake.sources.own import read_words
+
+    own, version = parse_name(name)
+    own_sets = declared(config)
+    if version is None:
+        with Manifest.open(config) as manifest:
+            known = Sets(manifest, own_sets).versions(own)
+        version = known[-1].version if known else "1"
+    told: dict[str, Any] = {}
+    if schema is not None and _MODEL.fullmatch(str(schema)):
+        from pipelines.feature_models import columns_of
+
+        told = {"columns": columns_of(str(schema), config.root)}
+    elif schema is not None:
+        told = read_words(Path(schema))
+    new = feature_set(own, version, {**told, **words}, "" if schema is None else str(schema))
+    refuse_unfit(registry, new)
+    return registering.register(config, new, declared=own_sets, promote=promote, message=message)
+
+
+_MODEL = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -10,13 +10,15 @@ import pyarrow as pa
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
-    from schemas.columns import ColumnType, Schema
+    from schemas.columns import Column, ColumnType, Schema
 
 _TYPES: dict[ColumnType, pa.DataType] = {
     "timestamp_us": pa.timestamp("us", tz="UTC"),
     "timestamp_ns": pa.timestamp("ns", tz="UTC"),
     "float64": pa.float64(),
+    "float32": pa.float32(),
     "int64": pa.int64(),
+    "int32": pa.int32(),
     "int8": pa.int8(),
     "bool": pa.bool_(),
     "text": pa.string(),
@@ -24,9 +26,12 @@ _TYPES: dict[ColumnType, pa.DataType] = {
 }
 
 
-def arrow_type(type_: ColumnType) -> pa.DataType:
-    """Return the Arrow type a column type is stored as."""
-    return _TYPES[type_]
+def arrow_type(column: Column) -> pa.DataType:
+    """Return the Arrow type of a column; of lists, one of fixed size whose elements are never null."""
+    type_ = _TYPES[column.type]
+    if column.length is None:
+        return type_
+    return pa.list_(pa.field("element", type_, nullable=False), column.length)
 
 
 @cache
@@ -35,7 +40,7 @@ def arrow_schema(schema: Schema, *, identity: bool = True) -> pa.Schema:
     left_out = () if identity else IDENTITY
     return pa.schema(
         [
-            pa.field(column.name, _TYPES[column.type], nullable=column.nullable)
+            pa.field(column.name, arrow_type(column), nullable=column.nullable)
             for column in schema.columns
             if column not in left_out
         ]

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from schemas.bars import BARS
 from schemas.calendars import FreshnessPolicy
-from schemas.columns import IDENTITY, REASONS, Column, ColumnType
+from schemas.columns import FLOATS, IDENTITY, REASONS, Column, parse_type
 from schemas.features import CLOCKS, KEYS, FeatureSet, Serving, features_schema, length_us, split_name
 from schemas.keys import Address
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST, metrics_schema
@@ -129,10 +129,11 @@ def schema_of(key: str) -> Schema:
 
 def column(type: str, *, nullable: bool = False, unit: str = "", description: str = "") -> Column:  # noqa: A002 -- the word of Column
     """Return a column without a name: the mapping it stands in names it."""
-    types: tuple[ColumnType, ...] = get_args(ColumnType)
-    if type not in types:
-        raise SchemaMismatchError(f"{type!r} is no type of a column: expected one of {', '.join(types)}")
-    return Column("", types[types.index(type)], nullable=nullable, unit=unit, description=description)
+    try:
+        type_, length = parse_type(type)
+    except ValueError as error:
+        raise SchemaMismatchError(str(error)) from None
+    return Column("", type_, nullable=nullable, unit=unit, description=description, length=length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +312,7 @@ class AssetSpec:
         demands: dict[str, list[str]] = {"bad_timestamp": ["ts is there"]}
         columns = [column for column in self.schema.columns if column not in IDENTITY]
         required = [column.name for column in columns if not column.nullable and column.name != "ts"]
-        if any(column.type == "float64" for column in columns):
+        if any(column.type in FLOATS for column in columns):
             demands["bad_number"] = ["every float column is finite where it is not null"]
         if required:
             demands["missing_value"] = [f"{', '.join(required)} are not null"]
@@ -394,7 +395,9 @@ def _demand(rule: Rule, grid_us: int | None) -> str:
         "highest": f"{rule.columns[0]} ≥ {others}",
         "lowest": f"{rule.columns[0]} ≤ {others}",
         "on_grid": f"{names} is a multiple of {(grid_us or 0) / 1_000_000:g} s since the epoch",
-        "one_of": f"{names} is {' or '.join(rule.values)}",
+        "at_least": f"{names} ≥ {rule.bound}",
+        "at_most": f"{names} ≤ {rule.bound}",
+        "one_of": f"{names} is {' or '.join(map(str, rule.values))}",
     }[rule.kind]
     return text + (" (unless the instrument's prices may be zero or negative)" if rule.waivable else "")
 
@@ -402,6 +405,6 @@ def _demand(rule: Rule, grid_us: int | None) -> str:
 def describe(schema: Schema) -> list[dict[str, str | bool]]:
     """Return name, type, nullable, unit and description of every column, in stored order."""
     return [
-        {"name": c.name, "type": c.type, "nullable": c.nullable, "unit": c.unit, "description": c.description}
+        {"name": c.name, "type": c.spelled, "nullable": c.nullable, "unit": c.unit, "description": c.description}
         for c in schema.columns
     ]

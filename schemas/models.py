@@ -9,11 +9,14 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
-import pandera.pandas as pa
+import pandera.pandas as pdr
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.arrow import arrow_type
-from schemas.columns import IDENTITY
+from schemas.columns import FLOATS, IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +28,7 @@ NOT_NULLABLE = "not_nullable"
 
 
 @cache
-def pandera_model(schema: Schema, *, grid_us: int | None, waive: bool = False) -> pa.DataFrameSchema:
+def pandera_model(schema: Schema, *, grid_us: int | None, waive: bool = False) -> pdr.DataFrameSchema:
     """Return the Pandera schema of `schema` without its identity columns.
 
     Args:
@@ -40,33 +43,36 @@ def pandera_model(schema: Schema, *, grid_us: int | None, waive: bool = False) -
     if grid_us is None:
         rules = [rule for rule in rules if rule.kind != "on_grid"]
     columns = {
-        column.name: pa.Column(
-            pd.ArrowDtype(arrow_type(column.type)),
+        column.name: pdr.Column(
+            pd.ArrowDtype(arrow_type(column)),
             [_check(rule, column, grid_us) for rule in rules if _is_single(rule) and column.name in rule.columns]
-            + ([_named("bad_number", _finite)] if column.type == "float64" else []),
+            + ([_named("bad_number", _each(column, _finite))] if column.type in FLOATS else []),
             nullable=column.nullable,
         )
         for column in schema.columns
         if column not in IDENTITY
     }
     wide = [_named(rule.reason, partial(_ordered, rule=rule)) for rule in rules if not _is_single(rule)]
-    return pa.DataFrameSchema(columns, checks=wide, strict=True, ordered=True)
+    return pdr.DataFrameSchema(columns, checks=wide, strict=True, ordered=True)
 
 
 def _is_single(rule: Rule) -> bool:
     return rule.kind not in {"highest", "lowest"}
 
 
-def _named(reason: str, function: Callable[..., pd.Series]) -> pa.Check:
-    return pa.Check(function, name=reason, ignore_na=False)
+def _named(reason: str, function: Callable[..., pd.Series]) -> pdr.Check:
+    return pdr.Check(function, name=reason, ignore_na=False)
 
 
-def _check(rule: Rule, column: Column, grid_us: int | None) -> pa.Check:
+def _check(rule: Rule, column: Column, grid_us: int | None) -> pdr.Check:
     """Return the check of one column by a rule that looks at its columns one by one."""
     if rule.kind == "positive":
         return _named(rule.reason, lambda values: _passes(values > 0))
     if rule.kind == "not_negative":
         return _named(rule.reason, lambda values: _passes(values >= 0))
+    if rule.bound is not None:
+        compare = _at_least if rule.kind == "at_least" else _at_most
+        return _named(rule.reason, _each(column, partial(compare, bound=column.as_held(rule.bound))))
     if rule.kind == "one_of":
         return _named(rule.reason, partial(_member, allowed=rule.values))
     if grid_us is None:
@@ -79,11 +85,35 @@ def _passes(held: pd.Series) -> pd.Series:
     return held.fillna(value=True).astype(bool)
 
 
+def _each(column: Column, check: Callable[[pd.Series], pd.Series]) -> Callable[[pd.Series], pd.Series]:
+    """Return a check of the values of a column as one of its lists, where it has any: all elements must pass."""
+    length = column.length
+    if length is None:
+        return check
+
+    def whole(lists: pd.Series) -> pd.Series:
+        elements = pc.list_flatten(pa.array(lists))  # nothing of a null
+        passed = check(pd.Series(elements, dtype=pd.ArrowDtype(elements.type))).to_numpy(bool)
+        held = lists.isna().to_numpy(bool, copy=True)
+        np.place(held, ~held, passed.reshape(-1, length).all(axis=1))
+        return pd.Series(held, index=lists.index)
+
+    return whole
+
+
+def _at_least(values: pd.Series, bound: float) -> pd.Series:
+    return _passes(values >= bound)
+
+
+def _at_most(values: pd.Series, bound: float) -> pd.Series:
+    return _passes(values <= bound)
+
+
 def _finite(values: pd.Series) -> pd.Series:
     return _passes(values.abs() < float("inf"))
 
 
-def _member(values: pd.Series, allowed: tuple[str, ...]) -> pd.Series:
+def _member(values: pd.Series, allowed: tuple[str, ...] | tuple[int, ...]) -> pd.Series:
     return values.isna() | values.astype(object).isin(allowed)
 
 

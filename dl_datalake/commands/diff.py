@@ -136,7 +136,7 @@ def _lines(report: DiffReport) -> list[str]:
 
 
 def _sample_lines(report: DiffReport) -> list[str]:
-    from dl_datalake.export import texts
+    from dl_datalake.export import texts, texts_apart
 
     kinds = (
         ("removed", (("-", report.removed),)),
@@ -150,10 +150,9 @@ def _sample_lines(report: DiffReport) -> list[str]:
         names = [
             name for name in sides[0][1].column_names if any(rows[name].null_count < len(rows) for _, rows in sides)
         ]
-        sided = [
-            [(mark, *cells) for batch in rows.select(names).to_batches() for cells in texts(batch)]
-            for mark, rows in sides
-        ]
+        whole = [batch for _, rows in sides for batch in rows.select(names).combine_chunks().to_batches()]
+        told = texts_apart(*whole) if len(whole) > 1 else (texts(*whole),)
+        sided = [[(mark, *row) for row in side] for (mark, _), side in zip(sides, told, strict=True)]
         cells = [row for rows in zip(*sided, strict=True) for row in rows]
         lines += ["", f"{kind}, the first {len(sided[0]):,}:", *table(("", *names), cells, right=names)]
     return lines

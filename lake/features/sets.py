@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
@@ -27,8 +28,7 @@ class Known:
         """Take a set that is declared in code, or a registration."""
         self._declared, self._row = declared, row
         self.key: str = row.key if row else declared.key if declared else ""
-        name, version = split_name(self.key)
-        self.name, self.version = name, version or ""
+        self.name, _, self.version = self.key.removeprefix("features/").partition(".v")
         self.stage: Stage = row.stage if row else "promoted"
         self.registration: int | None = row.id if row else None
         """Its id in the manifest; None where it is declared in code."""
@@ -66,6 +66,7 @@ class Sets:
             found[row.key] = Known(row=row)
         known = sorted(found.values(), key=lambda each: (each.name, version_numbers(each.version)))
         self._known = {each.key: each for each in known}
+        self._versions = {name: list(each) for name, each in groupby(known, key=lambda known: known.name)}
 
     def all(self) -> list[Known]:
         """Return every version of every set, by name and version."""
@@ -73,15 +74,13 @@ class Sets:
 
     def versions(self, name: str) -> list[Known]:
         """Return the versions of a set, the oldest first."""
-        return [known for known in self._known.values() if known.name == name]
+        return self._versions.get(name, [])
 
     def find(self, key: str) -> Known | None:
         """Return what is known under a key such as `features/returns.v2`; None when nothing is."""
         return self._known.get(key)
 
-    def named(
-        self, text: str, version: str | None = None, *, holds: Callable[[FeatureSet], bool] | None = None
-    ) -> Known:
+    def named(self, text: str, version: str | None = None, *, holds: Callable[[Known], bool] | None = None) -> Known:
         """Return the version that a name means: `returns.v2`, or `returns` for the latest.
 
         The latest is the highest promoted one that holds rows where they are looked for; when none does, the highest
@@ -111,10 +110,14 @@ class Sets:
                 there = ", ".join(known.version for known in versions)
                 raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}", why=f"It has {there}.")
             return found
-        promoted = [known for known in versions if known.stage == "promoted"]
-        held = [known for known in promoted if holds(known.set)] if holds else []
         staged = [known for known in versions if known.stage == "staged"]
-        return (held or promoted or staged or versions)[-1]
+        return self.latest(name, holds) or (staged or versions)[-1]
+
+    def latest(self, name: str, holds: Callable[[Known], bool] | None = None) -> Known | None:
+        """Return the highest promoted version of a set, of those that hold rows if any does; None when none is."""
+        promoted = [known for known in self.versions(name) if known.stage == "promoted"]
+        held = [known for known in promoted if holds(known)] if holds else []
+        return next(reversed(held or promoted), None)
 
 
 def parse_name(text: str) -> tuple[str, str | None]:

@@ -20,6 +20,11 @@ Stage = Literal["promoted", "staged", "deprecated"]
 
 _COLUMNS = "id, key, stage, definition, from_snapshot, to_snapshot"
 _AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
+_STORED = f"FROM series JOIN files ON series_id = series.id AND {_AT} WHERE type = 'features'"
+_FACTS = "count(DISTINCT series_id), count(*), sum(rows), sum(bytes), min(first_ns), max(last_ns)"
+_HELD = f"SELECT period, {_FACTS} {_STORED} GROUP BY period"
+_HELD_BY_SERIES = f"SELECT address, {_FACTS} {_STORED} GROUP BY series_id ORDER BY address"
+_HOLDERS = f"SELECT DISTINCT address {_STORED} AND period = :period"
 _CURRENT = "SELECT id FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
 
 
@@ -67,3 +72,37 @@ def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None
         "INSERT INTO feature_sets (key, stage, definition, from_snapshot) VALUES (?, ?, ?, ?)",
         ((new.key, new.stage, new.definition, snapshot) for new in change.feature_sets),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the lake holds of one version of a set, or of one series of it."""
+
+    series: int
+    files: int
+    rows: int
+    bytes: int
+    first_ns: int
+    last_ns: int
+
+
+def held(manifest: Manifest, snapshot: int | None = None) -> dict[str, Held]:
+    """Return what is stored of each version of each set, by its key; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    rows = manifest.read(lambda connection: connection.execute(_HELD, {"at": at}).fetchall())
+    return {f"features/{period}": Held(*facts) for period, *facts in rows}
+
+
+def held_by_series(manifest: Manifest, snapshot: int | None = None) -> dict[str, Held]:
+    """Return what is stored of each series of each set, by its address; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    rows = manifest.read(lambda connection: connection.execute(_HELD_BY_SERIES, {"at": at}).fetchall())
+    return {address: Held(*facts) for address, *facts in rows}
+
+
+def holders(manifest: Manifest, key: str, snapshot: int | None = None) -> set[Address]:
+    """Return the series that hold rows of a version of a set; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    given = {"at": at, "period": key.removeprefix("features/")}
+    rows = manifest.read(lambda connection: connection.execute(_HOLDERS, given).fetchall())
+    return {Address.parse(address) for (address,) in rows}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from lake import lists
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def rows_hash(schema: Schema, batches: Iterable[pa.RecordBatch]) -> RowsHash:
 class _ColumnHash:
     def __init__(self, column: Column) -> None:
         self.name = column.name
-        kind = "text" if column.type == "category" else column.type
+        kind = "text" if column.type == "category" else column.spelled
         self._values = hashlib.sha256(f"{column.name}\0{kind}\0".encode())
         self._lengths = hashlib.sha256()
         self._runs = hashlib.sha256()
@@ -108,11 +109,15 @@ class _ColumnHash:
 
 
 def _fixed(values: pa.Array) -> NDArray[np.generic]:
+    if pa.types.is_fixed_size_list(values.type):
+        return _signless(lists.elements(values))
     if pa.types.is_timestamp(values.type):
         values = values.view(pa.int64())
     elif pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
-    found: NDArray[np.generic] = values.to_numpy()
-    if found.dtype == np.float64:
-        return found.astype(np.float64) + 0.0
-    return found
+    return _signless(values.to_numpy())
+
+
+def _signless(values: NDArray[Any]) -> NDArray[np.generic]:
+    """Return numbers with one zero, where floats have two."""
+    return values + values.dtype.type(0) if values.dtype.kind == "f" else values

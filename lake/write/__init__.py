@@ -3,9 +3,10 @@
 `commit` merges again when another writer was first; `swap` leaves that to its caller; `write` takes a table.
 """
 
+from lake.write.casting import conform
 from lake.write.commit import Delivery, commit, hold_to_checks, new_file, run, swap
 from lake.write.sealed import live_files
-from lake.write.table import Mode, Tabular, WriteResult, conform, slices, write
+from lake.write.table import Mode, Tabular, WriteResult, slices, write
 
 __all__ = [
     "Delivery",

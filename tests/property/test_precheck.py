@@ -53,16 +53,57 @@ EVERYTHING = features_schema(
 )
 """Every kind of rule on every type it may stand on, nullable columns included."""
 
+BOUNDED = features_schema(
+    "bounded",
+    (
+        Column("count", "int64", nullable=True),
+        Column("sign", "int8"),
+        Column("score", "float32", nullable=True),
+        Column("share", "float64"),
+        Column("level", "int32", nullable=True),
+        Column("vector", "float32", nullable=True, length=2),
+        Column("weights", "float64", length=3),
+        Column("places", "int64", nullable=True, length=2),
+        Column("codes", "int32", length=1),
+    ),
+    version=1,
+    rules=(
+        Rule("at_least", "bad_value", ("score", "share", "weights"), bound=-0.1),
+        Rule("at_most", "missing_value", ("score", "share", "vector"), bound=0.1),
+        Rule("at_most", "bad_value", ("level", "count", "places"), bound=2**31 - 1),
+        Rule("at_least", "negative_volume", ("level", "places", "codes"), bound=-1),
+        Rule("positive", "non_positive_price", ("score",), waivable=True),
+        Rule("one_of", "bad_value", ("level", "sign"), values=(1, 2, 127)),
+    ),
+)
+"""The same for rules with a bound or whole numbers, and for lists."""
+
+
+def single(number: float) -> float:
+    """Return the float32 nearest to a number."""
+    rounded: float = struct.unpack("f", struct.pack("f", number))[0]
+    return rounded
+
+
 # The edges: what is just inside or outside a rule, and what float comparison treats in a way of its own.
 FLOATS = st.sampled_from([1.0, 2.0, 3.0, 1.5, 5e-324, 1e308, 0.0, -0.0, -1.0, math.inf, -math.inf, math.nan])
 INTS = st.sampled_from([1, 2, 0, -1, 127, -128])
+SINGLES = st.sampled_from(
+    [single(number) for number in (0.1, -0.1, 0.05, 1e-45, 3e38, 0.0, -0.0, math.inf, -math.inf, math.nan)]
+    # The neighbours of 0.1 in float32.
+    + [struct.unpack("f", struct.pack("I", 0x3DCCCCCD + step))[0] for step in (-1, 1)]
+)
+LONGS = st.sampled_from([0, 1, 2, -1, -2, 2**31 - 1, 2**31, 2**62, -(2**63)])
+SHARES = st.sampled_from([0.1, -0.1, math.nextafter(0.1, 1), math.nextafter(-0.1, -1), 0.0, math.inf, math.nan])
 TIMES = st.sampled_from(
     [0, 1, -1, MINUTE_US, -MINUTE_US, MINUTE_US * 1000, 1_700_000_040_000_000, 1_700_000_040_000_001]
 )
 TEXTS = st.sampled_from(["buy", "sell", "bid", "ask", "", "Buy", "unknown"])
 VALUES: dict[str, SearchStrategy[Any]] = {
-    "float64": FLOATS,
-    "int64": INTS,
+    "float64": st.one_of(FLOATS, SHARES),
+    "float32": SINGLES,
+    "int64": st.one_of(INTS, LONGS),
+    "int32": st.one_of(INTS, st.sampled_from([2**31 - 1, -(2**31)])),
     "int8": INTS,
     "bool": st.booleans(),
     "text": TEXTS,
@@ -70,8 +111,9 @@ VALUES: dict[str, SearchStrategy[Any]] = {
     "timestamp_us": TIMES,
     "timestamp_ns": TIMES,
 }
-CLEAN = {"float64": 2.0, "int64": 1, "int8": 1, "bool": True, "timestamp_us": 0, "timestamp_ns": 0}
-FORMATS = {"float64": "d", "int64": "q", "int8": "b", "timestamp_us": "q", "timestamp_ns": "q"}
+WHOLE = {"int64": 1, "int32": 1, "int8": 1, "timestamp_us": 0, "timestamp_ns": 0}
+CLEAN = WHOLE | {"float64": 2.0, "float32": single(0.1), "bool": True}
+FORMATS = dict.fromkeys(WHOLE, "q") | {"float64": "d", "float32": "f", "int32": "i", "int8": "b"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +135,8 @@ CASES = [
     Case(OPEN_INTEREST),
     Case(EVERYTHING, MINUTE_US),
     Case(EVERYTHING, None, waive=True),
+    Case(BOUNDED),
+    Case(BOUNDED, waive=True),
 ]
 
 
@@ -100,6 +144,13 @@ def array(column: Column, type_: pa.DataType, values: list[Any], missing: list[b
     """Make an array whose null slots hold the drawn values, as a reader may leave them."""
     if column.type not in FORMATS:
         return pa.array([None if gone else value for value, gone in zip(values, missing, strict=True)], type_)
+    if column.length is not None:
+        # Under a null list there may be anything, nulls included.
+        under = None if len(values) % 2 else values[0]
+        drawn = [[*value] if not gone else under for value, gone in zip(values, missing, strict=True)]
+        flat = [element for row in drawn for element in (row or [None] * column.length)]
+        inner = pa.array(flat, type_.value_type)
+        return pa.FixedSizeListArray.from_arrays(inner, type=type_, mask=pa.array(missing))
     bits = "".join("0" if gone else "1" for gone in reversed(missing))
     validity = int(bits, 2).to_bytes((len(values) + 7) // 8, "little")
     data = struct.pack(f"<{len(values)}{FORMATS[column.type]}", *values)
@@ -125,9 +176,13 @@ def batches(draw: DrawFn, schema: Schema) -> pa.RecordBatch:
         if column in IDENTITY:
             continue
         values = VALUES[column.type]
+        clean = CLEAN.get(column.type, members.get(column.name, ("any",))[0])
+        clean = 0.1 if column.name == "share" else clean
         # Most columns hold nothing wrong, or the strongest reasons would hide the others.
         if draw(st.integers(0, 3)):
-            values = st.just(CLEAN.get(column.type, members.get(column.name, ("any",))[0]))
+            values = st.just(clean)
+        if column.length is not None:
+            values = st.lists(st.one_of(st.just(clean), values), min_size=column.length, max_size=column.length)
         drawn = draw(st.lists(values, min_size=size, max_size=size))
         arrays.append(array(column, form.field(column.name).type, drawn, rare(draw, size)))
     batch = pa.record_batch(arrays, schema=form)

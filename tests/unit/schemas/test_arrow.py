@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 
@@ -12,6 +14,9 @@ from schemas.features import features_schema
 from schemas.metrics import FUNDING, OPEN_INTEREST
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.ticks import QUOTES, TRADES
+
+if TYPE_CHECKING:
+    from schemas.columns import ColumnType
 
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 US, NS = pa.timestamp("us", tz="UTC"), pa.timestamp("ns", tz="UTC")
@@ -64,7 +69,19 @@ def test_times_are_utc_in_the_unit_of_the_design(schema: Schema, unit: pa.DataTy
 
 
 def test_other_types() -> None:
-    assert arrow_type("category") == CATEGORY
-    assert arrow_type("int8") == pa.int8()
-    assert arrow_type("bool") == pa.bool_()
-    assert arrow_type("text") == pa.string()
+    kinds: dict[ColumnType, pa.DataType] = {
+        "category": CATEGORY,
+        "int8": pa.int8(),
+        "int32": pa.int32(),
+        "float32": pa.float32(),
+        "bool": pa.bool_(),
+        "text": pa.string(),
+    }
+    assert {kind: arrow_type(Column("x", kind)) for kind in kinds} == kinds
+
+
+def test_lists_have_a_fixed_size_and_no_null_element() -> None:
+    made = arrow_type(Column("x", "float32", nullable=True, length=3))
+    assert made == pa.list_(pa.field("element", pa.float32(), nullable=False), 3)
+    assert (made.list_size, made.value_field.nullable) == (3, False)
+    assert arrow_type(Column("x", "int64", length=2)).value_type == pa.int64()
