@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from lake.lineage.expected import Cut, Expectation
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from schemas.graph import Registry
 
 State = Literal["materialized", "missing", "stale", "failed"]
+# What addresses are ordered by, taken from each once.
+_PARTS = attrgetter("exchange", "market", "symbol", "type", "period")
 _MONTH_US = 31 * 86_400_000_000
 
 
@@ -138,7 +141,7 @@ class _Status:
         tallies = self._counted.tallies
         there = [tally.address for tally in tallies.values() if tally.partitions or tally.derivations]
         addresses = {*there, *self._expected(there), *self._counted.failures}
-        return [self._row(address) for address in sorted(addresses) if fits(address)]
+        return [self._row(address) for address in sorted(addresses, key=_PARTS) if fits(address)]
 
     def _spec(self, key: str) -> AssetSpec | None:
         if key not in self._specs:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SERIES = "SELECT id, address FROM series ORDER BY exchange, market, symbol, type, period"
+_SERIES = "SELECT id, exchange, market, symbol, type, period FROM series ORDER BY exchange, market, symbol, type, period"
 _FILES = "SELECT series_id, count(*) FROM files WHERE to_snapshot IS NULL GROUP BY series_id"
 _SEALED = """SELECT series_id, count(*) - count(DISTINCT file_id) FROM parts JOIN files ON files.id = file_id
     WHERE to_snapshot IS NULL GROUP BY series_id"""
@@ -92,7 +92,7 @@ def look(manifest: Manifest, work: Callable[[View], T]) -> T:
 
 
 def _census(connection: sqlite3.Connection) -> Census:
-    tallies = {number: Tally(number, Address.parse(text)) for number, text in connection.execute(_SERIES)}
+    tallies = {number: Tally(number, Address(*names)) for number, *names in connection.execute(_SERIES)}
     for number, count in connection.execute(_FILES):
         tallies[number].partitions = count
     for number, more in connection.execute(_SEALED):
