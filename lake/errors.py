@@ -119,6 +119,11 @@ CODES: dict[str, Code] = {
         "A version of a feature set may gain nullable columns; whatever else changes is another version.",
         ("register the next version: dl features register NAME.v2", "dl features show NAME"),
     ),
+    "LOOKAHEAD": Code(
+        Exit.REFUSED,
+        "A feature row is stamped as known before what it was made from could be.",
+        ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",

@@ -118,7 +118,9 @@ class Comparison:
 
         Of an input whose former rows are forgotten, or cannot be read, only that is said.
         """
-        made_from = int((row.written or {}).get("snapshot", row.from_snapshot))
+        if not row.suspect or row.written is None:
+            return []
+        made_from = int(row.written["snapshot"])
         after = self._parts_of(row, self._now)
         try:
             self._manifest.refuse_expired(made_from)
