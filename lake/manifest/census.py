@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SERIES = (
-    "SELECT id, exchange, market, symbol, type, period FROM series ORDER BY 2, 3, 4, 5, 6"
-)
+_SERIES = "SELECT id, exchange, market, symbol, type, period FROM series ORDER BY 2, 3, 4, 5, 6"
 _FILES = "SELECT series_id, count(*) FROM files WHERE to_snapshot IS NULL GROUP BY series_id"
 _SEALED = """SELECT series_id, count(*) - count(DISTINCT file_id) FROM parts JOIN files ON files.id = file_id
     WHERE to_snapshot IS NULL GROUP BY series_id"""
