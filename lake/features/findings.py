@@ -38,8 +38,8 @@ class Fact:
     set: str
     address: Address
     name: str
-    """For `coverage` an input's key, and the value is rows of the set to one of the input; for `null_rate` a column, and
-    the value is the share of nulls."""
+    """For `coverage` an input's key, the value being rows of the set to one of the input; for `null_rate` a column, the
+    value being its share of nulls."""
     value: float
     detail: str = ""
 
