@@ -7,7 +7,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dl_datalake.dates import parse_as_of, parse_range
+from dl_datalake.dates import parse_as_of
+from dl_datalake.feature_rows import FeatureRows
 from lake.errors import LakeError
 from schemas.features import length_text, length_us
 
@@ -16,16 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
-    from dl_datalake.result import Result
     from lake.features.registering import Registered
     from lake.features.sets import Known, Sets
     from lake.manifest.feature_sets import Held
 
 Length = str | dt.timedelta
 """A length of time: `2h`, `500ms`, or a timedelta."""
-Symbols = str | list[str] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,8 @@ def said(given: Mapping[str, Any]) -> dict[str, Any]:
     return words
 
 
-class FeatureClient:
+class FeatureClient(FeatureRows):
     """The feature sets of an open lake, as `lake.features`."""
-
-    def __init__(self, lake: Lake) -> None:
-        """Take the lake."""
-        self._lake = lake
-
-    def __repr__(self) -> str:
-        return f"<feature sets of {self._lake.config.root}>"
-
-    def sets(self, snapshot: int | None = None) -> Sets:
-        """Return the sets that are registered or declared; now, unless a snapshot is given."""
-        from lake.features.sets import Sets
-        from pipelines.feature_sets import declared
-
-        config = self._lake.config
-        return Sets(self._lake._manifest, declared(config, warnings.warn), snapshot)  # noqa: SLF001 -- the lake's own part
 
     def register(  # noqa: PLR0913 - as many words as the command has options
         self,
@@ -158,63 +141,6 @@ class FeatureClient:
         at = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
         sets, stored = self.sets(at), held(manifest, at)
         return infos(sets, stored, name)
-
-    def read(  # noqa: PLR0913 - as many words as the command has options
-        self,
-        name: str,
-        symbol: Symbols | None = None,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        *,
-        version: str | int = "latest",
-        exchange: str | None = None,
-        market: str | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return the rows of a set for one symbol, or for several one after the other.
-
-        Args:
-            name: The set, with its version (`returns.v2`) or without.
-            symbol: The symbol; needless where the set has one series, or is shared by symbols.
-            start: First ts; what is naive is UTC.
-            end: The ts to stop before.
-            version: `latest` is the highest promoted version that has rows of the symbol.
-            exchange: Needed only when several exchanges have the symbol.
-            market: Needed only when several markets have it.
-            columns: Only these, in this order; all when None.
-            as_of: A snapshot's number or name, or a time, to read the lake as it was.
-
-        Raises:
-            LakeError: UNKNOWN_FEATURES, UNKNOWN_SERIES, AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
-        """
-        from dl_datalake.result import Result
-        from lake.features.series import Instrument, find
-        from lake.read import Scan
-
-        manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
-        at = None if as_of is None else parse_as_of(as_of)
-        snapshot = manifest.snapshot(at)
-        sets = self.sets(snapshot)
-        names = [symbol] if symbol is None or isinstance(symbol, str) else [*symbol]
-        found = [
-            find(manifest, sets, name, str(version), Instrument(exchange, market, each), snapshot) for each in names
-        ]
-        if len({known.key for known, _ in found}) > 1:
-            labels = sorted({known.label for known, _ in found})
-            message = f"the latest version is not the same for all symbols: {', '.join(labels)}"
-            raise LakeError("AMBIGUOUS", message, fix=[f'version="{labels[-1].rpartition(".v")[2]}"'])
-        start_ns, end_ns = parse_range(start, end)
-        scan = Scan(
-            self._lake.config,
-            manifest,
-            list(dict.fromkeys(address for _, address in found)),
-            start_ns=start_ns,
-            end_ns=end_ns,
-            columns=columns,
-            as_of=at,
-        )
-        return Result(scan)
 
 
 def infos(sets: Sets, stored: Mapping[str, Held], name: str | None = None) -> list[FeatureInfo]:

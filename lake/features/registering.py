@@ -95,15 +95,7 @@ def set_stage(config: Config, name: str, stage: Stage, *, declared: Iterable[Fea
             STORAGE.
     """
     with Manifest.open(config) as manifest:
-        sets = Sets(manifest, declared)
-        known = sets.named(name)
-        others = sets.versions(known.name)
-    if len(others) > 1 and ".v" not in name.lower():
-        raise LakeError(
-            "AMBIGUOUS",
-            f"{known.name} has versions {', '.join(each.version for each in others)}",
-            fix=[others[0].label],
-        )
+        known = Sets(manifest, declared).exactly(name)
     if known.registration is None:
         raise LakeError(
             "USAGE",

@@ -51,8 +51,8 @@ def find(
             no instrument can have.
     """
     try:
-        known = sets.named(name, version, holds=lambda each: bool(_fitting(manifest, each, instrument, snapshot)))
-        found = _fitting(manifest, known, instrument, snapshot)
+        known = sets.named(name, version, holds=lambda each: bool(fitting(manifest, each, instrument, snapshot)))
+        found = fitting(manifest, known, instrument, snapshot)
     except ValueError as error:
         why = "No series can have such an address."
         raise LakeError("USAGE", str(error), why=why, fix=["dl features list --series"]) from None
@@ -66,9 +66,14 @@ def find(
             where=names,
             fix=[f"--{key}" for key in KEYS if getattr(instrument, key) is None and key in known.set.serving.keys],
         )
+    raise unknown(manifest, known, instrument, snapshot)
+
+
+def unknown(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> LakeError:
+    """Return the error for an instrument of which a version has no rows, with those of which it has."""
     stored = sorted(holders(manifest, known.key, snapshot))
     there = ", ".join(f"{each.exchange}/{each.market}/{each.symbol}" for each in stored[:_SHOWN])
-    raise LakeError(
+    return LakeError(
         "UNKNOWN_SERIES",
         f"{known.label} has no rows of {instrument} at snapshot {snapshot}",
         why=f"It has rows of {there}{' and others' if len(stored) > _SHOWN else ''}." if stored else "It has no rows.",
@@ -76,6 +81,7 @@ def find(
     )
 
 
-def _fitting(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> list[Address]:
+def fitting(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> list[Address]:
+    """Return the series of a version that hold rows and that an instrument fits; ValueError for impossible names."""
     keys = known.set.serving.keys
     return sorted(each for each in holders(manifest, known.key, snapshot) if instrument.fits(each, keys))
