@@ -21,6 +21,7 @@ from dl_datalake.commands import (
     diff,
     doctor,
     expire,
+    features,
     formats,
     inbox,
     ingest,
@@ -60,7 +61,7 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, assets, deploy, demo):
+for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
     _module.register(app)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
+from functools import lru_cache
 from typing import TypeAlias
 
 from lake.errors import LakeError
@@ -75,6 +76,7 @@ def parse_as_of(value: str | int | DateLike) -> int | str:
     return format_ns(parse_ns(value))
 
 
+@lru_cache(maxsize=4096)
 def format_ns(ns: int) -> str:
     """Return `2024-03-05T10:00:00.000000000Z`."""
     seconds, rest = divmod(ns, NS)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from lake.features.join import PointInTime
     from lake.read import Scan
     from schemas.keys import Address
 
@@ -32,9 +33,14 @@ class Result:
     can be used as often as needed and always gives the same rows. Rows come in stored order.
     """
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan | PointInTime) -> None:
         """Take the planned read."""
         self._scan = scan
+
+    @property
+    def scan(self) -> Scan | PointInTime:
+        """The planned read."""
+        return self._scan
 
     @property
     def addresses(self) -> tuple[Address, ...]:

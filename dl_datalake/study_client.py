@@ -44,8 +44,8 @@ class StudyClient:
     ) -> DiffReport:
         """Say which rows were added, removed and changed from one state to another.
 
-        Partitions with equal content hashes are not read. Bars, metrics and features are matched by ts, trades by id
-        within a UTC day, and rows without an id by what they are: k of a kind are k rows.
+        Partitions with equal content hashes are not read. Bars and metrics are matched by ts, features by ts and
+        known_at, trades by id within a UTC day, and rows without an id by what they are: k of a kind are k rows.
 
         Args:
             old: `ADDRESS@AS_OF`: a snapshot's number or name, or a time; without `@` it is the present.

@@ -14,9 +14,9 @@ import pyarrow as pa
 from lake import layout, rows
 from lake import write as writing
 from lake.amounts import plural
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.intake import Intake, Memory
-from lake.lookup import schema_of
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.outcome import no_checks
 from lake.places import Places
@@ -223,7 +223,7 @@ def _commit(
     checks: Callable[[str], Sequence[Check]],
 ) -> DeletedSeries:
     """Commit one series' delete as it is planned; Overtaken when it cannot be done so any more."""
-    address, schema = plan.series.address, schema_of(plan.series.address.key)
+    address, schema = plan.series.address, schema_of(config, plan.series.address.key)
     start, end = _range(request)
     scale = layout.NS_PER[rows.unit(schema)]
 

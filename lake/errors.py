@@ -114,6 +114,16 @@ CODES: dict[str, Code] = {
         "The function that makes the asset raised, or what it gave is not that partition's rows.",
         ("correct the function", "dl assets materialize again: what is stored already stays"),
     ),
+    "FEATURE_CHANGED": Code(
+        Exit.REFUSED,
+        "A version of a feature set may gain nullable columns; whatever else changes is another version.",
+        ("register the next version: dl features register NAME.v2", "dl features show NAME"),
+    ),
+    "LOOKAHEAD": Code(
+        Exit.REFUSED,
+        "A feature row is stamped as known before what it was made from could be.",
+        ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
+    ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,
         "Two vendor symbols that differ only in case would share one folder.",
@@ -146,7 +156,7 @@ CODES: dict[str, Code] = {
     ),
     "FILE_DAMAGED": Code(
         Exit.FINDINGS,
-        "The file's bytes are not those that were stored.",
+        "The file's bytes are not those that were stored, or its asset was declared anew with other columns.",
         ("dl verify", "dl repair --from cold, or --from source", "or restore it from a backup"),
     ),
     "TIER_UNAVAILABLE": Code(
@@ -169,6 +179,11 @@ CODES: dict[str, Code] = {
     ),
     "UNKNOWN_TIER": Code(Exit.NOT_FOUND, "The lake knows no such tier.", ("dl tiers",)),
     "UNKNOWN_ASSET": Code(Exit.NOT_FOUND, "No such asset is declared.", ("dl assets list",)),
+    "UNKNOWN_FEATURES": Code(
+        Exit.NOT_FOUND,
+        "No feature set of this name and version is registered.",
+        ("dl features list", "dl features register NAME --schema FILE.toml"),
+    ),
     "UNKNOWN_PARTITION": Code(
         Exit.NOT_FOUND, "The series has no such partition.", ("dl assets status ADDRESS --partitions",)
     ),

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake import files, layout, merge, rows
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.leases import Lease
-from lake.lookup import near_series, schema_of
+from lake.lookup import near_series
 from lake.places import Places
 from lake.selection import absent
 from schemas.arrow import arrow_schema
@@ -22,7 +23,7 @@ from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lake.config import Config
     from lake.manifest import Manifest
@@ -56,7 +57,8 @@ class Scan:
             LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED; USAGE for several schemas,
                 or a column that the schema lacks.
         """
-        schemas = {schema_of(a.key) for a in addresses}
+        self.snapshot: int = manifest.snapshot(as_of)
+        schemas = {schema_of(config, a.key, None if as_of is None else self.snapshot) for a in addresses}
         if len(schemas) != 1:
             raise LakeError(
                 "USAGE",
@@ -83,7 +85,6 @@ class Scan:
                     fix=[f"one of {', '.join(whole.names)}"],
                 )
         self.schema: pa.Schema = whole if columns is None else pa.schema([whole.field(n) for n in self.columns])
-        self.snapshot: int = manifest.snapshot(as_of)
         # What it needs stays for as long as this object does; unless it was forgotten just before that was said.
         self._lease = Lease(config, self.snapshot)
         manifest.refuse_expired(self.snapshot)
@@ -100,44 +101,60 @@ class Scan:
         """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into."""
         total = 0
         for file in self.plan:
-            total += file.rows if self._covers(file) else sum(t.num_rows for t in self._pieces(file, ["ts"]))
+            total += file.rows if self._covers(file) else sum(t.num_rows for t in self.pieces(file, ["ts"]))
         return total
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Yield the rows in batches of at most `size`, holding one row group at a time."""
-        self._places.require(self.plan, self._series)
+        self.require()
         for file in self.plan:
-            for table in self._pieces(file, self.columns):
+            for table in self.pieces(file, self.columns):
                 for batch in table.to_batches(max_chunksize=size):
                     if batch.num_rows:
                         yield batch
 
     def to_arrow(self) -> pa.Table:
         """Read everything into one table."""
-        self._places.require(self.plan, self._series)
-        tables = [t for file in self.plan for t in self._pieces(file, self.columns)]
+        self.require()
+        tables = [t for file in self.plan for t in self.pieces(file, self.columns)]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
-        flat = pa.schema([f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in self.schema])
-        return pa.RecordBatchReader.from_batches(flat, (b.cast(flat) for b in self.batches(size)))
+        return plain_reader(self.schema, self.batches(size))
+
+    def require(self) -> None:
+        """Make sure that every planned file is in a place that is there; TIER_UNAVAILABLE or TIER_FOREIGN."""
+        self._places.require(self.plan, self._series)
+
+    def address_of(self, file: FileRow) -> Address:
+        """Return which of the series a planned file is of."""
+        return self._series[file.series_id]
 
     def _covers(self, file: FileRow) -> bool:
         return (self.start_ns is None or self.start_ns <= file.first_ns) and (
             self.end_ns is None or file.last_ns < self.end_ns
         )
 
-    def _pieces(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Yield the file's rows within the range, a row group at a time."""
+    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0) -> Iterator[pa.Table]:
+        """Yield a planned file's rows within the range, a row group at a time.
+
+        Args:
+            file: One of the plan.
+            columns: Which columns of the schema, in this order.
+            skip: How many of the row groups to pass over.
+
+        Raises:
+            LakeError: FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE or TIER_FOREIGN.
+        """
         try:
-            yield from self._stored(file, columns)
+            yield from self._stored(file, columns, skip)
         except LakeError as error:
             if error.code in {"E_FILE_DAMAGED", "E_FILE_MISSING"} and file.to_snapshot is not None:
                 raise _of_the_past(error) from error
             raise
 
-    def _stored(self, file: FileRow, columns: Sequence[str]) -> Iterator[pa.Table]:
+    def _stored(self, file: FileRow, columns: Sequence[str], skip: int) -> Iterator[pa.Table]:
         covers = self._covers(file)
         schema = (
             self.schema
@@ -147,7 +164,7 @@ class Scan:
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
         with self._places.parquet(file, self.declaration) as parquet:
             start, end = (None, None) if covers else (self.start_ns, self.end_ns)
-            for group in files.groups_between(parquet, self.declaration, start, end):
+            for group in files.groups_between(parquet, self.declaration, start, end)[skip:]:
                 table = files.read_group(parquet, group, needed)
                 if not covers:
                     table = self._trim(table)
@@ -159,6 +176,12 @@ class Scan:
         low = 0 if self.start_ns is None else int(np.searchsorted(ts, -(-self.start_ns // scale)))
         high = len(ts) if self.end_ns is None else int(np.searchsorted(ts, -(-self.end_ns // scale)))
         return table.slice(low, max(0, high - low))
+
+
+def plain_reader(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Return rows as a stream for whatever speaks Arrow, text columns that repeat as plain text."""
+    flat = pa.schema([f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in schema])
+    return pa.RecordBatchReader.from_batches(flat, (batch.cast(flat) for batch in batches))
 
 
 def _of_the_past(error: LakeError) -> LakeError:
@@ -266,7 +289,7 @@ def stats(scan: Scan) -> Stats:
             high = highs if high is None else max(high, highs)
         if schema.key == ("trade_id",):
             keyed = keyed and table.column("trade_id").null_count == 0
-        if schema.key != ("ts",):
+        if not merge.keyed_by_time(schema):
             whole = table if carried is None else pa.concat_tables([carried, table])
             cut = int(np.searchsorted(rows.times(whole), int(ts[-1])))
             repeats += merge.repeated(whole.slice(0, cut))

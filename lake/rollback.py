@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from lake import rows, space
 from lake import write as writing
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.intake import Intake, Memory
 from lake.intake.pieces import part_rows, stored_rows
 from lake.leases import Lease
-from lake.lookup import parse_pattern, schema_of
+from lake.lookup import parse_pattern
 from lake.manifest import Change, Manifest, Writer, graph
 from lake.manifest.rows import Conflict
+from lake.merge import keyed_by_time
 from lake.outcome import hold, no_checks
 from lake.places import Places
 from lake.selection import unknown
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
-    from lake.manifest import FileRow, PartRow, SeriesRow
+    from lake.manifest import FileRow, NewDerivation, PartRow, SeriesRow
     from lake.outcome import Check
     from schemas.keys import Address
 
@@ -182,7 +184,7 @@ def _plan(manifest: Manifest, places: Places, series: SeriesRow, target: int) ->
     doubts = manifest.unproven(series.id, target)
     plan = _Plan(series, [], [], [], RolledBackSeries(series.address))
     for old, new in _groups(then, now):
-        differing = _differing(places, series, old, new)
+        differing = _differing(manifest.config, places, series, old, new)
         plan.told.kept += sum(part.partition not in differing for part in new)
         if not differing:
             continue
@@ -212,7 +214,9 @@ def _groups(then: Sequence[PartRow], now: Sequence[PartRow]) -> Iterator[tuple[l
         yield group
 
 
-def _differing(places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]) -> set[str]:
+def _differing(
+    config: Config, places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]
+) -> set[str]:
     """Return the partitions that do not hold the same rows; when there is none, those that have them in another order.
 
     Where times alone settle the order, nothing is read.
@@ -221,8 +225,8 @@ def _differing(places: Places, series: SeriesRow, old: Sequence[PartRow], new: S
         return set()
     facts = [{(part.partition, part.rows, part.content_hash) for part in parts} for parts in (old, new)]
     other = {label for label, _, _ in facts[0] ^ facts[1]}
-    schema = schema_of(series.address.key)
-    if other or schema.key == ("ts",):
+    schema = schema_of(config, series.address.key)
+    if other or keyed_by_time(schema):
         return other
 
     def sequences(parts: Sequence[PartRow]) -> dict[str, str]:
@@ -287,7 +291,7 @@ class _Rollback:
         return None, plan.told
 
     def _commit(self, plan: _Plan, message: str) -> int:
-        address, schema = plan.series.address, schema_of(plan.series.address.key)
+        address, schema = plan.series.address, schema_of(self._config, plan.series.address.key)
         with ThreadPoolExecutor(self._config.threads, thread_name_prefix="rollback") as pool:
             intake = Intake(
                 staging=self._staging,
@@ -309,5 +313,13 @@ class _Rollback:
                 table = pa.concat_tables(stored_rows(file.temporary, schema))
                 change.checks += hold(own, table, address, file.partition.label)
         change.removed = [file.id for file in plan.gone]
+        change.derivations = self._lineage(plan)
         change.corrected = [(address, label) for label in plan.changed]
         return writing.swap(self._config, self._writer, change, staged, plan.gone)
+
+    def _lineage(self, plan: _Plan) -> list[NewDerivation]:
+        """Return what was known of how the rows that come back were made, where they were computed elsewhere."""
+        labels = {copy.partition for copy in plan.copies}
+        with Manifest.open(self._config) as manifest:
+            known = graph.written_at(manifest, plan.series.id, self._target)
+        return [graph.again(plan.series.address, row) for row in known if row.partition in labels]

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from lake import lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,10 +45,39 @@ def unit(schema: Schema) -> str:
     return schema.column("ts").type.removeprefix("timestamp_")
 
 
-def is_sorted(ts: NDArray[np.int64], *, strictly: bool = False) -> bool:
-    """Whether times never go back, or, strictly, always go on."""
+def is_sorted(ts: NDArray[np.int64], *minor: NDArray[np.int64], strictly: bool = False) -> bool:
+    """Whether times never go back, or, strictly, always go on; `minor` columns order the rows of equal times."""
     ahead, behind = ts[1:], ts[:-1]
-    return bool((ahead > behind).all() if strictly else (ahead >= behind).all())
+    if not minor:
+        return bool((ahead > behind).all() if strictly else (ahead >= behind).all())
+    if not (ahead >= behind).all():
+        return False
+    tied = np.flatnonzero(ahead == behind)
+    for column in minor:
+        before, after = column[tied], column[tied + 1]
+        if (after < before).any():
+            return False
+        tied = tied[after == before]
+    return not (strictly and len(tied))
+
+
+def key_numbers(tables: Sequence[pa.Table], key: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Return for each table one number a row: of equal rows the same, and in their order, by a key made of times.
+
+    Of a key of one column they are its times themselves; of several, ranks among the rows of these tables.
+    """
+    columns = [[times(table, name) for table in tables] for name in key]
+    if len(columns) == 1:
+        return columns[0]
+    joined = [np.concatenate(column) for column in columns]
+    order = np.lexsort(joined[::-1])
+    steps = np.zeros(len(order), dtype=bool)
+    for column in joined:
+        ordered = column[order]
+        steps[1:] |= ordered[1:] != ordered[:-1]
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(steps)
+    return np.split(numbers, np.cumsum([table.num_rows for table in tables[:-1]], dtype=np.int64))
 
 
 def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:

@@ -59,15 +59,21 @@ ASSETS = Registry(
 )
 
 
-def load(config: Config | None = None, warn: Callable[[str], None] | None = None) -> Registry:
-    """Return the project's assets and those of a lake's owner: modules that dl.toml names, and installed packages.
+def load(
+    config: Config | None = None, warn: Callable[[str], None] | None = None, *, registered: bool = True
+) -> Registry:
+    """Return the project's assets and those of a lake's owner.
+
+    These are in modules that dl.toml names and in installed packages; feature sets may be registered in the lake.
 
     Args:
         config: The lake; without one, only the project and installed packages are asked.
         warn: Told of a package whose assets were left out, as they cannot be loaded: it is somebody else's.
+        registered: Whether feature sets that are registered in the lake are among them.
 
     Raises:
-        LakeError: ASSETS when a module that dl.toml names cannot be loaded, or what it declares makes no graph.
+        LakeError: ASSETS when a module that dl.toml names cannot be loaded, or what it declares makes no graph;
+            what is wrong with a manifest that is there.
     """
     registry = Registry(ASSETS)
     if config:
@@ -78,6 +84,10 @@ def load(config: Config | None = None, warn: Callable[[str], None] | None = None
         modules.enter_installed(registry, warn or (lambda _text: None))
         if config:
             modules.enter_named(registry, config)
+    if config and registered:
+        from pipelines import feature_sets
+
+        feature_sets.enter_registered(registry, config, warn or (lambda _text: None))
     return registry
 
 

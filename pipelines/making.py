@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from lake import files, rows, validate
+from lake import files, merge, rows, validate
 from lake import write as writing
 from lake.errors import Exit, LakeError
 from lake.manifest import Manifest, Writer, graph
@@ -154,10 +154,7 @@ class _Run:
         table = pa.Table.from_batches(batches, arrow_schema(schema, identity=False))
         if not table.num_rows:
             return None
-        ts = rows.times(table)
-        if not rows.is_sorted(ts):
-            table = table.sort_by("ts")
-            ts = rows.times(table)
+        table = merge.sort_by_time(table, merge.clocks(schema))
         (batch,) = table.combine_chunks().to_batches()
         _, rejected = validate.split(batch, schema, grid_us=self.spec.grid_us, waive=waive)
         if rejected:
@@ -165,10 +162,11 @@ class _Run:
             message = f"{len(rejected):,} rows break their schema: {first.reason}: {first.detail}"
             raise LakeError("CHECK", message, where=where)
         scale = 1000 if rows.unit(schema) == "us" else 1
+        ts = rows.times(table)
         if int(ts[0]) * scale < work.partition.start_ns or int(ts[-1]) * scale >= work.partition.end_ns:
             raise LakeError("MAKE", f"the function gave rows outside of {work.partition.label}", where=where)
-        if schema.key == ("ts",) and not rows.is_sorted(ts, strictly=True):
-            raise LakeError("MAKE", "the function gave two rows of one ts", where=where)
+        if merge.keyed_by_time(schema) and not merge.in_order(table, schema):
+            raise LakeError("MAKE", f"the function gave two rows of one {', '.join(schema.key)}", where=where)
         return pa.Table.from_batches([batch])
 
     def _commit(self, batch: list[_Work], plan: _Plan) -> bool:
@@ -213,7 +211,7 @@ class _Plan:
         made = [] if own is None else graph.derivations(manifest, own.id)
         self._held = {part.partition: part for part in held}
         self._waive = any(series.price_may_be_negative for series in self._series)
-        others = self._held.keys() - {row.partition for row in made}
+        others = self._held.keys() - {row.partition for row in made if row.written is None}
         if others:
             raise LakeError(
                 "DERIVED", f"{run.address} was ingested or written; it cannot be made by a function", where=min(others)

@@ -50,7 +50,7 @@ def enter_named(registry: Registry, config: Config) -> None:
     """
     found: list[tuple[AssetSpec, Path]] = []
     for name in config.modules:
-        module, file = _imported(config.root, name)
+        module, file = imported(config.root, name)
         specs = list(_specs(module))
         if not specs:
             raise LakeError(
@@ -109,7 +109,7 @@ class _Fresh(SourceFileLoader):
         return code
 
 
-def _imported(root: Path, name: str) -> tuple[ModuleType, Path]:
+def imported(root: Path, name: str) -> tuple[ModuleType, Path]:
     """Return a module found beside dl.toml, else an installed one, and its file."""
     stem = root.joinpath(*name.split("."))
     file = next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from schemas.bars import BARS
 from schemas.calendars import FreshnessPolicy
-from schemas.columns import IDENTITY, REASONS, Column, ColumnType
-from schemas.features import features_schema
+from schemas.columns import FLOATS, IDENTITY, REASONS, Column, parse_type
+from schemas.features import CLOCKS, KEYS, FeatureSet, Serving, features_schema, length_us, split_name
 from schemas.keys import Address
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST, metrics_schema
 from schemas.orderbook import BOOK_L2, BOOK_L3
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from schemas.columns import Rule, Schema
+    from schemas.features import Stamp
     from schemas.periods import Grain
 
 Made = Literal["source", "derived", "external"]
@@ -42,8 +43,15 @@ class Said(TypedDict, total=False):
     description: str
     owner: str
     code_version: str
+    ttl: str
+    delay: str
+    stamp: Stamp
+    lookback: str
+    keys: Iterable[str]
 
 
+_SERVED = ("ttl", "delay", "stamp", "lookback", "keys")
+"""What is said of feature sets only."""
 _SCHEMAS: dict[str, Schema] = {
     "ticks/trade": TRADES,
     "ticks/quote": QUOTES,
@@ -121,10 +129,11 @@ def schema_of(key: str) -> Schema:
 
 def column(type: str, *, nullable: bool = False, unit: str = "", description: str = "") -> Column:  # noqa: A002 -- the word of Column
     """Return a column without a name: the mapping it stands in names it."""
-    types: tuple[ColumnType, ...] = get_args(ColumnType)
-    if type not in types:
-        raise SchemaMismatchError(f"{type!r} is no type of a column: expected one of {', '.join(types)}")
-    return Column("", types[types.index(type)], nullable=nullable, unit=unit, description=description)
+    try:
+        type_, length = parse_type(type)
+    except ValueError as error:
+        raise SchemaMismatchError(str(error)) from None
+    return Column("", type_, nullable=nullable, unit=unit, description=description, length=length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +183,8 @@ class AssetSpec:
     """Makes one partition: it takes a table an upstream, of the same symbol and time, and returns a table."""
     reads: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The columns `make` reads of an upstream, where not all."""
+    serving: Serving | None = None
+    """How a feature set is served; None for whatever is none."""
 
     @classmethod
     def of(
@@ -194,11 +205,14 @@ class AssetSpec:
             make: What makes a partition from those of the upstreams.
             **said: columns: those beside ts and the series' identity (for features also known_at), by name; a type as
                 text, or `column(...)` for one with nulls, unit or description. Bars have theirs.
-                schema_version: To be raised with every change of a metric's columns; a feature set's is in its key.
+                schema_version: To be raised with every change of a metric's columns, and when a feature set gains a
+                nullable one; a set that changes otherwise has another version in its key.
                 freshness: How late is late: `"2h"`, or `{"within": "2h", "calendar": "FX"}`.
                 tags: Words to select it by.
                 checks: Checks of its own.
                 description, owner, code_version: As they are.
+                ttl, delay, stamp, lookback, keys: Of feature sets, as `schemas.features.Serving` tells; lengths of time
+                are text such as `"2h"`.
 
         Raises:
             GraphError: These do not make an asset.
@@ -221,10 +235,43 @@ class AssetSpec:
             reads=tuple((canonical(name), tuple(of)) for name, of in upstreams.items())
             if isinstance(upstreams, Mapping)
             else (),
+            serving=_serving(key, said),
         )
         if make and (spec.made != "derived" or not spec.upstreams):
             raise GraphError(f"{key} is made by a function, which takes its upstreams: name them")
         return spec
+
+    @property
+    def feature_set(self) -> FeatureSet | None:
+        """The feature set that the asset is; None for whatever is none."""
+        if self.type != "features":
+            return None
+        name, version = split_name(self.key)
+        columns = tuple(column for column in self.schema.columns if column not in (*CLOCKS, *IDENTITY))
+        return FeatureSet(
+            name,
+            version or "1",
+            columns,
+            self.schema.rules,
+            self.upstreams,
+            self.serving or Serving(),
+            self.owner,
+            self.description,
+            self.schema.version,
+        )
+
+    @classmethod
+    def of_set(cls, feature_set: FeatureSet) -> AssetSpec:
+        """Return the spec of a feature set whose rows are computed elsewhere."""
+        return cls(
+            feature_set.key,
+            feature_set.schema,
+            feature_set.inputs,
+            feature_set.description,
+            feature_set.owner,
+            made="external",
+            serving=feature_set.serving,
+        )
 
     @property
     def type(self) -> str:
@@ -265,7 +312,7 @@ class AssetSpec:
         demands: dict[str, list[str]] = {"bad_timestamp": ["ts is there"]}
         columns = [column for column in self.schema.columns if column not in IDENTITY]
         required = [column.name for column in columns if not column.nullable and column.name != "ts"]
-        if any(column.type == "float64" for column in columns):
+        if any(column.type in FLOATS for column in columns):
             demands["bad_number"] = ["every float column is finite where it is not null"]
         if required:
             demands["missing_value"] = [f"{', '.join(required)} are not null"]
@@ -304,6 +351,22 @@ def _refuse_misspelt(key: str, said: Iterable[str]) -> None:
             raise GraphError(f"{key}: unknown word {word!r}: {told}")
 
 
+def _serving(key: str, said: Said) -> Serving | None:
+    """Return how a feature set is served; None for another asset, of which nothing may be said of that."""
+    given = [word for word in _SERVED if word in said]
+    if not key.startswith("features/"):
+        if given:
+            raise GraphError(f"{key}: {', '.join(given)} is said of feature sets only")
+        return None
+    try:
+        ttl, delay, lookback = (
+            length_us(said[word]) if word in said else None for word in ("ttl", "delay", "lookback")
+        )
+        return Serving(tuple(said.get("keys", KEYS)), ttl, delay or 0, said.get("stamp", "open"), lookback or 0)
+    except ValueError as error:
+        raise GraphError(f"{key}: {error}") from None
+
+
 def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: int) -> Schema:
     """Return the schema of a key with columns of its own; without, the one it has already."""
     if columns is None:
@@ -317,8 +380,7 @@ def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: i
     try:
         if kind == "metrics":
             return metrics_schema(name, named, version=version)
-        set_name, _, number = name.rpartition(".v")
-        return features_schema(set_name, named, version=int(number))
+        return features_schema(name, named, version=version)
     except ValueError as error:
         raise SchemaMismatchError(f"{key}: {error}") from None
 
@@ -333,7 +395,9 @@ def _demand(rule: Rule, grid_us: int | None) -> str:
         "highest": f"{rule.columns[0]} ≥ {others}",
         "lowest": f"{rule.columns[0]} ≤ {others}",
         "on_grid": f"{names} is a multiple of {(grid_us or 0) / 1_000_000:g} s since the epoch",
-        "one_of": f"{names} is {' or '.join(rule.values)}",
+        "at_least": f"{names} ≥ {rule.bound}",
+        "at_most": f"{names} ≤ {rule.bound}",
+        "one_of": f"{names} is {' or '.join(map(str, rule.values))}",
     }[rule.kind]
     return text + (" (unless the instrument's prices may be zero or negative)" if rule.waivable else "")
 
@@ -341,6 +405,6 @@ def _demand(rule: Rule, grid_us: int | None) -> str:
 def describe(schema: Schema) -> list[dict[str, str | bool]]:
     """Return name, type, nullable, unit and description of every column, in stored order."""
     return [
-        {"name": c.name, "type": c.type, "nullable": c.nullable, "unit": c.unit, "description": c.description}
+        {"name": c.name, "type": c.spelled, "nullable": c.nullable, "unit": c.unit, "description": c.description}
         for c in schema.columns
     ]

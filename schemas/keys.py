@@ -15,9 +15,13 @@ DAY_US = 86_400_000_000
 _EPOCH = dt.date(1970, 1, 1)
 TYPES = ("bars", "ticks", "orderbook", "metrics", "features")
 _PERIODS_OF = {"ticks": ("trade", "quote"), "orderbook": ("l2", "l3")}
+_NUMBER = "(?:0|[1-9][0-9]{0,5})"
 _SET_NAMES = {
     "metrics": (re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}"), "lower case letters, digits, dot, dash and underscore"),
-    "features": (re.compile(r"[a-z0-9][a-z0-9_-]{0,55}\.v[1-9][0-9]{0,5}"), "<set>.v<N>, such as returns.v1"),
+    "features": (
+        re.compile(rf"[a-z0-9][a-z0-9_-]{{0,55}}\.v(?:[1-9][0-9]{{0,5}}|{_NUMBER}(?:\.{_NUMBER}){{1,3}})"),
+        "<set>.v<N>, such as returns.v1 or returns.v1.0.2",
+    ),
 }
 _LABEL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
 from dataclasses import dataclass
@@ -82,6 +83,20 @@ class Period:
         length = self.n * _UNIT_SECONDS[self.unit] * _MICRO
         origin = _MONDAY_US if self.unit == "w" else 0
         return (at_us - origin) // length * length + origin
+
+    def later_us(self, at_us: int) -> int:
+        """Return the time one period later, in microseconds since the epoch: where a bar that opens then closes.
+
+        Months go by the calendar; a day that the later month lacks is its last.
+        """
+        if self.fixed_us is not None:
+            return at_us + self.fixed_us
+        days, time_us = divmod(at_us, _DAY_US)
+        day = _EPOCH + dt.timedelta(days=days)
+        years, month = divmod(day.month - 1 + self.n, 12)
+        last = calendar.monthrange(day.year + years, month + 1)[1]
+        later = dt.date(day.year + years, month + 1, min(day.day, last))
+        return (later - _EPOCH).days * _DAY_US + time_us
 
     @property
     def splits_days(self) -> bool:

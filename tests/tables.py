@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,27 @@ import pyarrow as pa
 
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
+from schemas.columns import IDENTITY, Column, Schema
 from schemas.ticks import QUOTES, TRADES
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from schemas.columns import Schema
-
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 DAY_NS = DAY_US * 1000
 Row = dict[str, Any]
+FEATURES = Schema(
+    "features_tabled",
+    1,
+    (
+        Column("ts", "timestamp_us"),
+        Column("known_at", "timestamp_us"),
+        Column("value", "float64", nullable=True),
+        *IDENTITY,
+    ),
+    key=("ts", "known_at"),
+)
 
 
 def bar(minute: int, price: float = 1.0, **changes: object) -> Row:
@@ -31,6 +42,11 @@ def bar(minute: int, price: float = 1.0, **changes: object) -> Row:
 def trade(ts: int, price: float = 1.0, trade_id: str | None = None, **changes: object) -> Row:
     """Return a trade `ts` nanoseconds after the epoch."""
     return {"ts": ts, "price": price, "size": 1.0, "trade_id": trade_id} | changes
+
+
+def feature(minute: int, wait: int, value: float | None = 1.0, **changes: object) -> Row:
+    """Return a row of `FEATURES`, `minute` minutes after the epoch, that was known `wait` minutes later."""
+    return {"ts": minute * MINUTE_US, "known_at": (minute + wait) * MINUTE_US, "value": value} | changes
 
 
 def quote(ts: int, bid: float = 1.0, **changes: object) -> Row:
@@ -49,6 +65,10 @@ def bars(*rows: Row) -> pa.Table:
 
 def trades(*rows: Row) -> pa.Table:
     return table(TRADES, rows)
+
+
+def features(*rows: Row) -> pa.Table:
+    return table(FEATURES, rows)
 
 
 def quotes(*rows: Row) -> pa.Table:
@@ -91,7 +111,7 @@ def merged(
             kept.append(row)
         else:
             counts["identical" if source[winner] == row else "superseded"] += 1
-    source = sorted(kept, key=lambda row: row["ts"])
+    source = sorted(kept, key=functools.partial(_moment, schema))
     held = {key: row for row in stored if (key := _key(schema, row)) is not None}
     for row in list(source):  # a key that is stored under another ts moves, or stays
         old = held.get(_key(schema, row)) if _key(schema, row) is not None else None
@@ -107,15 +127,20 @@ def merged(
             counts["new"] -= 1
             stored.remove(old)
     out: list[Row] = []
-    for ts in sorted({row["ts"] for row in [*stored, *source]}):
-        here, there = ([row for row in rows if row["ts"] == ts] for rows in (stored, source))
+    for moment in sorted({_moment(schema, row) for row in [*stored, *source]}):
+        here, there = ([row for row in rows if _moment(schema, row) == moment] for rows in (stored, source))
         out += _merge_moment(schema, here, there, on_conflict, counts)
     return out, +counts
 
 
+def _moment(schema: Schema, row: Row) -> tuple[int, ...]:
+    """Return what rows are stored in the order of."""
+    return tuple(row[name] for name in (schema.key if schema.key[:1] == ("ts",) else ("ts",)))
+
+
 def _key(schema: Schema, row: Row) -> Hashable:
-    if schema.key == ("ts",):
-        return int(row["ts"])
+    if schema.key[:1] == ("ts",):
+        return tuple(int(row[name]) for name in schema.key)
     if schema.key == ("trade_id",) and "trade_id" in row:
         return str(row["trade_id"])
     return None
@@ -124,7 +149,7 @@ def _key(schema: Schema, row: Row) -> Hashable:
 def _merge_moment(
     schema: Schema, stored: list[Row], source: list[Row], on_conflict: str, counts: Counter[str]
 ) -> list[Row]:
-    """Merge the rows of one ts; new rows go where their neighbours in the source lie."""
+    """Merge the rows of one moment; new rows go where their neighbours in the source lie."""
     places = {tag: i for i, tag in enumerate(_tags(schema, stored))}
     match = [places.get(tag) for tag in _tags(schema, source)]
     groups: list[list[Row]] = [[row] for row in stored] + [[]]

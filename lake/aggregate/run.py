@@ -18,8 +18,8 @@ from lake.aggregate.model import AggregateReport, Progress, TargetReport
 from lake.aggregate.plan import plan
 from lake.aggregate.reading import PIECE_ROWS, Range
 from lake.aggregate.rows import Bars, Quotes, Trades
+from lake.declared import schema_of
 from lake.errors import LakeError
-from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Conflict, Instrument, NewDerivation
 from lake.places import Places
@@ -191,7 +191,7 @@ class _Pass:
             makers = self._makers(goals)
             columns = list(dict.fromkeys(name for source, _ in makers for name in source.columns))
             files = list({part.file.id: part.file for part in self._parts(start, end)}.values())
-            source_schema = schema_of(self.run.request.address.key)
+            source_schema = schema_of(self.run.config, self.run.request.address.key)
             stored = Range(Places(self.run.config), source_schema, columns, files, (start, end))
             for table in stored.tables(self.run.pool):
                 for at in range(0, table.num_rows, PIECE_ROWS):

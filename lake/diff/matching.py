@@ -1,8 +1,8 @@
 """Matching the rows of two streams by their natural key, in windows of time, so that little memory is needed.
 
-Rows are matched by ts where that is the key, by trade id within one UTC day where there are ids, and else as a
-multiset: k rows that are the same are k rows. Two nulls are equal, and so are two NaN; 0.0 and -0.0 are one value, as
-they are in content hashes.
+Rows are matched by ts, or ts and known_at, where that is the key, by trade id within one UTC day where there are ids,
+and else as a multiset: k rows that are the same are k rows. Two nulls are equal, and so are two NaN; 0.0 and -0.0 are
+one value, as they are in content hashes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from lake import rows
 from lake.diff.model import Samples, Tally
 from lake.merge.ids import id_keys, same_ids
-from lake.merge.model import keyed_by_id
+from lake.merge.model import keyed_by_id, keyed_by_time
 from lake.merge.windows import windows
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def compare(old: Stream, new: Stream, schema: Schema, samples: Samples) -> Tally
     tally = Tally()
     apart = _Apart()
     for a, b in windows([old(), new()]):
-        if schema.key == ("ts",):
-            i, j = _common(rows.times(a), rows.times(b))
+        if keyed_by_time(schema):
+            i, j = _common(*rows.key_numbers([a, b], schema.key))
             _pairs(a, b, (i, j), tally, samples)
             _alone(a, _others(a.num_rows, i), b, _others(b.num_rows, j), tally, samples)
         elif keyed_by_id(schema):

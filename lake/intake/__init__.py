@@ -20,7 +20,20 @@ import pyarrow as pa
 
 from lake import files, layout, merge, rows
 from lake.intake.memory import Memory
-from lake.intake.pieces import Part, Piece, Run, Settled, copied, equal_at, known, part_rows, results, stored_rows, sums
+from lake.intake.pieces import (
+    Part,
+    Piece,
+    Run,
+    Settled,
+    copied,
+    equal_at,
+    known,
+    least,
+    part_rows,
+    results,
+    stored_rows,
+    sums,
+)
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
@@ -34,7 +47,7 @@ if TYPE_CHECKING:
     from lake.files import FileWriter, StagedFile
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
-    from lake.merge.model import Stream
+    from lake.merge.model import Place, Stream
     from lake.places import Places
     from lake.staging import Staging
     from schemas.columns import Schema
@@ -80,7 +93,7 @@ class Intake:
         self._run_id, self._live, self._on_conflict, self._pool = run_id, live, on_conflict, pool
         self._memory = memory
         self._unit = rows.unit(schema)
-        self._arrow = arrow_schema(schema, identity=False)
+        self._arrow, self._clocks = arrow_schema(schema, identity=False), merge.clocks(schema)
         self._open: dict[int, Part] = {}
         self._closed: dict[Partition, list[Part]] = {}
         self._lazy = False
@@ -91,6 +104,8 @@ class Intake:
         """The open of the source's last bar, when nothing shows that it was over; set before `settle`."""
         self.first: int | None = None
         self.last: int | None = None
+        self.head: Place | None = None
+        """The least key that was taken, where keys are made of several times."""
 
     # ---- taking rows -------------------------------------------------------------------------------------------------
 
@@ -108,6 +123,9 @@ class Intake:
         low, high = (int(ts[0]), int(ts[-1])) if ordered else (int(ts.min()), int(ts.max()))
         self.first = low if self.first is None else min(self.first, low)
         self.last = high if self.last is None else max(self.last, high)
+        if len(self._clocks) > 1:
+            head = least(batch, self._clocks)
+            self.head = head if self.head is None else min(self.head, head)
         per_day = layout.PER_DAY[self._unit]
         ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
         if ends[0] == ends[1]:
@@ -202,7 +220,7 @@ class Intake:
             table = pa.Table.from_batches([p.batch for p in pieces], self._arrow)
             stored = part.partition.label in self._live
             small = final and part.writer is None
-            if self._continues(part, pieces, table):
+            if part.goes_on(pieces, table, self._schema):
                 if small and (stored or part.runs):
                     part.runs.append(self._keep(table, part.partition))
                 else:
@@ -220,24 +238,6 @@ class Intake:
                     part.runs.append(self._keep(table, part.partition))
         if final:
             self._end_file(part)
-
-    def _continues(self, part: Part, pieces: list[Piece], table: pa.Table) -> bool:
-        """Whether rows can be written behind the part's last ones as they are; if so they become its last ones."""
-        if merge.keyed_by_id(self._schema):
-            if not merge.in_order(table, self._schema):
-                return False
-            bounds = [merge.ends(table, self._schema)]
-        else:
-            if not all(p.ordered for p in pieces):
-                return False
-            bounds = [((p.first, -1), (p.last, -1)) for p in pieces]
-        before = part.last
-        for first, last in bounds:
-            if before is not None and not merge.follows(before, first, self._schema):
-                return False
-            before = last
-        part.last = before
-        return True
 
     def _writer(self, partition: Partition) -> FileWriter:
         return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id)

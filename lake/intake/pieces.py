@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from lake import files, layout, rows
+from lake import files, layout, merge, rows
 from lake.errors import LakeError
 from lake.files import Known
-from lake.merge import Counts, follows
+from lake.merge import Counts
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lake.checksums import StoredFile
     from lake.files import FileWriter, StagedFile
     from lake.manifest.rows import FileRow
+    from lake.merge.model import Place
     from schemas.columns import Schema
     from schemas.keys import Partition
 
@@ -180,8 +181,8 @@ class Part:
     """Open while everything so far came in order and nothing is stored there."""
     runs: list[Run] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
-    last: tuple[int, int] | None = None
-    """Ts and id of the last row written."""
+    last: Place | None = None
+    """Of the last row written."""
     pending: Future[None] | None = None
 
     def tidy(self, schema: Schema) -> None:
@@ -190,11 +191,35 @@ class Part:
         if len(last) == _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in last):
             self.pieces[-_SCRAPS:] = [joined(last, schema)]
 
+    def goes_on(self, pieces: list[Piece], table: pa.Table, schema: Schema) -> bool:
+        """Whether rows can be written behind the last ones as they are; if so they become the last ones.
+
+        Args:
+            pieces: The rows.
+            table: The same, as one table.
+            schema: Their schema.
+        """
+        if schema.key in {(), ("ts",)}:
+            if not all(p.ordered for p in pieces):
+                return False
+            bounds: list[tuple[Place, Place]] = [((p.first, -1), (p.last, -1)) for p in pieces]
+        else:  # the order hangs on more than the times that the pieces know
+            if not merge.in_order(table, schema):
+                return False
+            bounds = [merge.ends(table, schema)]
+        before = self.last
+        for first, last in bounds:
+            if before is not None and not merge.follows(before, first, schema):
+                return False
+            before = last
+        self.last = before
+        return True
+
 
 def joined(pieces: Sequence[Piece], schema: Schema) -> Piece:
     """Return pieces that came one after the other as one."""
     ends = [((p.first, -1), (p.last, -1)) for p in pieces]
-    on = all(follows(before[1], after[0], schema) for before, after in itertools.pairwise(ends))
+    on = all(merge.follows(before[1], after[0], schema) for before, after in itertools.pairwise(ends))
     contents = [p.content for p in pieces if p.content is not None]
     content = (sum(c[0] for c in contents), sum(c[1] for c in contents)) if len(contents) == len(pieces) else None
     batch = pa.concat_batches([p.batch for p in pieces])
@@ -205,6 +230,13 @@ def sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[in
     """Return the content hash's sums of the rows from each start to the next."""
     totals, squares = np.add.reduceat(hashes, starts), np.add.reduceat(hashes * hashes, starts)
     return list(zip(totals.tolist(), squares.tolist(), strict=True))
+
+
+def least(batch: pa.RecordBatch, clocks: Sequence[str]) -> Place:
+    """Return the least key of some rows, which is made of the times in these columns."""
+    times = [rows.times(batch, name) for name in clocks]
+    at = np.lexsort(times[::-1])[0]
+    return tuple(int(column[at]) for column in times)
 
 
 def known(pieces: list[Piece]) -> Known | None:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from lake.manifest.failures import FailureRow
+from lake.manifest.feature_sets import FeatureSetRow
 from lake.manifest.graph import DerivationRow, PartRow
 from lake.manifest.query import Manifest, Versions
 from lake.manifest.rows import (
@@ -22,6 +23,7 @@ from lake.manifest.rows import (
     LedgerRecord,
     ListRow,
     NewDerivation,
+    NewFeatureSet,
     NewFile,
     NewMove,
     NewName,
@@ -46,6 +48,7 @@ __all__ = [
     "Conflict",
     "DerivationRow",
     "FailureRow",
+    "FeatureSetRow",
     "FileRow",
     "HistoryRow",
     "IngestRow",
@@ -54,6 +57,7 @@ __all__ = [
     "ListRow",
     "Manifest",
     "NewDerivation",
+    "NewFeatureSet",
     "NewFile",
     "NewMove",
     "NewName",

@@ -88,6 +88,8 @@ _LATER = {
     "expired_snapshots": "SELECT first, last FROM expiries WHERE snapshot = ? ORDER BY first",
     "reclaimed": "SELECT first_file, last_file FROM reclaims WHERE snapshot = ? ORDER BY first_file",
     "unnamed": "SELECT id FROM names WHERE dropped_by = ? ORDER BY id",
+    "feature_sets": "SELECT id, key, stage, definition FROM feature_sets WHERE from_snapshot = ? ORDER BY id",
+    "ended_feature_sets": "SELECT id FROM feature_sets WHERE to_snapshot = ? ORDER BY id",
 }
 
 

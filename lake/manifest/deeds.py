@@ -19,7 +19,16 @@ _COMMAND = "SELECT command FROM runs WHERE id = (SELECT run_id FROM snapshots WH
 _NAMED = """SELECT name || ' is ' || snapshot FROM names WHERE created_by = :id
     UNION ALL SELECT name || ' dropped' FROM names WHERE dropped_by = :id"""
 _FORGOTTEN = "SELECT coalesce(sum(last - first + 1), 0) FROM expiries WHERE snapshot = :id"
-_QUESTIONS = {"delete": _ROWS_GONE, "rollback": _COMMAND, "snapshot": _NAMED, "expire": _FORGOTTEN}
+_REGISTERED = """SELECT substr(key, 10) || ' ' || stage FROM feature_sets WHERE from_snapshot = :id
+    UNION ALL SELECT substr(key, 10) || ' dropped' FROM feature_sets AS ended WHERE to_snapshot = :id
+        AND NOT EXISTS (SELECT 1 FROM feature_sets WHERE key = ended.key AND from_snapshot = :id)"""
+_QUESTIONS = {
+    "delete": _ROWS_GONE,
+    "rollback": _COMMAND,
+    "snapshot": _NAMED,
+    "expire": _FORGOTTEN,
+    "register": _REGISTERED,
+}
 
 
 def deeds(manifest: Manifest, history: Iterable[HistoryRow]) -> dict[int, str]:
@@ -40,7 +49,7 @@ def deeds(manifest: Manifest, history: Iterable[HistoryRow]) -> dict[int, str]:
 
 def _told(operation: str, found: list[tuple[object]]) -> str:
     what = [row[0] for row in found]
-    if operation == "snapshot":
+    if operation in {"snapshot", "register"}:
         return ", ".join(map(str, what))
     if operation == "rollback":
         _, to, target = str(what[0] or "").rpartition(" --to ") if what else ("", "", "")

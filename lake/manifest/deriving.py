@@ -8,6 +8,7 @@ from lake.errors import LakeError
 from lake.manifest import packed
 from lake.manifest.current import contents, went_on
 from lake.manifest.packed import DAY_NS
+from lake.manifest.rows import WRITTEN
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     Known = Callable[[Address], int]
 
-_HAS_DERIVATIONS = "SELECT 1 FROM derivations WHERE series_id = ? AND to_snapshot IS NULL LIMIT 1"
-_UPSTREAM = """SELECT series.type || '/' || series.period FROM derivations JOIN series ON series.id = upstream_id
-    WHERE series_id = ? AND to_snapshot IS NULL LIMIT 1"""
+_MADE_HERE = f"to_snapshot IS NULL AND substr(recipe, 1, {len(WRITTEN)}) <> '{WRITTEN}'"
+_HAS_DERIVATIONS = f"SELECT 1 FROM derivations WHERE series_id = ? AND {_MADE_HERE} LIMIT 1"
+_UPSTREAM = f"""SELECT series.type || '/' || series.period FROM derivations JOIN series ON series.id = upstream_id
+    WHERE series_id = ? AND {_MADE_HERE} LIMIT 1"""
 _PARTS = "SELECT start_day, end_day, content FROM parts WHERE file_id = ?"
 _SUSPECT = """UPDATE derivations SET suspect = 1
     WHERE upstream_id = ?1 AND to_snapshot IS NULL AND NOT suspect AND from_snapshot < ?2"""
@@ -93,7 +95,8 @@ def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known
     """Refuse to make a series in two ways: rows that were put in by hand could be written over unseen."""
     derived: dict[Address, set[str]] = {}
     for each in change.derivations:
-        derived.setdefault(each.address, set()).add(each.partition)
+        if not each.recipe.startswith(WRITTEN):
+            derived.setdefault(each.address, set()).add(each.partition)
     _refuse_to_derive(connection, change, known, snapshot)
     if not change.keeps_content:
         _refuse_to_write(connection, change, known, snapshot, derived)
@@ -101,7 +104,7 @@ def _refuse_mixture(connection: sqlite3.Connection, change: Change, known: Known
 
 def _refuse_to_derive(connection: sqlite3.Connection, change: Change, known: Known, snapshot: int) -> None:
     """Refuse to make partitions of a series that holds rows which came in another way."""
-    for address in dict.fromkeys(each.address for each in change.derivations):
+    for address in dict.fromkeys(each.address for each in change.derivations if not each.recipe.startswith(WRITTEN)):
         series = known(address)
         if connection.execute(_HAS_DERIVATIONS, (series,)).fetchone() is None:
             other = connection.execute(

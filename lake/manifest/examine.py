@@ -29,6 +29,7 @@ _SNAPSHOT_COLUMNS = (
     ("files", "to_snapshot"),
     ("derivations", "to_snapshot"),
     ("names", "dropped_by"),
+    ("feature_sets", "to_snapshot"),
 )
 """Where no foreign key holds what rows say of the snapshot they began or ended with; each has an index."""
 STEPS = (
@@ -37,9 +38,10 @@ STEPS = (
     "m003_derivations_and_tiers",
     "m004_names",
     "m005_forgetting",
+    "m006_feature_sets",
 )
 """The names of the migrations, which only what creates a manifest can import."""
-SHAPE = "7cd91f2ba251a0301e3504deee8aa9fdc7fe7f9f59d740268e1b3353558e9e4d"
+SHAPE = "53f523f05a7a998beed684934a944e5bf7e40684b433950752cf79882dc3ea66"
 """What `shape` gives of a manifest of this version."""
 _MAX_DIFFERENCES = 5
 """Differences spelt out for one snapshot; the rest are counted."""

@@ -337,3 +337,21 @@ def m005_forgetting(db: Database) -> None:
             snapshot INTEGER NOT NULL REFERENCES snapshots (id)) STRICT, WITHOUT ROWID""",
         "CREATE INDEX reclaims_snapshot ON reclaims (snapshot)",
     )
+
+
+@MIGRATIONS()
+def m006_feature_sets(db: Database) -> None:
+    """Feature sets as they are registered."""
+    _run(
+        db,
+        """CREATE TABLE feature_sets (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            stage TEXT NOT NULL CHECK (stage IN ('promoted', 'staged', 'deprecated')),
+            definition TEXT NOT NULL,
+            from_snapshot INTEGER NOT NULL REFERENCES snapshots (id),
+            to_snapshot INTEGER CHECK (to_snapshot > from_snapshot)) STRICT""",
+        "CREATE UNIQUE INDEX feature_sets_current ON feature_sets (key) WHERE to_snapshot IS NULL",
+        "CREATE INDEX feature_sets_added ON feature_sets (from_snapshot)",
+        "CREATE INDEX feature_sets_ended ON feature_sets (to_snapshot) WHERE to_snapshot IS NOT NULL",
+    )

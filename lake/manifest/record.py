@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
-from lake.manifest import deriving, failures, forgetting, naming, packed, placing
+from lake.manifest import deriving, failures, feature_sets, forgetting, naming, packed, placing
 from lake.manifest.chain import QuarantineDigest
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import SPELLING
@@ -54,7 +54,7 @@ class Recording:
 
         Raises:
             AlreadyIngested: The change's ingest key is current already.
-            Conflict: A partition is not as the change expects it.
+            Conflict: A partition, or a feature set's registration, is not as the change expects it.
             LakeError: SYMBOL_CASE when two vendor symbols differ only in case.
         """
         change = self._change
@@ -75,6 +75,7 @@ class Recording:
         deriving.write(self._connection, change, self._known_series, self.snapshot)
         placing.write(self._connection, change, self.snapshot)
         naming.write(self._connection, change, self.snapshot)
+        feature_sets.write(self._connection, change, self.snapshot)
         forgetting.write(self._connection, change, self.snapshot)
         failures.clear(self._connection, change)
 

@@ -155,6 +155,7 @@ class Replay:
         self._derivations(said)
         self._places(said)
         self._names(said)
+        self._feature_sets(said)
         self._forgotten(said)
         if digest_of(canonical(document(self._connection, entry.snapshot))) != entry.hash:
             raise LakeError(
@@ -285,6 +286,15 @@ class Replay:
         self._many(
             "INSERT INTO names (id, name, snapshot, created_by) VALUES (?, ?, ?, ?)",
             ((*row, number) for row in said.get("names", ())),
+        )
+
+    def _feature_sets(self, said: dict[str, Any]) -> None:
+        number = said["snapshot"]
+        ended = said.get("ended_feature_sets", ())
+        self._many("UPDATE feature_sets SET to_snapshot = ? WHERE id = ?", ((number, each) for [each] in ended))
+        self._many(
+            "INSERT INTO feature_sets (id, key, stage, definition, from_snapshot) VALUES (?, ?, ?, ?, ?)",
+            ((*row, number) for row in said.get("feature_sets", ())),
         )
 
     def _forgotten(self, said: dict[str, Any]) -> None:

@@ -19,6 +19,10 @@ BAR_COMPLETE = "bar_complete"
 VENDOR_SYMBOL = "vendor_symbol"
 """Name of the check that gives a series its vendor's spelling, its detail, when none was known at first."""
 
+WRITTEN = '{"written":'
+"""How the recipe of a derivation begins whose rows were computed elsewhere: it tells of lineage, and the lake can not
+make them again."""
+
 RunStatus = Literal["running", "ok", "refused", "failed", "interrupted", "unchanged"]
 
 
@@ -86,7 +90,7 @@ class NewDerivation:
     code_version: str
     schema_version: int
     recipe: str = ""
-    """Canonical JSON of the options it was made with."""
+    """Canonical JSON of the options it was made with; of rows computed elsewhere it begins with WRITTEN."""
     withheld_ns: int | None = None
     """End of the first bucket that was left out because rows of it may be to come."""
 
@@ -105,6 +109,18 @@ class NewName:
 
     name: str
     snapshot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewFeatureSet:
+    """A feature set to be registered, or registered otherwise."""
+
+    key: str
+    stage: str
+    definition: str
+    """Canonical JSON of `schemas.features.FeatureSet`."""
+    replaces: int | None = None
+    """Id of the registration it takes the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +247,9 @@ class Change:
     tiers: list[NewTier] = field(default_factory=list)
     names: list[NewName] = field(default_factory=list)
     dropped_names: list[str] = field(default_factory=list)
+    feature_sets: list[NewFeatureSet] = field(default_factory=list)
+    ended_feature_sets: list[tuple[str, int]] = field(default_factory=list)
+    """Keys of feature sets that are no longer registered, with the ids of their registrations."""
     expired: list[tuple[int, int]] = field(default_factory=list)
     reclaimed: list[tuple[int, int]] = field(default_factory=list)
     """First and last of each run of snapshots to be forgotten, and of files, by id, whose bytes are given back."""

@@ -1,7 +1,8 @@
 """Merging rows of one source with what is stored, by natural key or by multiplicity; pure functions on Arrow tables.
 
-Bars, metrics and features have the key ts: one row a ts. Trades with an id have the key (UTC day, id). All other rows
-have multiplicity: k identical rows of one source are k events, and what is kept is the larger of the stored and the
+Bars and metrics have the key ts: one row a ts. Features have the key (ts, known_at), in whose order they are stored:
+what became known later of the same ts stands behind. Trades with an id have the key (UTC day, id). All other rows have
+multiplicity: k identical rows of one source are k events, and what is kept is the larger of the stored and the
 source's count. Rows of one ts keep the order their source gave them.
 """
 
@@ -14,44 +15,46 @@ import pyarrow as pa
 
 from lake import rows
 from lake.merge.ids import Drops, id_drops, id_keys, refused, repeated_ids, same_ids
-from lake.merge.model import Counts, OnConflict, keyed_by_id
+from lake.merge.model import Counts, OnConflict, clocks, keyed_by_id, keyed_by_time
 from lake.merge.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from lake.merge.model import Stream
+    from lake.merge.model import Place, Stream
     from schemas.columns import Schema
 
 __all__ = [
     "Counts",
     "OnConflict",
+    "clocks",
     "dedup",
     "ends",
     "follows",
     "in_order",
     "keyed_by_id",
+    "keyed_by_time",
     "merge",
     "repeated",
     "sort_by_time",
 ]
 
 
-def sort_by_time(table: pa.Table) -> pa.Table:
-    """Order rows by ts, those of one ts staying as they are; the same table when it is in order."""
-    ts = rows.times(table)
-    if rows.is_sorted(ts):
+def sort_by_time(table: pa.Table, by: Sequence[str] = ("ts",)) -> pa.Table:
+    """Order rows by their `clocks`, those of equal times staying as they are; the same table when it is in order."""
+    times = [rows.times(table, name) for name in by]
+    if rows.is_sorted(*times):
         return table
-    return table.take(pa.array(np.argsort(ts, kind="stable")))
+    return table.take(pa.array(np.lexsort(times[::-1])))
 
 
 def in_order(table: pa.Table, schema: Schema) -> bool:
-    """Whether rows can be stored as they come: ordered by ts, and visibly without a repeated key."""
+    """Whether rows can be stored as they come: in stored order, and visibly without a repeated key."""
+    if keyed_by_time(schema):
+        return rows.is_sorted(*(rows.times(table, name) for name in clocks(schema)), strictly=True)
     ts = rows.times(table)
-    if schema.key == ("ts",):
-        return rows.is_sorted(ts, strictly=True)
     if not rows.is_sorted(ts):
         return False
     if keyed_by_id(schema):
@@ -62,8 +65,14 @@ def in_order(table: pa.Table, schema: Schema) -> bool:
     return True
 
 
-def ends(table: pa.Table, schema: Schema) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return ts and id of the first and last row; the id is -1 where there is none, or none that is a number."""
+def ends(table: pa.Table, schema: Schema) -> tuple[Place, Place]:
+    """Return ts and id of the first and last row; the id is -1 where there is none, or none that is a number.
+
+    Of a key made of times, return the times.
+    """
+    if keyed_by_time(schema):
+        key = [rows.times(table, name) for name in schema.key]
+        return tuple(int(column[0]) for column in key), tuple(int(column[-1]) for column in key)
     ts = rows.times(table)
     if not keyed_by_id(schema):
         return (int(ts[0]), -1), (int(ts[-1]), -1)
@@ -72,10 +81,10 @@ def ends(table: pa.Table, schema: Schema) -> tuple[tuple[int, int], tuple[int, i
     return (int(ts[0]), first), (int(ts[-1]), last)
 
 
-def follows(before: tuple[int, int], after: tuple[int, int], schema: Schema) -> bool:
+def follows(before: Place, after: Place, schema: Schema) -> bool:
     """Whether rows `in_order` that begin with `after` may be stored behind those that end with `before`."""
-    if schema.key == ("ts",):
-        return after[0] > before[0]
+    if keyed_by_time(schema):
+        return after > before
     by_id = before[1] < after[1] if before[1] >= 0 and after[1] >= 0 else before[1] == after[1]
     return after[0] >= before[0] and by_id
 
@@ -88,10 +97,10 @@ def dedup(table: pa.Table, schema: Schema) -> tuple[pa.Table, Counts]:
     """
     if keyed_by_id(schema):
         losers, winners = repeated_ids(table)
-    elif schema.key == ("ts",):
-        table = sort_by_time(table)
-        ts = rows.times(table)
-        last = np.append(ts[1:] != ts[:-1], True)
+    elif keyed_by_time(schema):
+        table = sort_by_time(table, clocks(schema))
+        (at,) = rows.key_numbers([table], schema.key)
+        last = np.append(at[1:] != at[:-1], True)
         losers = np.flatnonzero(~last)
         winners = np.flatnonzero(last)[np.searchsorted(np.flatnonzero(last), losers)]
     else:
@@ -155,14 +164,15 @@ def _merge_window(
 ) -> tuple[pa.Table, Counts]:
     if not source.num_rows:
         return stored, Counts()
-    if schema.key == ("ts",):
+    if keyed_by_time(schema):
         source, counts = dedup(source, schema)
     else:
         counts = Counts()
     if not stored.num_rows:
         counts.new += source.num_rows
         return source, counts
-    match = _match_by_time(stored, source) if schema.key == ("ts",) else _match_events(stored, source, schema)
+    old_at, new_at = rows.key_numbers([stored, source], clocks(schema))
+    match = _match_keys(old_at, new_at) if keyed_by_time(schema) else _match_events(stored, source, schema)
     found = match >= 0
     old = match[found]
     same = rows.equal_rows(source.filter(pa.array(found)), stored.take(pa.array(old)), source.column_names)
@@ -180,15 +190,15 @@ def _merge_window(
     replaced = np.empty(0, np.int64) if on_conflict == "keep" else old[~same]
     if not differing and found.all():
         return stored, counts
-    return _interleave(stored, source, match, replaced), counts
+    order = _interleaved(old_at, new_at, match, replaced)
+    return pa.concat_tables([stored, source]).take(pa.array(order)), counts
 
 
-def _match_by_time(stored: pa.Table, source: pa.Table) -> NDArray[np.int64]:
-    """Return for each source row the stored row of the same ts, or -1; both have one row a ts."""
-    a, b = rows.times(stored), rows.times(source)
-    at = np.searchsorted(a, b)
-    hit = at < len(a)
-    hit[hit] = a[at[hit]] == b[hit]
+def _match_keys(stored: NDArray[np.int64], source: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each source row the stored row of the same key, or -1; both go up, and neither has a key twice."""
+    at = np.searchsorted(stored, source)
+    hit = at < len(stored)
+    hit[hit] = stored[at[hit]] == source[hit]
     return np.where(hit, at, -1)
 
 
@@ -227,37 +237,40 @@ def _ordinals(ts: NDArray[np.int64], key: NDArray[np.uint64], side: NDArray[np.i
     return ordinals
 
 
-def _interleave(stored: pa.Table, source: pa.Table, match: NDArray[np.int64], replaced: NDArray[np.int64]) -> pa.Table:
-    """Put new rows among the stored ones, and corrections in the place of what they correct.
+def _interleaved(
+    old_at: NDArray[np.int64], new_at: NDArray[np.int64], match: NDArray[np.int64], replaced: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the order, in stored rows and source rows behind them, that puts new rows among the stored ones.
 
     A new row goes behind the row it follows in its source, if that one is stored under the same ts; else before the
-    next such one; else behind all of its ts. So overlapping halves make the same whole in either order.
+    next such one; else behind all of its ts. So overlapping halves make the same whole in either order. Corrections
+    come in the place of what they correct. `old_at` and `new_at` are the rows' ts, or what numbers their keys.
     """
-    old_ts, new_ts = rows.times(stored), rows.times(source)
     fresh = np.flatnonzero(match < 0)
-    groups = np.searchsorted(new_ts, new_ts)  # the first source row of each one's ts
-    index = np.arange(len(new_ts))
+    groups = np.searchsorted(new_at, new_at)  # the first source row of each one's ts
+    index = np.arange(len(new_at))
     before = np.maximum.accumulate(np.where(match >= 0, index, -1))
     has_before = before >= groups
     after = np.minimum.accumulate(np.where(match >= 0, index, len(index))[::-1])[::-1]
-    has_after = after < np.searchsorted(new_ts, new_ts, side="right")
-    anchor = np.searchsorted(old_ts, new_ts, side="right") - 1  # the last stored row of that ts, or of the ts before
-    lean = np.ones(len(new_ts), np.int8)
+    has_after = after < np.searchsorted(new_at, new_at, side="right")
+    anchor = np.searchsorted(old_at, new_at, side="right") - 1  # the last stored row of it, or of what is before
+    lean = np.ones(len(new_at), np.int8)
     anchor = np.where(has_before, match[np.maximum(before, 0)], anchor)
     only_after = has_after & ~has_before
     anchor = np.where(only_after, match[np.minimum(after, len(index) - 1)], anchor)
     lean[only_after] = -1
-    take = np.arange(stored.num_rows)
+    take = np.arange(len(old_at))
     if len(replaced):
-        by_old = np.full(stored.num_rows, -1, np.int64)
+        by_old = np.full(len(old_at), -1, np.int64)
         found = np.flatnonzero(match >= 0)
         by_old[match[found]] = found
-        take[replaced] = by_old[replaced] + stored.num_rows
-    places = np.concatenate([np.arange(stored.num_rows), anchor[fresh]])
-    leans = np.concatenate([np.zeros(stored.num_rows, np.int8), lean[fresh]])
-    numbers = np.concatenate([take, fresh + stored.num_rows])
+        take[replaced] = by_old[replaced] + len(old_at)
+    places = np.concatenate([np.arange(len(old_at)), anchor[fresh]])
+    leans = np.concatenate([np.zeros(len(old_at), np.int8), lean[fresh]])
+    numbers = np.concatenate([take, fresh + len(old_at)])
     order = np.lexsort((np.arange(len(numbers)), leans, places))
-    return pa.concat_tables([stored, source]).take(pa.array(numbers[order]))
+    ordered: NDArray[np.int64] = numbers[order]
+    return ordered
 
 
 def repeated(table: pa.Table) -> int:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Stream = Callable[[], Iterable[pa.Table]]
     """Gives rows in order of ts, from the start each time it is called."""
+    Place = tuple[int, ...]
+    """Where a row stands among others, as `ends` tells it."""
 
 OnConflict = Literal["newest", "keep", "fail"]
 
@@ -43,3 +45,13 @@ class Counts:
 def keyed_by_id(schema: Schema) -> bool:
     """Whether rows of the schema may carry an id that is their key."""
     return schema.key == ("trade_id",)
+
+
+def keyed_by_time(schema: Schema) -> bool:
+    """Whether the schema's key is made of times, `ts` the first of them: then stored rows are in its order."""
+    return schema.key[:1] == ("ts",)
+
+
+def clocks(schema: Schema) -> tuple[str, ...]:
+    """Return the columns of times that stored rows are ordered by: the key where it is made of such, else ts alone."""
+    return schema.key if keyed_by_time(schema) else ("ts",)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from lake import files
 from lake import write as writing
 from lake.config import Config
+from lake.declared import schema_of
 from lake.errors import Exit, LakeError
 from lake.ingest import IngestRequest, ingest
 from lake.intake.pieces import part_rows
-from lake.lookup import schema_of
 from lake.manifest import Change, Manifest, NewPart
 from lake.manifest.rows import Conflict
 from lake.places import Places as Stored
@@ -120,7 +120,7 @@ class Remaking:
 
     def _staged(self, aside: Config, case: Case, made: Sequence[FileRow], *, as_then: bool = False) -> StagedFile:
         """Stage one file with the rows of all parts; `as_then`, as the run did that made the bad one."""
-        file, schema = case.bad.file, schema_of(case.address.key)
+        file, schema = case.bad.file, schema_of(self.config, case.address.key)
         stored = Stored(aside)
         run_id, base = (file.run_id, file.from_snapshot - 1) if as_then else (self.run_id, None)
         partition = Partition.parse(file.partition)
@@ -145,7 +145,7 @@ class Remaking:
         change.files = [
             writing.new_file(
                 staged,
-                schema_of(case.address.key).version,
+                schema_of(self.config, case.address.key).version,
                 replaces=file,
                 upstreams=[file.id],
                 unproven=case.doubts,

@@ -12,9 +12,9 @@ import numpy as np
 
 from lake import files, layout, rows
 from lake.config import HOT
+from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.intake.pieces import rows_of, stored_rows
-from lake.lookup import schema_of
 from lake.manifest.rows import NewPart
 from lake.places import Places
 from schemas.keys import Partition
@@ -110,7 +110,7 @@ def stage(config: Config, staging: Staging, run_id: str, days: Days) -> StagedFi
         LakeError: FILE_DAMAGED or FILE_MISSING, naming the day that is not what was stored; DISK_FULL, STORAGE.
     """
     series, partition = days.month.series, days.month.partition
-    schema = schema_of(series.address.key)
+    schema = schema_of(config, series.address.key)
     places = Places(config)
     writer = files.FileWriter(staging, series.address, partition, schema, run_id)
     try:

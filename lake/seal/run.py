@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lake import space
 from lake import write as writing
+from lake.declared import schema_of
 from lake.errors import LakeError
-from lake.lookup import schema_of
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Conflict
 from lake.seal.model import Progress, SealedMonth, SealReport
@@ -184,7 +184,7 @@ class _Seal:
 
     def _commit(self, made: Made) -> None:
         change = Change(self._run_id, "seal", message=_message(made), keeps_content=True)
-        change.files = [_new_file(days, staged) for days, staged in made]
+        change.files = [_new_file(self._config, days, staged) for days, staged in made]
         gone = [day for days, _ in made for day in days.files]
         change.removed = [day.id for day in gone]
         staged_files = [staged for _, staged in made]
@@ -211,10 +211,10 @@ def _message(made: Made) -> str:
     return f"{months} of {sum(len(days.files) for days, _ in made)} day files"
 
 
-def _new_file(days: Days, staged: StagedFile) -> NewFile:
+def _new_file(config: Config, days: Days, staged: StagedFile) -> NewFile:
     return writing.new_file(
         staged,
-        schema_of(days.month.series.address.key).version,
+        schema_of(config, days.month.series.address.key).version,
         upstreams=[day.id for day in days.files],
         unproven=days.unproven,
         parts=days.parts(),

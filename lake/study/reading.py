@@ -14,6 +14,7 @@ from lake.errors import LakeError
 from lake.manifest import graph
 from lake.manifest.decode import text_of
 from lake.manifest.tiers import lake_id
+from lake.merge import keyed_by_time
 from lake.read import Scan
 from lake.study.hashing import rows_hash
 
@@ -60,8 +61,8 @@ def read(
     """Plan the read of exactly the rows that a lock pins of a series.
 
     They are read at the pinned snapshot while that can be read. Later they are read from the present, where each
-    pinned partition has the same rows by its content hash; that of rows without a unique ts does not know their order,
-    so these are read through first, and hashed. Partitions the study did not see are left out.
+    pinned partition has the same rows by its content hash; that does not know the order of rows without a key of
+    times, so these are read through first, and hashed. Partitions the study did not see are left out.
 
     Args:
         config: The lake's.
@@ -150,7 +151,7 @@ def _present(
     known = {part.partition for part in pinned.partitions}
     holes = [(part.start_ns, part.end_ns) for part in stored if part.partition not in known]
     scan = _scan(config, manifest, pinned, columns, at, holes)
-    if differing or scan.declaration.key != ("ts",):
+    if differing or not keyed_by_time(scan.declaration):
         whole = _scan(config, manifest, pinned, None, at, holes)
         told = [_explained(manifest, lock, pinned, differing[0])] if differing else []
         _verify(pinned, whole.batches(), whole, lock, told)

@@ -18,9 +18,24 @@ from lake.diff import Side, diff, matching
 from lake.manifest import Manifest
 from lake.read import Scan
 from lake.write import write
+from schemas.assets import declare
 from schemas.keys import Address
 from tests.manifests import make_lake
-from tests.tables import DAY_NS, Row, bar, bars, clean, plain, quote, quotes, trade, trades
+from tests.tables import (
+    DAY_NS,
+    FEATURES,
+    Row,
+    bar,
+    bars,
+    clean,
+    feature,
+    features,
+    plain,
+    quote,
+    quotes,
+    trade,
+    trades,
+)
 
 if TYPE_CHECKING:
     from lake.config import Config
@@ -29,6 +44,8 @@ if TYPE_CHECKING:
 BARS = Address.of("X", "SPOT", "A", "bars", "1m")
 TRADES = Address.of("X", "SPOT", "A", "ticks", "trade")
 QUOTES = Address.of("X", "SPOT", "A", "ticks", "quote")
+TABLED = Address.of("X", "SPOT", "A", "features", "tabled.v1")
+declare(TABLED.key, FEATURES, "tables")
 MINUTE_DAY = 1440
 
 prices = st.sampled_from([1.0, 2.0])
@@ -47,6 +64,13 @@ trade_rows = st.builds(
     prices,
     st.sampled_from([None, 1, 2, 3, 4, 5]),
 )
+feature_rows = st.builds(
+    lambda day, minute, wait, value: feature(day * MINUTE_DAY + minute, wait, value),
+    days,
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.sampled_from([None, 1.0, 2.0]),
+)
 quote_rows = st.builds(lambda day, at, bid: quote(day * DAY_NS + at, bid), days, st.integers(0, 3), prices)
 
 
@@ -58,7 +82,7 @@ def states(rows: st.SearchStrategy[Row]) -> st.SearchStrategy[tuple[list[Row], l
 
 def stored(config: Config, address: Address, rows: list[Row]) -> tuple[int, list[Row]]:
     """Store rows; return the snapshot, and what is stored."""
-    make = {"1m": bars, "trade": trades, "quote": quotes}[address.period]
+    make = {"1m": bars, "tabled.v1": features, "trade": trades, "quote": quotes}[address.period]
     ordered = sorted(rows, key=lambda row: row["ts"])
     write(config, address, make(*ordered))
     with Manifest.open(config) as manifest:
@@ -82,7 +106,12 @@ def compared(address: Address, state: tuple[list[Row], list[Row]]) -> tuple[Diff
 
 def _far(address: Address) -> Row:
     """A row to make a series with, where nothing else is drawn."""
-    return {"1m": bar(9 * MINUTE_DAY), "trade": trade(9 * DAY_NS), "quote": quote(9 * DAY_NS)}[address.period]
+    return {
+        "1m": bar(9 * MINUTE_DAY),
+        "tabled.v1": feature(9 * MINUTE_DAY, 0),
+        "trade": trade(9 * DAY_NS),
+        "quote": quote(9 * DAY_NS),
+    }[address.period]
 
 
 def frozen(rows: list[Row]) -> Counter[tuple[tuple[str, Any], ...]]:
@@ -131,6 +160,14 @@ def test_bars_differ_as_dictionaries_by_time_do(state: tuple[list[Row], list[Row
     report, old, new = compared(BARS, state)
     check_sums(report, old, new)
     check_keyed(report, {row["ts"]: row for row in old}, {row["ts"]: row for row in new})
+
+
+@given(states(feature_rows))
+@settings(max_examples=25, deadline=None)
+def test_features_differ_as_dictionaries_by_ts_and_known_at_do(state: tuple[list[Row], list[Row]]) -> None:
+    report, old, new = compared(TABLED, state)
+    check_sums(report, old, new)
+    check_keyed(report, *({(row["ts"], row["known_at"]): row for row in rows} for rows in (old, new)))
 
 
 @given(states(trade_rows))

@@ -19,7 +19,7 @@ from lake.merge import Counts
 from lake.rows import ContentHash
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
-from tests.tables import ConflictingRow, Row, bar, clean, merged, plain, quote, table, trade
+from tests.tables import FEATURES, ConflictingRow, Row, bar, clean, feature, merged, plain, quote, table, trade
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +34,7 @@ WINDOWS = sys.modules["lake.merge.windows"]
 PRICES = st.sampled_from([1.0, 2.0])
 ROWS: dict[str, tuple[Schema, SearchStrategy[Row]]] = {
     "bars": (BARS, st.builds(bar, st.integers(0, 6), PRICES, vwap=st.sampled_from([None, 0.0, 1.5]))),
+    "features": (FEATURES, st.builds(feature, st.integers(0, 3), st.integers(0, 3), st.sampled_from([None, 1.0, 2.0]))),
     "trades with ids": (TRADES, st.builds(trade, st.integers(0, 3), PRICES, st.sampled_from("12345678"))),
     "trades, some with ids": (
         TRADES,
@@ -181,7 +182,9 @@ def test_overlapping_halves_make_the_same_whole_in_either_order(kind: str, data:
     if _in_one_order(rows):
         assert forth_hash == back_hash
     assert sorted(map(repr, forth)) == sorted(map(repr, back))
-    if kind in {"bars", "trades with ids"}:
+    if kind == "features":
+        rows.sort(key=lambda row: (row["ts"], row["known_at"]))
+    if kind in {"bars", "features", "trades with ids"}:
         assert forth == back == clean(rows)
         assert forth_hash == digest(schema, rows)
 
@@ -194,5 +197,6 @@ def _in_one_order(rows: list[Row]) -> bool:
 
 def _identity(kind: str, row: Row) -> object:
     """Return what makes a row's key; rows that have none may repeat, so each is its own."""
-    key = row["ts"] if kind == "bars" else row.get("trade_id")
+    keys = {"bars": row["ts"], "features": (row["ts"], row.get("known_at"))}
+    key = keys.get(kind, row.get("trade_id"))
     return id(row) if key is None else key

@@ -25,7 +25,7 @@ from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address, Partition
 from schemas.ticks import QUOTES, TRADES
-from tests.tables import DAY_NS, Row, bar, merged, plain, quote, table, trade
+from tests.tables import DAY_NS, FEATURES, Row, bar, feature, merged, plain, quote, table, trade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 KINDS = {
     "bars": (BARS, Address.of("X", "SPOT", "Y", "bars", "1m")),
     "hours": (BARS, Address.of("X", "SPOT", "Y", "bars", "1h")),
+    "features": (FEATURES, Address.of("X", "SPOT", "Y", "features", "tabled.v1")),
     "trades": (TRADES, Address.of("X", "SPOT", "Y", "ticks", "trade")),
     "idless": (TRADES, Address.of("X", "SPOT", "Y", "ticks", "trade")),
     "quotes": (QUOTES, Address.of("X", "SPOT", "Y", "ticks", "quote")),
@@ -51,6 +52,9 @@ def source_of(kind: str) -> list[Row]:
         return [*rows[:20], bar(1440 + 7, 9.0), *rows[20:30], rows[29], *rows[30:]]
     if kind == "hours":
         return [bar(day * 1440, 1.0 + day) for day in range(0, 120, 5)]
+    if kind == "features":
+        rows = [feature(day * 1440 + i // 3, i % 3, float(i)) for day in range(DAYS) for i in range(12)]
+        return [*rows[:20], feature(1440 + 2, 1, 9.0), *rows[20:30], rows[29], *rows[30:]]
     at = [day * DAY_NS + i // 4 for day in range(DAYS) for i in range(12)]
     if kind == "quotes":
         return [quote(ts, 1.0 + i % 2) for i, ts in enumerate(at)]

@@ -15,7 +15,21 @@ from lake.merge.windows import windows
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
 from tests.embeddings import EMBEDDED, embedded
-from tests.tables import Row, bar, bars, clean, plain, quote, quotes, table, trade, trades
+from tests.tables import (
+    FEATURES,
+    Row,
+    bar,
+    bars,
+    clean,
+    feature,
+    features,
+    plain,
+    quote,
+    quotes,
+    table,
+    trade,
+    trades,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -301,6 +315,47 @@ def test_the_outcome_does_not_depend_on_windows(size: int, monkeypatch: pytest.M
     assert (run(QUOTES, stored, source[::2], source[1::2]), run(TRADES, *with_ids)) == expected
 
 
+# ---- features --------------------------------------------------------------------------------------------------------
+
+REVISED = [feature(0, 1, 1.0), feature(0, 3, 1.5), feature(1, 1, 2.0)]
+
+
+def test_what_becomes_known_later_stands_behind() -> None:
+    out, counts = run(FEATURES, REVISED, [feature(0, 2, 1.2), feature(1, 4, 2.5), feature(0, 0, 0.5)])
+    assert [(row["ts"] // 60_000_000, row["value"]) for row in out] == [
+        (0, 0.5),
+        (0, 1.0),
+        (0, 1.2),
+        (0, 1.5),
+        (1, 2.0),
+        (1, 2.5),
+    ]
+    assert counts == Counts(new=3)
+
+
+@pytest.mark.parametrize(
+    ("on_conflict", "value", "expected"),
+    [("newest", 9.0, Counts(identical=1, corrected=1)), ("keep", 1.5, Counts(identical=1, superseded=1))],
+)
+def test_the_same_ts_known_at_the_same_time_is_one_row(on_conflict: OnConflict, value: float, expected: Counts) -> None:
+    out, counts = run(FEATURES, REVISED, [feature(0, 1, 1.0), feature(0, 3, 9.0)], on_conflict=on_conflict)
+    assert out == [REVISED[0], feature(0, 3, value), REVISED[2]]
+    assert counts == expected
+
+
+def test_a_feature_that_would_change_is_refused() -> None:
+    assert run(FEATURES, REVISED, [feature(0, 2)], on_conflict="fail")[1] == Counts(new=1)
+    with pytest.raises(LakeError) as caught:
+        run(FEATURES, REVISED, [feature(0, 3, 9.0)], on_conflict="fail")
+    assert caught.value.code == "E_CONFLICT"
+
+
+def test_the_last_of_equal_keys_in_a_source_stays() -> None:
+    out, counts = run(FEATURES, [], [feature(0, 2, 1.0), feature(0, 1, 1.0), feature(0, 2, 2.0), feature(0, 1, 1.0)])
+    assert out == [feature(0, 1, 1.0), feature(0, 2, 2.0)]
+    assert counts == Counts(new=2, identical=1, superseded=1)
+
+
 # ---- what intake asks ------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +366,11 @@ def test_the_outcome_does_not_depend_on_windows(size: int, monkeypatch: pytest.M
         (bars(bar(0), bar(0)), BARS, False),
         (bars(bar(1), bar(0)), BARS, False),
         (bars(), BARS, True),
+        (features(feature(0, 0), feature(0, 1), feature(1, 0)), FEATURES, True),
+        (features(feature(0, 0), feature(0, 0)), FEATURES, False),
+        (features(feature(0, 1), feature(0, 0)), FEATURES, False),
+        (features(feature(1, 0), feature(0, 2)), FEATURES, False),
+        (features(), FEATURES, True),
         (quotes(quote(0), quote(0), quote(1)), QUOTES, True),
         (quotes(quote(1), quote(0)), QUOTES, False),
         (trades(trade(0), trade(0)), TRADES, True),
@@ -331,6 +391,10 @@ def test_in_order(data: pa.Table, schema: Schema, expected: bool) -> None:  # no
     [
         ((0, -1), (1, -1), BARS, True),
         ((0, -1), (0, -1), BARS, False),
+        ((0, 5), (0, 6), FEATURES, True),
+        ((0, 5), (0, 5), FEATURES, False),
+        ((0, 5), (1, 4), FEATURES, True),
+        ((1, 4), (0, 5), FEATURES, False),
         ((0, -1), (0, -1), QUOTES, True),
         ((1, -1), (0, -1), QUOTES, False),
         ((0, 5), (0, 6), TRADES, True),

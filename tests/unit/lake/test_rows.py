@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from lake import rows
-from lake.rows import ContentHash, equal_rows, is_sorted, whole_numbers
+from lake.rows import ContentHash, equal_rows, is_sorted, key_numbers, whole_numbers
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.columns import Column, Schema
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
 from tests.embeddings import EMBEDDED, embedded, vectors
-from tests.tables import bar, bars, quote, quotes, table, trade, trades
+from tests.tables import bar, bars, feature, features, quote, quotes, table, trade, trades
 
 
 def digest(schema: Schema, *pieces: pa.Table | pa.RecordBatch) -> str:
@@ -255,6 +255,30 @@ def test_is_sorted() -> None:
     assert of(1, 1) == (True, False)
     assert of(2, 1) == (False, False)
     assert of(-(2**63), 2**63 - 1) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], (True, True)),
+        ([(0, 5, 0), (0, 6, 0), (1, 0, 0)], (True, True)),
+        ([(0, 5, 0), (0, 5, 1)], (True, True)),
+        ([(0, 5, 0), (0, 5, 0)], (True, False)),
+        ([(0, 5, 1), (0, 5, 0)], (False, False)),
+        ([(0, 6, 0), (0, 5, 1)], (False, False)),
+        ([(1, 0, 0), (0, 5, 0)], (False, False)),
+    ],
+)
+def test_is_sorted_by_several_columns(given: list[tuple[int, ...]], expected: tuple[bool, bool]) -> None:
+    columns = np.array(given, np.int64).reshape(-1, 3).T
+    assert (is_sorted(*columns), is_sorted(*columns, strictly=True)) == expected
+
+
+def test_numbers_of_keys_go_as_the_keys_do() -> None:
+    first = features(feature(0, 0), feature(0, 2), feature(3, 0))
+    second = features(feature(3, 0), feature(0, 1), feature(0, 2))
+    assert [n.tolist() for n in key_numbers([first, second], ("ts", "known_at"))] == [[0, 2, 3], [3, 1, 2]]
+    assert [n.tolist() for n in key_numbers([first], ("ts",))] == [[0, 0, 180_000_000]]
 
 
 def test_equal_rows() -> None:

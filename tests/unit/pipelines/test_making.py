@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from pipelines.making import Made, make
 from schemas.assets import AssetSpec, Check, declare
 from schemas.graph import Registry
 from schemas.keys import Address
+from tests.tables import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,6 +105,27 @@ def test_rows_may_come_from_any_library_and_in_any_order(config: Config) -> None
 
     make(config, spec(backwards), GAP, [LABEL])
     assert stored(config) == {LABEL: [1, 2, 3]}
+
+
+def test_features_are_stored_by_ts_and_then_by_when_they_were_known(config: Config) -> None:
+    address = Address.of("TEST", "SPOT", "ABC", "features", "making-revised.v1")
+
+    def revised(table: pa.Table) -> pa.Table:
+        late, soon = (
+            pa.table({"ts": table["ts"], "known_at": pc.add(table["ts"], wait), "value": table["close"]})
+            for wait in (2 * MINUTE, MINUTE)
+        )
+        return pa.concat_tables([late, soon])
+
+    found = AssetSpec(address.key, FEATURES, upstreams=("bars/1m",), made="derived", make=revised)
+    declare(found.key, found.schema, "making")
+    make(config, found, address, [LABEL])
+    with Manifest.open(config) as manifest:
+        rows = Scan(config, manifest, [address]).to_arrow().to_pylist()
+    waits = [(row["ts"] - DAY, row["known_at"] - row["ts"]) for row in rows]
+    assert waits == [(n * MINUTE, wait * MINUTE) for n in range(3) for wait in (1, 2)]
+    twice = dataclasses.replace(found, make=lambda table: pa.concat_tables([revised(table)] * 2), code_version="2")
+    assert "two rows of one ts, known_at" in failure(make(config, twice, address, [LABEL])).message
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_function_and_its_words_make_an_asset() -> None:
 
 def test_what_others_compute_needs_no_function() -> None:
     spec = AssetSpec.of("features/assets-vol.v7", columns={"vol": "float64"}, upstreams=["bars/1m"])
-    assert (spec.made, spec.schema.version, spec.make) == ("external", 7, None)
+    assert (spec.made, spec.schema.version, spec.make) == ("external", 1, None)
     assert spec.schema.names[:3] == ("ts", "known_at", "vol")
     assert AssetSpec.of("metrics/assets-x", columns={"x": "int64"}, schema_version=4).schema.version == 4
     assert AssetSpec.of("bars/2m").schema is BARS

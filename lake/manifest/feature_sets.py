@@ -1,0 +1,108 @@
+"""Feature sets as they were registered: which there are, what they were at a snapshot, and writing them in a commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from lake.manifest.rows import Conflict
+from schemas.features import FeatureSet
+from schemas.keys import Address
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from lake.manifest.query import Manifest
+    from lake.manifest.rows import Change
+
+Stage = Literal["promoted", "staged", "deprecated"]
+"""Whether a version may be the latest one: it is; it is not yet; it is no longer."""
+
+_COLUMNS = "id, key, stage, definition, from_snapshot, to_snapshot"
+_AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
+_STORED = f"FROM series JOIN files ON series_id = series.id AND {_AT} WHERE type = 'features'"
+_FACTS = "count(DISTINCT series_id), count(*), sum(rows), sum(bytes), min(first_ns), max(last_ns)"
+_HELD = f"SELECT period, {_FACTS} {_STORED} GROUP BY period"
+_HELD_BY_SERIES = f"SELECT address, {_FACTS} {_STORED} GROUP BY series_id ORDER BY address"
+_HOLDERS = f"SELECT DISTINCT address {_STORED} AND period = :period"
+_CURRENT = "SELECT id FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSetRow:
+    """One registration of a feature set; current while `to_snapshot` is None."""
+
+    id: int
+    key: str
+    stage: Stage
+    definition: str
+    from_snapshot: int
+    to_snapshot: int | None
+
+    @property
+    def set(self) -> FeatureSet:
+        """The set as it was declared."""
+        return FeatureSet.from_json(self.definition)
+
+
+def feature_sets(manifest: Manifest, snapshot: int | None = None, key: str | None = None) -> list[FeatureSetRow]:
+    """Return the sets that are registered, by their keys; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    condition = _AT if key is None else f"key = :key AND {_AT}"
+    rows = manifest.read(
+        lambda connection: connection.execute(
+            f"SELECT {_COLUMNS} FROM feature_sets WHERE {condition} ORDER BY key", {"at": at, "key": key}
+        ).fetchall()
+    )
+    return [FeatureSetRow(number, name, cast("Stage", stage), *rest) for number, name, stage, *rest in rows]
+
+
+def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None:
+    """Write the registrations of the change, each in the place of the current one of its key, and end others.
+
+    Raises:
+        Conflict: Another writer registered the same set first.
+    """
+    for key, expected in [(new.key, new.replaces) for new in change.feature_sets] + list(change.ended_feature_sets):
+        row = connection.execute(_CURRENT, (key,)).fetchone()
+        if (None if row is None else row[0]) != expected:
+            raise Conflict([(Address.of("-", "-", "-", *key.split("/")), "registered")])
+        connection.execute("UPDATE feature_sets SET to_snapshot = ? WHERE id = ?", (snapshot, expected))
+    connection.executemany(
+        "INSERT INTO feature_sets (key, stage, definition, from_snapshot) VALUES (?, ?, ?, ?)",
+        ((new.key, new.stage, new.definition, snapshot) for new in change.feature_sets),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the lake holds of one version of a set, or of one series of it."""
+
+    series: int
+    files: int
+    rows: int
+    bytes: int
+    first_ns: int
+    last_ns: int
+
+
+def held(manifest: Manifest, snapshot: int | None = None) -> dict[str, Held]:
+    """Return what is stored of each version of each set, by its key; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    rows = manifest.read(lambda connection: connection.execute(_HELD, {"at": at}).fetchall())
+    return {f"features/{period}": Held(*facts) for period, *facts in rows}
+
+
+def held_by_series(manifest: Manifest, snapshot: int | None = None) -> dict[str, Held]:
+    """Return what is stored of each series of each set, by its address; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    rows = manifest.read(lambda connection: connection.execute(_HELD_BY_SERIES, {"at": at}).fetchall())
+    return {address: Held(*facts) for address, *facts in rows}
+
+
+def holders(manifest: Manifest, key: str, snapshot: int | None = None) -> set[Address]:
+    """Return the series that hold rows of a version of a set; now, unless a snapshot is given."""
+    at = manifest.snapshot() if snapshot is None else snapshot
+    given = {"at": at, "period": key.removeprefix("features/")}
+    rows = manifest.read(lambda connection: connection.execute(_HOLDERS, given).fetchall())
+    return {Address.parse(address) for (address,) in rows}
