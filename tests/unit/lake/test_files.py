@@ -272,6 +272,16 @@ def test_lists_keep_their_length_in_every_row_group_and_can_be_cast(
         assert {part.schema.field("vector").type for part in parts} == {form.field("vector").type}
 
 
+def test_row_groups_of_rows_with_lists_are_small(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LIST_GROUP_BYTES", 900)
+    metadata = pq.read_metadata(stage(staging, VECTORS, EMBEDDED, VECTOR_ROWS).temporary)
+    sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert sum(sizes) == 300
+    assert 10 < max(sizes) <= 32  # of some 32 bytes each
+    metadata = pq.read_metadata(stage(staging, TICKS, TRADES, TRADE_ROWS).temporary)
+    assert metadata.num_row_groups == 1
+
+
 def test_times_have_statistics_to_skip_by(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "ROW_GROUP", 100)
     metadata = pq.read_metadata(stage(staging, TICKS, TRADES, TRADE_ROWS).temporary)
