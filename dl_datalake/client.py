@@ -19,16 +19,19 @@ from lake.selection import unknown
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from dl_datalake.dates import DateLike
+    from dl_datalake.features import FeatureClient, Length
     from dl_datalake.result import Result
+    from dl_datalake.training import Wanted
     from lake.aggregate import AggregateReport
     from lake.aggregate import Progress as AggregateProgress
     from lake.config import Config
+    from lake.features.join import By, Decide
     from lake.manifest import HistoryRow, ListRow
     from lake.write import WriteResult
     from schemas.keys import Address
@@ -201,6 +204,50 @@ class Lake(CareClient, TravelClient, StudyClient):
         text = str(address)
         found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
         return self._result([found], start, end, columns, as_of)
+
+    @property
+    def features(self) -> FeatureClient:
+        """The feature sets: registering, writing and reading them."""
+        from dl_datalake.features import FeatureClient
+
+        return FeatureClient(self)
+
+    def training_set(
+        self,
+        bars: Result,
+        features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+        *,
+        by: By = "known_at",
+        tolerance: Length | None = None,
+        strict: bool = False,
+        ttl: bool | Length = True,
+        decide: Decide = "close",
+        as_of: int | DateLike | None = None,
+    ) -> Result:
+        """Return bars with the columns of feature sets as they were known when each bar was decided on.
+
+        A bar gets of each set the row with the latest ts among those known by then, and of that ts the one known last;
+        never a later one. Columns are called `<set>__<column>`, and are null where there is no such row.
+
+        Args:
+            bars: The bars, of one symbol or of several.
+            features: The sets, with their versions or without; each by its name, as a pair of name and columns, or in
+                a mapping of names to columns.
+            by: `known_at`; `ts` ignores when rows became known, and leaks: it is there to see how much.
+            tolerance: How long before the decision a row's ts may lie; the stricter of this and the ttl holds.
+            strict: Whether a row must be known before the decision, and not at it.
+            ttl: Whether the sets' own ttl holds; or one for all.
+            decide: Whether a bar is decided on at its `close` or at its `open`.
+            as_of: A snapshot's number or name, or a time: what this lake would have served then, bars and features
+                alike. Else both are of the bars' snapshot.
+
+        Raises:
+            LakeError: USAGE, UNKNOWN_FEATURES, UNKNOWN_SNAPSHOT; when it is read LOOKAHEAD for a row that says it was
+                known before its own ts.
+        """
+        from dl_datalake.training import Joining, training_set
+
+        return training_set(self, bars, features, Joining(by, tolerance, strict, ttl, decide), as_of)
 
     def write(self, address: str | Address, data: Any, mode: Mode = "upsert", message: str = "") -> WriteResult:  # noqa: ANN401 - anything Arrow can read
         """Store rows under an address, as one snapshot.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dl_datalake.dates import parse_as_of, parse_range
@@ -13,15 +14,19 @@ from schemas.features import length_text, length_us
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
+    from lake.diff import DiffReport, Progress
     from lake.features.registering import Registered
+    from lake.features.series import Instrument
     from lake.features.sets import Known, Sets
+    from lake.manifest import Manifest
     from lake.manifest.feature_sets import Held
+    from schemas.keys import Address
 
 Length = str | dt.timedelta
 """A length of time: `2h`, `500ms`, or a timedelta."""
@@ -56,6 +61,18 @@ def said(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(words.get(word), dt.timedelta):
             words[word] = length_text(length(words[word]))
     return words
+
+
+@dataclass(frozen=True, slots=True)
+class SetDiff:
+    """What differs between two versions of a feature set, or two states of one."""
+
+    old: str
+    new: str
+    declared: tuple[tuple[str, str, str], ...]
+    """What is declared otherwise: of what, and what each of the two says; empty where it says nothing."""
+    rows: DiffReport | None
+    """The rows of one series, in the columns that both have; None where not both have any."""
 
 
 class FeatureClient:
@@ -215,6 +232,78 @@ class FeatureClient:
             as_of=at,
         )
         return Result(scan)
+
+    def diff(  # noqa: PLR0913 - as many words as the command has options
+        self,
+        old: str,
+        new: str | None = None,
+        symbol: str | None = None,
+        *,
+        exchange: str | None = None,
+        market: str | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        samples: int = 5,
+        progress: Callable[[Progress], None] = lambda _at: None,
+    ) -> SetDiff:
+        """Say what differs between two versions of a set, or two states of one: what is declared, and one series' rows.
+
+        Args:
+            old: `NAME[@AS_OF]`: a version, `returns.v1`, at a snapshot's number or name, or a time.
+            new: The same, or another version; the present of `old` when None.
+            symbol: The symbol, where the set has several series.
+            exchange: Needed only when several exchanges have the symbol.
+            market: Needed only when several markets have it.
+            start: Only rows from here.
+            end: Only rows before this.
+            samples: How many rows of each kind the report shows.
+            progress: Called as rows are read.
+
+        Raises:
+            LakeError: UNKNOWN_FEATURES, AMBIGUOUS, UNKNOWN_SNAPSHOT, BAD_DATE.
+        """
+        from lake.diff import Side, diff
+        from lake.features.series import Instrument, fitting
+
+        manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
+        instrument = Instrument(exchange, market, symbol)
+        first, second = old, old.partition("@")[0] if new is None else new
+        sides: list[tuple[Known, int, builtins.list[Address]]] = []
+        for text in (first, second):
+            name, at, as_of = text.partition("@")
+            snapshot = manifest.snapshot(parse_as_of(as_of) if at else None)
+            sets = self.sets(snapshot)
+            known = sets.named(name, holds=partial(_has_rows, manifest, instrument, snapshot))
+            sides.append((known, snapshot, fitting(manifest, known, instrument, snapshot)))
+        (one, at_one, series), (other, at_other, others) = sides
+        places = {_place(each): each for each in others}
+        both = [(each, places[_place(each)]) for each in series if _place(each) in places]
+        if len(both) > 1:
+            where = ", ".join("/".join(_place(each)) for each, _ in both[:5])
+            raise LakeError("AMBIGUOUS", f"{len(both)} series have rows of both", where=where, fix=["--symbol NAME"])
+        rows = None
+        if both:
+            rows = diff(
+                self._lake.config,
+                manifest,
+                Side(both[0][0], at_one),
+                Side(both[0][1], at_other),
+                between=parse_range(start, end),
+                samples=samples,
+                progress=progress,
+            )
+        names = (f"{one.label}@{at_one}", f"{other.label}@{at_other}")
+        return SetDiff(*names, one.set.differences(other.set), rows)
+
+
+def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: Known) -> bool:
+    from lake.features.series import fitting
+
+    return bool(fitting(manifest, known, instrument, snapshot))
+
+
+def _place(address: Address) -> tuple[str, str, str]:
+    return address.exchange, address.market, address.symbol
 
 
 def infos(sets: Sets, stored: Mapping[str, Held], name: str | None = None) -> list[FeatureInfo]:

@@ -38,6 +38,11 @@ class Result:
         self._scan = scan
 
     @property
+    def scan(self) -> Scan | PointInTime:
+        """The planned read."""
+        return self._scan
+
+    @property
     def addresses(self) -> tuple[Address, ...]:
         """The series, in the order their rows come."""
         return self._scan.addresses

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     Read = Callable[[int, int], bytes | memoryview]
     """Gives so many bytes of a file, from an offset on."""
@@ -74,6 +74,8 @@ class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
 
     place = ""
     """Where it lies, for what is said of it."""
+    absent: Mapping[str, pa.DataType]
+    """The columns of its schema that it lacks."""
 
     def __init__(self, source: pa.NativeFile, **options: object) -> None:
         """Open it over a source that is closed with it.

@@ -114,15 +114,15 @@ CODES: dict[str, Code] = {
         "The function that makes the asset raised, or what it gave is not that partition's rows.",
         ("correct the function", "dl assets materialize again: what is stored already stays"),
     ),
-    "LOOKAHEAD": Code(
-        Exit.REFUSED,
-        "A feature row is stamped as known before what it was made from could be.",
-        ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
-    ),
     "FEATURE_CHANGED": Code(
         Exit.REFUSED,
         "A version of a feature set may gain nullable columns; whatever else changes is another version.",
         ("register the next version: dl features register NAME.v2", "dl features show NAME"),
+    ),
+    "LOOKAHEAD": Code(
+        Exit.REFUSED,
+        "A feature row is stamped as known before what it was made from could be.",
+        ("dl features audit NAME", "set known_at to when each row could be known", "or shift the rows"),
     ),
     "SYMBOL_CASE": Code(
         Exit.REFUSED,

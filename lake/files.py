@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import checksums, layout, lists, rows
+from lake import checksums, columns, layout, lists, rows
 from lake.encoding import encoding, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
@@ -265,7 +265,7 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
 
     Args:
         path: The file.
-        schema: Its schema.
+        schema: Its schema; a nullable column that the file was written before is read as null.
         place: What to call where it lies, if not by its path.
 
     Raises:
@@ -273,12 +273,12 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     """
     try:
         name = os.fspath(path)
-        mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
-        parquet = checksums.StoredFile(
-            pa.memory_map(name) if mapped else pa.OSFile(name),
-            pre_buffer=False,
-            read_dictionary=[c.name for c in schema.columns if c.type == "category"],
-        )
+        try:
+            parquet = _opened(name, columns.words(schema))
+        except KeyError:  # it lacks one of these
+            with _opened(name, []) as found:
+                parquet = _opened(name, columns.words(schema, found.schema_arrow.names))
+        parquet.absent = columns.absent(parquet, schema)
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
@@ -288,16 +288,23 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     return parquet
 
 
+def _opened(name: str, words: Sequence[str]) -> checksums.StoredFile:
+    mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
+    source = pa.memory_map(name) if mapped else pa.OSFile(name)
+    return checksums.StoredFile(source, pre_buffer=False, read_dictionary=words)
+
+
 def missing(path: Path) -> LakeError:
     """Return the error for a file of the manifest that is not where it should be."""
     return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
 
 
-def read_group(parquet: checksums.StoredFile, group: int, columns: list[str]) -> pa.Table:
-    """Read one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
+def read_group(parquet: checksums.StoredFile, group: int, names: list[str]) -> pa.Table:
+    """Read columns of one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
     with _explained(parquet):
-        parquet.check(group, columns)
-        return lists.clean(parquet.read_row_group(group, columns=columns, use_threads=False))
+        parquet.check(group, names)
+        table = lists.clean(parquet.read_row_group(group, columns=names, use_threads=False))
+    return columns.completed(table, names, parquet.absent)
 
 
 def groups_between(
@@ -319,14 +326,12 @@ def groups_between(
     return [g for g in groups if may_hold(parquet.metadata.row_group(g).column(index).statistics)]
 
 
-def read_pieces(
-    parquet: checksums.StoredFile, columns: list[str], groups: list[int] | None = None
-) -> Iterator[pa.Table]:
+def read_pieces(parquet: checksums.StoredFile, names: list[str], groups: list[int] | None = None) -> Iterator[pa.Table]:
     """Yield the rows of an open file in order, a few thousand at a time, so that many files can be read side by side.
 
     Args:
         parquet: The file.
-        columns: Which columns.
+        names: Which columns.
         groups: Only these row groups.
 
     Raises:
@@ -334,16 +339,16 @@ def read_pieces(
     """
     for group in range(parquet.num_row_groups) if groups is None else groups:
         with _explained(parquet):
-            parquet.check(group, columns)
+            parquet.check(group, names)
             held = parquet.metadata.row_group(group)
             some = min(PIECE_ROWS, max(1, _PIECE_BYTES * held.num_rows // max(1, held.total_byte_size)))
-            batches = parquet.iter_batches(some, row_groups=[group], columns=columns, use_threads=False)
+            batches = parquet.iter_batches(some, row_groups=[group], columns=names, use_threads=False)
         while True:
             with _explained(parquet):
                 batch = next(batches, None)
             if batch is None:
                 break
-            yield lists.clean(pa.Table.from_batches([batch]))
+            yield columns.completed(lists.clean(pa.Table.from_batches([batch])), names, parquet.absent)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
-    from lake.manifest import FileRow, PartRow, SeriesRow
+    from lake.manifest import FileRow, NewDerivation, PartRow, SeriesRow
     from lake.outcome import Check
     from schemas.keys import Address
 
@@ -313,5 +313,13 @@ class _Rollback:
                 table = pa.concat_tables(stored_rows(file.temporary, schema))
                 change.checks += hold(own, table, address, file.partition.label)
         change.removed = [file.id for file in plan.gone]
+        change.derivations = self._lineage(plan)
         change.corrected = [(address, label) for label in plan.changed]
         return writing.swap(self._config, self._writer, change, staged, plan.gone)
+
+    def _lineage(self, plan: _Plan) -> list[NewDerivation]:
+        """Return what was known of how the rows that come back were made, where they were computed elsewhere."""
+        labels = {copy.partition for copy in plan.copies}
+        with Manifest.open(self._config) as manifest:
+            known = graph.written_at(manifest, plan.series.id, self._target)
+        return [graph.again(plan.series.address, row) for row in known if row.partition in labels]

@@ -42,6 +42,7 @@ REASONS = (
     "negative_volume",
     "off_grid",
     "bad_value",
+    "look_ahead",
 )
 """Why a row is rejected, strongest first: a row is counted under the first reason that holds."""
 

@@ -218,6 +218,39 @@ class FeatureSet:
         own = [rule for rule in new.rules if not set(rule.columns) & set(added)]
         return "" if own == list(self.rules) else "the rules of its columns would be others"
 
+    def differences(self, new: FeatureSet) -> tuple[tuple[str, str, str], ...]:
+        """Return what another version or state declares otherwise: of what, and both in words; empty for nothing."""
+        old_words, new_words = self._told(), new._told()
+        words = dict.fromkeys((*old_words, *new_words))
+        return tuple(
+            (word, old_words.get(word, ""), new_words.get(word, ""))
+            for word in words
+            if old_words.get(word, "") != new_words.get(word, "")
+        )
+
+    def _told(self) -> dict[str, str]:
+        serving = self.serving
+        told = {f"column {column.name}": self._told_of(column) for column in self.columns}
+        return told | {
+            "inputs": ", ".join(self.inputs),
+            "keys": ", ".join(serving.keys),
+            "ttl": "" if serving.ttl_us is None else length_text(serving.ttl_us),
+            "delay": length_text(serving.delay_us),
+            "stamp": serving.stamp,
+            "lookback": length_text(serving.lookback_us),
+            "owner": self.owner,
+            "description": self.description,
+        }
+
+    def _told_of(self, column: Column) -> str:
+        rules = [
+            f"{rule.kind} {rule.bound if rule.bound is not None else ', '.join(map(str, rule.values))}".strip()
+            for rule in self.rules
+            if column.name in rule.columns
+        ]
+        words = [column.spelled, column.unit, "may be null" if column.nullable else "", *rules]
+        return ", ".join(word for word in words if word)
+
 
 def _get(given: FeatureSet, word: str) -> object:
     found: Any = given

@@ -50,18 +50,20 @@ def diff(
     reporter = session.out.reporter()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
         try:
-            report = lake.diff(old, new, start=start, end=end, samples=samples, progress=_watch(reporter))
+            report = lake.diff(old, new, start=start, end=end, samples=samples, progress=watch(reporter))
         finally:
             clear(reporter)
-    session.out.answer("diff", report_data(report), _lines(report))
+    session.out.answer("diff", report_data(report), diff_lines(report))
 
 
-def _watch(reporter: Callable[[Step], None] | None) -> Callable[[Progress], None]:
-    def watch(at: Progress) -> None:
+def watch(reporter: Callable[[Step], None] | None) -> Callable[[Progress], None]:
+    """Return what shows how far a comparison is."""
+
+    def tell(at: Progress) -> None:
         if reporter is not None:
             reporter(Step(at.done, at.total, f"compared up to {at.partition}", "rows"))
 
-    return watch
+    return tell
 
 
 def report_data(report: DiffReport) -> dict[str, Any]:
@@ -105,7 +107,8 @@ def _records(rows: pa.Table) -> list[dict[str, Any]]:
     return [record for batch in rows.to_batches() for record in export.records(rows.schema, batch)]
 
 
-def _lines(report: DiffReport) -> list[str]:
+def diff_lines(report: DiffReport) -> list[str]:
+    """Return what differs, for people."""
     tally = report.tally
     lines = [f"{report.old} → {report.new}"]
     if not report.differs:

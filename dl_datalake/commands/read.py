@@ -56,29 +56,43 @@ def read(
     """Print the rows of one series in stored order."""
     from dl_datalake.client import open as open_lake
 
-    if session.out.json and (format_ or output):
-        raise LakeError(
-            "USAGE",
-            "--json goes with neither --format nor --output",
-            why="It prints one document on stdout and nothing else.",
-            fix=["--format jsonl"],
-        )
-    form = format_ or _form_of(output)
-    if form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
-        raise LakeError(
-            "USAGE",
-            f"{form} is not for a terminal",
-            why="Its bytes are no text.",
-            fix=["--output FILE", "or pipe it into a program"],
-        )
+    printing = Printing(session, format_, output, limit)
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
         wanted = [name.strip() for name in columns.split(",")] if columns else None
         result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of, lock=lock)
+        printing.print("read", result, config.data)
+
+
+class Printing:
+    """How the rows of a result are printed, or written to a file."""
+
+    def __init__(self, session: Session, form: Format | None, output: Path | None, limit: int | None) -> None:
+        """Take what was asked for; USAGE when it does not fit together."""
+        self._session, self._output, self._limit = session, output, limit
+        if session.out.json and (form or output):
+            raise LakeError(
+                "USAGE",
+                "--json goes with neither --format nor --output",
+                why="It prints one document on stdout and nothing else.",
+                fix=["--format jsonl"],
+            )
+        self._form = form or _form_of(output)
+        if self._form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
+            raise LakeError(
+                "USAGE",
+                f"{self._form} is not for a terminal",
+                why="Its bytes are no text.",
+                fix=["--output FILE", "or pipe it into a program"],
+            )
+
+    def print(self, name: str, result: Result, data: Path) -> None:
+        """Print a result as the answer of a command; `data` is the lake's data folder, where nothing is written."""
+        session, form, output, limit = self._session, self._form, self._output, self._limit
         if session.out.json:
-            _document(session, result, JSON_ROWS if limit is None else limit)
+            _document(session, name, result, JSON_ROWS if limit is None else limit)
         elif output:
-            if output.resolve().is_relative_to(config.data.resolve()):
+            if output.resolve().is_relative_to(data.resolve()):
                 raise LakeError(
                     "USAGE",
                     f"{output} lies among the lake's own files",
@@ -163,7 +177,7 @@ def _table(result: Result, limit: int | None) -> list[str]:
     return lines
 
 
-def _document(session: Session, result: Result, limit: int) -> None:
+def _document(session: Session, name: str, result: Result, limit: int) -> None:
     from dl_datalake import export
 
     if limit > JSON_ROWS_MAX:
@@ -183,4 +197,4 @@ def _document(session: Session, result: Result, limit: int) -> None:
         "rows": rows,
         "complete": len(rows) == result.count(),
     }
-    session.out.answer("read", data, ())
+    session.out.answer(name, data, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -46,7 +46,8 @@ def diff(
         config: The lake's.
         manifest: Open to read.
         old: A series at a snapshot.
-        new: The same one at another snapshot, or another series of the same schema and grain.
+        new: The same one at another snapshot, or another series of the same schema and grain. Of feature sets it may be
+            another version, too: then the columns that both have are compared.
         between: Only rows of [start, end), in nanoseconds.
         samples: How many rows of each kind to show.
         progress: Called as rows are read.
@@ -98,7 +99,11 @@ def _compared(work: _Work, samples: int, progress: Callable[[Progress], None]) -
 
 
 def _common_schema(config: Config, old: Side, new: Side) -> Schema:
-    schema, other = (schema_of(config, side.address.key) for side in (old, new))
+    schema, other = (schema_of(config, side.address.key, side.snapshot) for side in (old, new))
+    if schema.key == other.key == ("ts", "known_at"):
+        held = {column.name: (column.type, column.length) for column in other.columns}
+        shared = tuple(each for each in schema.columns if held.get(each.name) == (each.type, each.length))
+        return replace(schema, columns=shared, rules=())
     if schema != other or old.address.grain != new.address.grain:
         raise LakeError(
             "USAGE",

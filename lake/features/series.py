@@ -51,8 +51,8 @@ def find(
             no instrument can have.
     """
     try:
-        known = sets.named(name, version, holds=lambda each: bool(_fitting(manifest, each, instrument, snapshot)))
-        found = _fitting(manifest, known, instrument, snapshot)
+        known = sets.named(name, version, holds=lambda each: bool(fitting(manifest, each, instrument, snapshot)))
+        found = fitting(manifest, known, instrument, snapshot)
     except ValueError as error:
         why = "No series can have such an address."
         raise LakeError("USAGE", str(error), why=why, fix=["dl features list --series"]) from None
@@ -76,6 +76,7 @@ def find(
     )
 
 
-def _fitting(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> list[Address]:
+def fitting(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> list[Address]:
+    """Return the series of a version that hold rows and that an instrument fits; ValueError for impossible names."""
     keys = known.set.serving.keys
     return sorted(each for each in holders(manifest, known.key, snapshot) if instrument.fits(each, keys))

@@ -77,6 +77,11 @@ def bad_limit(text: str | None) -> tuple[float, int]:
     )
 
 
+def hopeless(bad: int, of: int, limit: tuple[float, int]) -> bool:
+    """Whether so many records are bad that the rest need not be read to refuse them all."""
+    return bad >= _HOPELESS and bad > of / 2 and limit[0] <= 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class _Share:
     """The good rows of one series in a block."""
@@ -255,8 +260,7 @@ class Reading:
             self._first_bad.setdefault(record.reason, f"line {record.line}: {record.detail or record.raw[:80]}")
             self._quarantine.add(record)
         bad = self.rejected.total()
-        hopeless = bad >= _HOPELESS and bad > self.read / 2 and self._limit[0] <= 0.5
-        if hopeless or (parsed.bad and self._request.on_bad == "fail"):
+        if hopeless(bad, self.read, self._limit) or (parsed.bad and self._request.on_bad == "fail"):
             raise self._refusal(bad, self.read)
         for share in parsed.shares:
             self._hand_on(share, destinations)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lake.manifest import packed
 from lake.manifest.decode import MAX_NS, MIN_NS
 from lake.manifest.packed import DAY_NS
+from lake.manifest.rows import WRITTEN, NewDerivation
 from schemas.keys import Address
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _DERIVATIONS = """SELECT derivations.id, series_id, start_day, end_day, series.address, upstream_id, start_ns, end_ns,
     inputs, code_version, schema_version, recipe, withheld_ns, from_snapshot, to_snapshot, suspect
     FROM derivations JOIN series ON series.id = upstream_id"""
+_AT = "from_snapshot <= ? AND (to_snapshot IS NULL OR to_snapshot > ?)"
+_COMPUTED_ELSEWHERE = f"substr(recipe, 1, {len(WRITTEN)}) = '{WRITTEN}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,35 @@ def derivations(manifest: Manifest, series_id: int) -> list[DerivationRow]:
 
 
 def upstream_at(manifest: Manifest, series_id: int, snapshot: int) -> Address | None:
-    """Return what a series was made from at a snapshot, an upstream of several; None where it came in as it was."""
-    condition = "series_id = ? AND from_snapshot <= ? AND (to_snapshot IS NULL OR to_snapshot > ?) LIMIT 1"
+    """Return what the lake made a series from at a snapshot, an upstream of several; None where it came in as it was.
+
+    Rows that were computed elsewhere came in as they were, whatever is known of what they were made from.
+    """
+    condition = f"series_id = ? AND {_AT} AND NOT {_COMPUTED_ELSEWHERE} LIMIT 1"
     found = _derivations(manifest, condition, series_id, snapshot, snapshot)
     return found[0].upstream if found else None
+
+
+def written_at(manifest: Manifest, series_id: int, snapshot: int) -> list[DerivationRow]:
+    """Return what was known at a snapshot of how rows computed elsewhere were made, oldest partition first."""
+    condition = f"series_id = ? AND {_AT} AND {_COMPUTED_ELSEWHERE} ORDER BY start_day, upstream_id"
+    return _derivations(manifest, condition, series_id, snapshot, snapshot)
+
+
+def again(address: Address, row: DerivationRow) -> NewDerivation:
+    """Return a derivation of a series to be recorded once more, as it was."""
+    return NewDerivation(
+        address,
+        row.partition,
+        row.upstream,
+        row.start_ns,
+        row.end_ns,
+        row.inputs,
+        row.code_version,
+        row.schema_version,
+        row.recipe,
+        row.withheld_ns,
+    )
 
 
 def made_from(manifest: Manifest, upstream_id: int, start_ns: int, end_ns: int) -> list[DerivationRow]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lake import files, layout
+from lake import layout
 from lake.errors import LakeError
 from lake.lookup import schema_of
 from lake.manifest import Change, Manifest, NewFile, NewMove, NewTier, Writer, new_run, packed, rebuilding
@@ -24,7 +24,6 @@ from lake.repair.model import Broken, Progress, Step
 from lake.repair.nearby import lake_told, tiers_near
 from lake.repair.places import set_aside
 from lake.seal.month import parts_of
-from schemas.arrow import arrow_schema
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
@@ -247,10 +246,6 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
         # Its name begins as its hash did, which covers the footer as well; of the rest the pages' checksums are proof.
         if not digest.startswith(path.name.split("-")[1]):
             return _Doubt(candidate.path, "its bytes are not those its name tells of", broken=True, tier=candidate.tier)
-        with files.open_parquet(path, schema) as parquet:
-            names = parquet.schema_arrow.names
-        if names != arrow_schema(schema).names:
-            return _Doubt(candidate.path, "it has other columns than its schema", broken=True, tier=candidate.tier)
         parts = parts_of(path, schema)
     except LakeError as error:
         if error.code != "E_FILE_DAMAGED":

@@ -61,8 +61,8 @@ def read(
     """Plan the read of exactly the rows that a lock pins of a series.
 
     They are read at the pinned snapshot while that can be read. Later they are read from the present, where each
-    pinned partition has the same rows by its content hash; that of rows without a unique ts does not know their order,
-    so these are read through first, and hashed. Partitions the study did not see are left out.
+    pinned partition has the same rows by its content hash; that does not know the order of rows without a key of
+    times, so these are read through first, and hashed. Partitions the study did not see are left out.
 
     Args:
         config: The lake's.

@@ -5,8 +5,9 @@
 
 from lake.write.casting import conform
 from lake.write.commit import Delivery, commit, hold_to_checks, new_file, run, swap
+from lake.write.modes import Mode, prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
-from lake.write.table import Mode, Tabular, WriteResult, slices, write
+from lake.write.table import Tabular, WriteResult, slices, write
 
 __all__ = [
     "Delivery",
@@ -18,6 +19,9 @@ __all__ = [
     "hold_to_checks",
     "live_files",
     "new_file",
+    "prepare",
+    "refuse_overtaken",
+    "refuse_unknown",
     "run",
     "slices",
     "swap",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from lake import files, layout, rows, space, validate
+from lake import space, validate
 from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.intake import Intake, Memory
@@ -18,9 +18,10 @@ from lake.merge import Counts
 from lake.outcome import no_checks
 from lake.places import Places
 from lake.staging import Staging
-from lake.write.appending import not_behind, refuse_unless_behind
+from lake.write.appending import not_behind
 from lake.write.casting import conform, one_line
 from lake.write.commit import Delivery, commit, run
+from lake.write.modes import prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
 from schemas.periods import Period
 
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from lake.config import Config
-    from lake.manifest.rows import FileRow
     from lake.outcome import Check
+    from lake.write.modes import Mode
     from schemas.columns import Schema
     from schemas.keys import Address
-
-Mode = Literal["upsert", "append", "replace"]
 
 _SLICE_ROWS = 65_536
 """A table may come as one batch; its rows are checked so many at a time."""
@@ -84,10 +83,7 @@ def write(
         LakeError: USAGE (no such mode, no table), UNKNOWN_ASSET, COLUMN_MISSING, SCHEMA (rows break it, or are another
             series'), CHECK (a partition fails one that is blocking), CONFLICT (append), LOCKED, DISK_FULL, STORAGE.
     """
-    if mode not in get_args(Mode):
-        why = "A table is merged, added behind the last stored row, or put in the place of a range."
-        fix = [f'mode="{known}"' for known in get_args(Mode)]
-        raise LakeError("USAGE", f"{mode!r} is not a mode", where=str(address), why=why, fix=fix)
+    refuse_unknown(mode, str(address))
     schema = schema_of(config, address.key)
     own = checks(address.key)
     space.require(config, space.size_of(data), f"the write to {address}")
@@ -112,7 +108,7 @@ def write(
                 try:
                     waive = series is not None and series.price_may_be_negative
                     read = _take_in(intake, data, schema, address, waive=waive)
-                    removed = _prepare(config, intake, schema, live, mode, address)
+                    removed = prepare(config, intake, schema, live, mode, address)
                     delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)
                     return _deliver(config, writer, delivery, run_id, read, mode, message)
                 finally:
@@ -132,7 +128,7 @@ def _deliver(
     def complete() -> None:
         nonlocal counts
         if mode == "append":
-            _refuse_overtaken(config, delivery)
+            refuse_overtaken(config, delivery)
         counts = Counts()
         for s in delivery.settled:
             counts.add(s.counts)
@@ -162,39 +158,6 @@ def _deliver(
 
 def _numbers(counts: Counts) -> dict[str, int]:
     return {k: getattr(counts, k) for k in ("new", "identical", "corrected", "superseded")}
-
-
-def _refuse_overtaken(config: Config, delivery: Delivery) -> None:
-    """Refuse rows that another writer's are not before, in whatever partition; their files are in place already."""
-    with Manifest.open(config) as manifest:
-        live = live_files(manifest, delivery.address)
-    try:
-        refuse_unless_behind(Places(config), delivery.intake, delivery.schema, live, delivery.address)
-    except LakeError:
-        written = [s.staged for s in delivery.settled] + [run.file for s in delivery.settled for run in s.runs]
-        files.discard(config.data, [file for file in written if file is not None])
-        raise
-
-
-def _prepare(
-    config: Config, intake: Intake, schema: Schema, live: dict[str, FileRow], mode: Mode, address: Address
-) -> list[FileRow]:
-    """Make the mode's demands; return the live files that a replacement empties."""
-    if intake.first is None or intake.last is None or not live:
-        return []
-    if mode == "append":
-        refuse_unless_behind(Places(config), intake, schema, live, address)
-    if mode != "replace":
-        return []
-    scale = layout.NS_PER[rows.unit(schema)]
-    first, last = intake.first, intake.last
-
-    def outside(table: pa.Table) -> pa.Table:
-        ts = rows.times(table)
-        return table.filter(pa.array((ts < first) | (ts > last)))
-
-    intake.keep_stored = outside
-    return intake.claim(first * scale, last * scale)
 
 
 def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *, waive: bool) -> int:

@@ -1,0 +1,236 @@
+"""Feature rows as they are given: a table in memory, or a file of rows, in blocks with the place of each row."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import ipc
+
+from lake import space
+from lake import write as writing
+from lake.errors import LakeError, printable
+from lake.manifest.rows import QuarantineRecord, SourceRecord
+from lake.sources import Source, SourceFile
+from lake.sources.model import MAX_RAW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lake.write import Tabular
+    from schemas.features import FeatureSet
+    from schemas.keys import Address
+
+DIALECT = "features"
+"""What the manifest says a file of feature rows was read by."""
+BLOCK_BYTES = 1 << 22
+_BATCH_ROWS = 65_536
+_MAGIC = 8
+_PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
+_BINARY = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc")
+_INDEX_NAMES = frozenset({None, "ts", "timestamp", "date", "datetime", "time"})
+_DAMAGE = (pa.ArrowException, OSError, UnicodeError)
+
+Locate = Callable[[int], tuple[int, str]]
+"""Gives the 1-based line or number of a row of a block, and its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The rows of a block, in their order, under the names and types they were given."""
+
+    rows: pa.RecordBatch
+    locate: Locate
+    bad: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Why rows cannot be stored of which a cell could not be read: reason and detail, by index."""
+    lost: tuple[QuarantineRecord, ...] = ()
+    """Records that make no row at all."""
+
+
+class Given(Protocol):
+    """Rows to be written: blocks come in order on one thread, any thread may parse one."""
+
+    nbytes: int
+    """How many bytes there are, as far as that is known; stored they take about as many at most."""
+
+    def blocks(self) -> Iterator[object]:
+        """Yield the rows, a block at a time."""
+        ...
+
+    def parse(self, block: Any) -> Parsed:  # noqa: ANN401 -- each has its own kind of block
+        """Return the rows of a block."""
+        ...
+
+    def consumed(self) -> int:
+        """Return how many of the bytes are read."""
+        ...
+
+    def source(self) -> SourceRecord | None:
+        """Return what is kept of the file once it was read through; None of a table."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+def given(data: Tabular | str | os.PathLike[str], feature_set: FeatureSet, address: Address) -> Given:
+    """Return the rows of a table, or of a file by what is in it.
+
+    Args:
+        data: Anything with `__arrow_c_stream__`, a pandas frame by its index of times too; or the path of a Parquet
+            file, an Arrow or Feather file, or comma-separated text, compressed perhaps.
+        feature_set: Whose rows they are.
+        address: Their series, for what is said of a table.
+
+    Raises:
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; USAGE when it is no table.
+    """
+    if not isinstance(data, str | os.PathLike):
+        return Table(data, address)
+    path = Path(data)
+    with Source(path) as source:
+        packed, start = source.packed, source.read(_MAGIC)
+    if not packed and start.startswith(_PARQUET):
+        return Columnar(path, parquet=True)
+    if not packed and start.startswith((_ARROW_FILE, _ARROW_STREAM)):
+        return Columnar(path, parquet=False)
+    if path.name.lower().endswith(_BINARY):
+        raise LakeError("SOURCE_UNREADABLE", f"{path.name} is no {path.suffix[1:]} file", where=str(path))
+    from lake.features.text import Text
+
+    return Text(path, feature_set)
+
+
+def source_of(path: Path, sha256: str) -> SourceRecord:
+    """Return what is kept of a file of feature rows."""
+    file = SourceFile(path)
+    return SourceRecord(sha256, path.name, printable(file.resolved()), file.nbytes, DIALECT)
+
+
+def unreadable(path: Path, said: object) -> LakeError:
+    """Return the error for a file that cannot be read."""
+    first = str(said).splitlines()[0][:200] if str(said) else type(said).__name__
+    return LakeError("SOURCE_UNREADABLE", f"{path.name} cannot be read: {first}", where=str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A block of rows that are typed already, and how many came before them."""
+
+    batch: pa.RecordBatch
+    before: int
+
+    def parsed(self) -> Parsed:
+        """Return them with the number of each, and its text as JSON."""
+
+        def locate(row: int) -> tuple[int, str]:
+            [values] = self.batch.slice(row, 1).to_pylist()
+            return self.before + row + 1, json.dumps(values, default=str, ensure_ascii=False)[:MAX_RAW]
+
+        return Parsed(self.batch, locate)
+
+
+class Table:
+    """A table of any library."""
+
+    def __init__(self, data: Tabular, address: Address) -> None:
+        self.nbytes = space.size_of(data)
+        self._data, self._address = _with_times(data), address
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows, few at a time."""
+        before = 0
+        for batch in writing.slices(self._data, self._address):
+            yield Rows(batch, before)
+            before += batch.num_rows
+
+    def parse(self, block: Rows) -> Parsed:
+        """Return the rows of a block."""
+        return block.parsed()
+
+    def consumed(self) -> int:
+        """Return how many bytes are read."""
+        return 0
+
+    def source(self) -> SourceRecord | None:
+        """Return None: a table is no file."""
+        return None
+
+    def close(self) -> None:
+        """Leave the table to who gave it."""
+
+
+def _with_times(data: Tabular) -> Tabular:
+    """Return a pandas frame whose index are times with these as the column ts; any other table as it is."""
+    index = getattr(data, "index", None)
+    if type(index).__name__ != "DatetimeIndex" or "ts" in getattr(data, "columns", ()):
+        return data
+    if index.name not in _INDEX_NAMES:  # type: ignore[union-attr]  # pandas is not imported here
+        return data
+    return cast("Tabular", cast("Any", data).rename_axis("ts").reset_index())
+
+
+class Columnar:
+    """A Parquet file, or an Arrow one, Feather included."""
+
+    def __init__(self, path: Path, *, parquet: bool) -> None:
+        self._path, self._file = path, SourceFile(path)
+        self.nbytes = self._file.nbytes
+        try:
+            self._source = pa.OSFile(os.fsencode(path), "rb")
+            self._reader: Any = self._opened(parquet=parquet)
+        except _DAMAGE as error:
+            raise unreadable(path, error) from error
+        self._parquet = parquet
+
+    def _opened(self, *, parquet: bool) -> Any:  # noqa: ANN401 -- pyarrow has no types
+        if parquet:
+            return pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+        is_file = self._source.read(len(_ARROW_FILE)) == _ARROW_FILE
+        self._source.seek(0)
+        options = ipc.IpcReadOptions(use_threads=False)
+        return (ipc.open_file if is_file else ipc.open_stream)(self._source, options=options)
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield the rows, few at a time."""
+        before = 0
+        try:
+            for batch in self._batches():
+                batch.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
+                for start in range(0, batch.num_rows, _BATCH_ROWS) or [0]:
+                    piece = batch.slice(start, _BATCH_ROWS)
+                    yield Rows(piece, before)
+                    before += piece.num_rows
+        except _DAMAGE as error:
+            raise unreadable(self._path, error) from error
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        if self._parquet:
+            yield from self._reader.iter_batches(_BATCH_ROWS, use_threads=False)
+        elif hasattr(self._reader, "num_record_batches"):
+            yield from (self._reader.get_batch(number) for number in range(self._reader.num_record_batches))
+        else:
+            yield from self._reader
+
+    def parse(self, block: Rows) -> Parsed:
+        """Return the rows of a block."""
+        return block.parsed()
+
+    def consumed(self) -> int:
+        """Return how many bytes are read."""
+        return int(self._source.tell())
+
+    def source(self) -> SourceRecord | None:
+        """Return what is kept of the file."""
+        return source_of(self._path, self._file.digest())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._source.close()

@@ -1,0 +1,44 @@
+"""Which column of given rows is ts, where none is called so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from lake.errors import LakeError
+
+if TYPE_CHECKING:
+    from schemas.features import FeatureSet
+
+ALIASES = ("timestamp", "time", "datetime", "date", "open_time")
+
+
+def time_column(schema: pa.Schema, feature_set: FeatureSet) -> str | None:
+    """Return the one column of a time type that may be taken for ts; None where ts is there.
+
+    Raises:
+        LakeError: COLUMN_MISSING when there is none, or more than one.
+    """
+    if "ts" in schema.names:
+        return None
+    own = set(feature_set.names)
+    found = [
+        name
+        for name in ALIASES
+        if schema.names.count(name) == 1 and name not in own and _is_time(schema.field(name).type)
+    ]
+    if len(found) != 1:
+        several = f", and {' and '.join(found)} may each be it" if found else ""
+        raise LakeError(
+            "COLUMN_MISSING",
+            f"column 'ts' is missing{several}",
+            where=feature_set.label,
+            why=f"Without it, one of {', '.join(ALIASES)} is taken for it, when it is of a time type and the only one.",
+            fix=["call the column of times ts"],
+        )
+    return found[0]
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
