@@ -222,7 +222,7 @@ def known_words() -> tuple[set[str], set[str]]:
     waiting = [typer.main.get_command(app)]
     while waiting:
         command = waiting.pop()
-        options |= {word for parameter in command.params for word in parameter.opts}
+        options |= {word for parameter in command.params for word in (*parameter.opts, *parameter.secondary_opts)}
         children = getattr(command, "commands", {})
         commands |= set(children)
         waiting += children.values()
