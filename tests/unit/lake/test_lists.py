@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from lake import lists
+from lake import lists, merge
 from lake.check import verify
 from lake.diff import Side, diff
 from lake.manifest import Manifest
@@ -63,6 +65,18 @@ def test_clean_makes_what_arrow_cannot_cast_castable(part: slice) -> None:
     assert lists.clean(dirty).cast(schema).to_pylist() == dirty.to_pylist()
     without = dirty.select(["n"])
     assert lists.clean(without) is without
+
+
+@pytest.mark.parametrize("size", [1, 3, sys.maxsize])
+def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["lake.merge.windows"], "WINDOW_ROWS", size)
+    stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
+    source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
+    runs = [partial(list, [vectors(*rows)]) for rows in (source[3:], source[:3])]
+    out: list[pa.Table] = []
+    counts = merge.merge(lambda: [vectors(*stored)], runs, EMBEDDED, "newest", out.append)
+    assert [row for part in out for row in plain(part)] == clean([*source, stored[4]])
+    assert counts == merge.Counts(new=2, identical=2, corrected=2)
 
 
 def test_lists_live_a_whole_life_in_a_lake(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from lake.merge import Counts, dedup, follows, in_order, repeated
 from lake.merge.windows import windows
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
-from tests.embeddings import EMBEDDED, embedded
 from tests.tables import (
     FEATURES,
     Row,
@@ -412,13 +411,3 @@ def test_follows(before: tuple[int, int], after: tuple[int, int], schema: Schema
 def test_repeated_counts_every_row_after_the_first_of_its_kind() -> None:
     assert repeated(quotes(quote(0), quote(0), quote(0), quote(1), quote(1, 2.0), quote(2), quote(2))) == 3
     assert repeated(quotes()) == 0
-
-
-@pytest.mark.parametrize("size", [1, 3, sys.maxsize])
-def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WINDOWS, "WINDOW_ROWS", size)
-    stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
-    source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
-    out, counts = run(EMBEDDED, stored, source[3:], source[:3])
-    assert out == clean([*source, stored[4]])
-    assert counts == Counts(new=2, identical=2, corrected=2)
