@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -25,6 +24,8 @@ from tests.tables import clean, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lake.merge.model import Stream
 
 KIND = pa.list_(pa.field("element", pa.float32(), nullable=False), 3)
 ROWS = [[1.0, 2.0, 3.0], None, [4.0, 5.0, 6.0], None, [7.0, 8.0, 9.0]]
@@ -72,7 +73,8 @@ def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys.modules["lake.merge.windows"], "WINDOW_ROWS", size)
     stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
     source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
-    runs = [partial(list, [vectors(*rows)]) for rows in (source[3:], source[:3])]
+    later, sooner = vectors(*source[3:]), vectors(*source[:3])
+    runs: list[Stream] = [lambda: [later], lambda: [sooner]]
     out: list[pa.Table] = []
     counts = merge.merge(lambda: [vectors(*stored)], runs, EMBEDDED, "newest", out.append)
     assert [row for part in out for row in plain(part)] == clean([*source, stored[4]])
