@@ -195,10 +195,11 @@ class Columnar:
     def __init__(self, path: Path, *, parquet: bool) -> None:
         self._path, self._file = path, SourceFile(path)
         self.nbytes = self._file.nbytes
+        self._source = pa.OSFile(os.fsencode(path), "rb")
         try:
-            self._source = pa.OSFile(os.fsencode(path), "rb")
             self._reader: Any = self._opened(parquet=parquet)
         except _DAMAGE as error:
+            self._source.close()
             raise unreadable(path, error) from error
         self._parquet = parquet
 

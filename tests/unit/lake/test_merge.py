@@ -10,7 +10,7 @@ import pytest
 
 from lake import merge
 from lake.errors import LakeError
-from lake.merge import Counts, dedup, follows, in_order, repeated
+from lake.merge import Counts, dedup
 from lake.merge.windows import windows
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
@@ -18,16 +18,13 @@ from tests.tables import (
     FEATURES,
     Row,
     bar,
-    bars,
     clean,
     feature,
-    features,
     plain,
     quote,
     quotes,
     table,
     trade,
-    trades,
 )
 
 if TYPE_CHECKING:
@@ -353,61 +350,3 @@ def test_the_last_of_equal_keys_in_a_source_stays() -> None:
     out, counts = run(FEATURES, [], [feature(0, 2, 1.0), feature(0, 1, 1.0), feature(0, 2, 2.0), feature(0, 1, 1.0)])
     assert out == [feature(0, 1, 1.0), feature(0, 2, 2.0)]
     assert counts == Counts(new=2, identical=1, superseded=1)
-
-
-# ---- what intake asks ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "schema", "expected"),
-    [
-        (bars(bar(0), bar(1)), BARS, True),
-        (bars(bar(0), bar(0)), BARS, False),
-        (bars(bar(1), bar(0)), BARS, False),
-        (bars(), BARS, True),
-        (features(feature(0, 0), feature(0, 1), feature(1, 0)), FEATURES, True),
-        (features(feature(0, 0), feature(0, 0)), FEATURES, False),
-        (features(feature(0, 1), feature(0, 0)), FEATURES, False),
-        (features(feature(1, 0), feature(0, 2)), FEATURES, False),
-        (features(), FEATURES, True),
-        (quotes(quote(0), quote(0), quote(1)), QUOTES, True),
-        (quotes(quote(1), quote(0)), QUOTES, False),
-        (trades(trade(0), trade(0)), TRADES, True),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0, "2")), TRADES, True),
-        (trades(trade(0, 1.0, "2"), trade(0, 1.0, "1")), TRADES, False),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0, "1")), TRADES, False),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0)), TRADES, False),
-        (trades(trade(0, 1.0, "b"), trade(0, 1.0, "c")), TRADES, False),
-        (trades(trade(1, 1.0, "1"), trade(0, 1.0, "2")), TRADES, False),
-    ],
-)
-def test_in_order(data: pa.Table, schema: Schema, expected: bool) -> None:  # noqa: FBT001 -- a table of cases
-    assert in_order(data, schema) is expected
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "schema", "expected"),
-    [
-        ((0, -1), (1, -1), BARS, True),
-        ((0, -1), (0, -1), BARS, False),
-        ((0, 5), (0, 6), FEATURES, True),
-        ((0, 5), (0, 5), FEATURES, False),
-        ((0, 5), (1, 4), FEATURES, True),
-        ((1, 4), (0, 5), FEATURES, False),
-        ((0, -1), (0, -1), QUOTES, True),
-        ((1, -1), (0, -1), QUOTES, False),
-        ((0, 5), (0, 6), TRADES, True),
-        ((0, 5), (1, 5), TRADES, False),
-        ((0, 5), (1, -1), TRADES, False),
-        ((0, -1), (1, 5), TRADES, False),
-        ((0, -1), (0, -1), TRADES, True),
-        ((1, 5), (0, 6), TRADES, False),
-    ],
-)
-def test_follows(before: tuple[int, int], after: tuple[int, int], schema: Schema, expected: bool) -> None:  # noqa: FBT001 -- a table of cases
-    assert follows(before, after, schema) is expected
-
-
-def test_repeated_counts_every_row_after_the_first_of_its_kind() -> None:
-    assert repeated(quotes(quote(0), quote(0), quote(0), quote(1), quote(1, 2.0), quote(2), quote(2))) == 3
-    assert repeated(quotes()) == 0
