@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 
+LIST_GROUP_BYTES = 8_388_608
+"""Bytes of rows with lists in a row group at most: to read one takes some ten times what its lists hold."""
+
+
 @lru_cache(maxsize=256)
 def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return the Parquet writer options for a schema: bars for size, events for size and speed.
@@ -50,6 +54,11 @@ def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, A
         "write_statistics": ["ts", *nullable],
         "store_schema": bool(lists),
     }
+
+
+def has_lists(schema: Schema) -> bool:
+    """Whether a column of a schema holds lists."""
+    return any(column.length is not None for column in schema.columns)
 
 
 def _path(column: Column) -> str:

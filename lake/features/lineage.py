@@ -52,7 +52,8 @@ class Inputs:
             LakeError: USAGE for an input that the set is not declared to be made from; UNKNOWN_SNAPSHOT,
                 SNAPSHOT_EXPIRED.
         """
-        self._set, self.newest = feature_set, manifest.snapshot()
+        self._set, self.newest = feature_set, manifest.snapshot(computed.snapshot)
+        manifest.refuse_expired(self.newest)
         self._handed = [_upstreams(each, feature_set, manifest) for each in computed.inputs]
         sets = Sets(manifest)
         found = {key: sets.find(key) for key in feature_set.inputs if key.startswith("features/")}
