@@ -112,7 +112,7 @@ class FeatureRows:
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
-        request = WriteRequest(names, mode, Computed(told, snapshot, code_version), on_bad, max_bad, message)
+        request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
         checks = self._lake.registry.checks
         return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
 

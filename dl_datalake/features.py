@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dl_datalake.dates import parse_as_of
+from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.feature_rows import FeatureRows
 from lake.errors import LakeError
 from schemas.features import length_text, length_us
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dl_datalake.dates import DateLike
+    from lake.features.findings import AuditReport, Progress
     from lake.features.registering import Registered
     from lake.features.sets import Known, Sets
     from lake.manifest.feature_sets import Held
+    from schemas.keys import Address
 
 Length = str | dt.timedelta
 """A length of time: `2h`, `500ms`, or a timedelta."""
@@ -141,6 +144,51 @@ class FeatureClient(FeatureRows):
         at = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
         sets, stored = self.sets(at), held(manifest, at)
         return infos(sets, stored, name)
+
+    def audit(
+        self,
+        *names: str,
+        symbol: str | None = None,
+        exchange: str | None = None,
+        market: str | None = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        progress: Callable[[Progress], None] = lambda _at: None,
+    ) -> AuditReport:
+        """Look for leaks, restated inputs, holes, and columns that lost their values; nothing is changed.
+
+        Args:
+            names: Sets or versions, the latest of each unless named; all sets unless any is.
+            symbol: Only the rows of this symbol.
+            exchange: Only the rows of this exchange.
+            market: Only the rows of this market.
+            start: Only partitions that end after this.
+            end: Only partitions that begin before this; then it is not asked whether rows are due.
+            progress: Called as it goes on.
+
+        Raises:
+            LakeError: UNKNOWN_FEATURES, BAD_DATE; FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE.
+        """
+        from lake.features.auditing import audit
+        from lake.features.findings import AuditRequest
+        from lake.features.series import Instrument
+        from lake.manifest.feature_sets import held
+
+        manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
+        sets, stored = self.sets(), held(manifest)
+        own = names or tuple(dict.fromkeys(known.name for known in sets.all()))
+        chosen = {
+            known.key: known for known in (sets.named(name, holds=lambda each: each.key in stored) for name in own)
+        }
+        instrument = Instrument(exchange, market, symbol)
+
+        def fits(address: Address) -> bool:
+            known = chosen.get(address.key)
+            return known is not None and instrument.fits(address, known.set.serving.keys)
+
+        request = AuditRequest(tuple(chosen.values()), fits, *parse_range(start, end))
+        registry = self._lake.registry
+        return audit(self._lake.config, request, registry=registry, now_ns=time.time_ns(), progress=progress)
 
 
 def infos(sets: Sets, stored: Mapping[str, Held], name: str | None = None) -> list[FeatureInfo]:

@@ -32,10 +32,10 @@ class Computed:
 
     inputs: Sequence[Input] = ()
     """The rows they were made from; where nothing is told, all of the set's inputs."""
-    snapshot: int | None = None
-    """The snapshot at which inputs not handed over were read at; the newest when the write began, unless told."""
     code_version: str = ""
     """The version of the code; empty for the git commit of the working directory, where there is one."""
+    snapshot: int | None = None
+    """The snapshot at which inputs not handed over were read at; the newest when the write began, unless told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,12 @@ def _clock(at_ns: int, upstream: Address) -> str:
     return clock if upstream.grain == "day" else f"{moment:%Y-%m-%d} {clock}"
 
 
+def times_named(restated: Restated, most: int) -> tuple[str, ...]:
+    """Return the first times of rows that are known to differ, of whatever kind, as a finding names them."""
+    first = np.unique(np.concatenate([_EMPTY, *restated.times.values()]))[:most]
+    return tuple(f"{restated.upstream.key} {np.datetime_as_string(at, timezone='UTC')}" for at in first.view("M8[ns]"))
+
+
 def reasons(manifest: Manifest, derivations: Sequence[DerivationRow]) -> dict[int, tuple[str, ...]]:
     """Return why written partitions are stale, by the ids of their derivations; those that are not are left out.
 

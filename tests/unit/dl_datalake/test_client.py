@@ -151,8 +151,9 @@ def test_lists_are_arrays_in_pandas_and_everywhere_else(tmp_path: Path) -> None:
         polars = result.to_polars()
         assert polars.schema["vector"] == pl.Array(pl.Float32, 3)
         assert polars["vector"].to_list() == pl.DataFrame(result)["vector"].to_list() == [first.tolist(), None]
-        found = duckdb.sql("SELECT vector, typeof(levels) FROM result ORDER BY ts").fetchall()
-        assert found == [((0.5, -1.25, 2.0), "INTEGER[2]"), (None, "INTEGER[2]")]
+        relation = duckdb.sql("SELECT vector, typeof(levels) FROM result ORDER BY ts")
+        assert relation is not None
+        assert relation.fetchall() == [((0.5, -1.25, 2.0), "INTEGER[2]"), (None, "INTEGER[2]")]
         assert lake.write(str(VECTORS), result.to_pandas()).rows["identical"] == 2
         assert lake.write(str(VECTORS), polars).rows["identical"] == 2
         assert "[0.5, -1.25, 2]" in result._repr_html_()

@@ -61,7 +61,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def micros(row: dict[str, Any], name: str = "ts") -> int:
-    return pa.scalar(row[name], pa.timestamp("us", tz="UTC")).value
+    return int(pa.scalar(row[name], pa.timestamp("us", tz="UTC")).value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether inputs were restated: what was there then is compared with what is there now, and growth is let be."""
+"""What was restated since feature rows were written: what was there then is compared with now, and growth let be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from lake.expire import ExpireRequest, expire
 from lake.features.model import Computed, Input
-from lake.features.restating import is_restated
+from lake.features.restated import Comparison
 from lake.features.writing import WriteRequest, write
 from lake.manifest import Manifest
 from schemas.features import Serving
@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> Config:
 
 def restated(config: Config) -> list[bool]:
     with Manifest.open(config) as manifest:
-        return [is_restated(config, manifest, row) for row in lineage(config)]
+        return [bool(Comparison(config, manifest).of(row)) for row in lineage(config)]
 
 
 def make(config: Config, minutes: list[int], *inputs: Input) -> None:
