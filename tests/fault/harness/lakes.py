@@ -96,7 +96,7 @@ def as_of(config: Config, snapshot: int, *, read: bool = True) -> dict[str, str]
     """Return the content hash of every series that had rows at a snapshot, of the rows themselves where it is read."""
     found: dict[str, str] = {}
     with Manifest.open(config) as manifest:
-        for series in manifest.series():
+        for series in manifest.series(snapshot=snapshot):
             rows = graph.parts(manifest, series.id, None, None, snapshot)
             if rows and read:
                 found[str(series.address)] = _content(config, manifest, series.address, snapshot)
