@@ -45,9 +45,9 @@ class Joining:
         """Refuse, with USAGE, words that mean nothing."""
         for name, value, known in (("by", self.by, get_args(By)), ("decide", self.decide, get_args(Decide))):
             if value not in known:
-                raise LakeError(
-                    "USAGE", f"{name}={value!r} is none of {', '.join(known)}", fix=[f'{name}="{known[0]}"']
-                )
+                message = f"{name}={value!r} is none of {', '.join(known)}"
+                why = "It says which rows a bar may get, and when."
+                raise LakeError("USAGE", message, why=why, fix=[f'{name}="{known[0]}"'])
 
     def ttl_us(self, declared: int | None) -> int | None:
         """Return how long a set's rows are good, in microseconds."""
@@ -90,7 +90,7 @@ def training_set(
 
 
 def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
-    """Return the read of the bars at the snapshot of the training set: as of which it is asked for, else they were read.
+    """Return the read of the bars at the training set's snapshot: as of which it is asked for, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
