@@ -250,6 +250,8 @@ class Change:
     feature_sets: list[NewFeatureSet] = field(default_factory=list)
     ended_feature_sets: list[tuple[str, int]] = field(default_factory=list)
     """Keys of feature sets that are no longer registered, with the ids of their registrations."""
+    relies_on: dict[str, str] = field(default_factory=dict)
+    """Keys of feature sets that are to be registered still, with the definitions the files' rows follow."""
     expired: list[tuple[int, int]] = field(default_factory=list)
     reclaimed: list[tuple[int, int]] = field(default_factory=list)
     """First and last of each run of snapshots to be forgotten, and of files, by id, whose bytes are given back."""
