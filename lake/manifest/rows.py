@@ -243,6 +243,8 @@ class Change:
     """Whether the commit also ends its run as ok; always so with `run`."""
     derivations: list[NewDerivation] = field(default_factory=list)
     """Each replaces what was known of how its partition was made."""
+    unmade: list[tuple[Address, str]] = field(default_factory=list)
+    """Partitions of which what was known of that holds no more, whether or not `derivations` tell it anew."""
     moves: list[NewMove] = field(default_factory=list)
     tiers: list[NewTier] = field(default_factory=list)
     names: list[NewName] = field(default_factory=list)
