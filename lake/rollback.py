@@ -225,12 +225,9 @@ def _declared(manifest: Manifest, key: str, target: int) -> tuple[Schema, list[N
         why = "It was deleted since, and its rows are of other columns now."
         fix = [f"dl features delete {then[0].set.label}, then roll back", f"or read them with --as-of {target}"]
         raise LakeError("FEATURE_CHANGED", message, where=key, why=why, fix=fix)
-    try:
-        return schema_of(manifest.config, key), []
-    except LakeError:
-        if not then:
-            raise
+    if then and not now:
         return then[0].set.schema, [NewFeatureSet(key, then[0].stage, then[0].definition)]
+    return schema_of(manifest.config, key), []
 
 
 def _differing(places: Places, schema: Schema, old: Sequence[PartRow], new: Sequence[PartRow]) -> set[str]:
