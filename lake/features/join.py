@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake.errors import LakeError
-from lake.features.following import Choice, Following
+from lake.features.ahead import Ahead, in_one
+from lake.features.following import Choice, Following, needed
 from lake.read import BATCH_ROWS, plain_reader
 from schemas.periods import Period
 
@@ -143,18 +144,14 @@ class PointInTime:
         """Yield the rows of one series of bars."""
         decisions = _Decisions(address, self._decide)
         last = int(decisions.of(np.array([files[-1].last_ns // _US], np.int64))[0])
-        columns = self._bars.columns
-        needed = columns if "ts" in columns else (*columns, "ts")
+        ahead = Ahead(pool, _Bars(self._bars, files, size).read)
         followed: list[Following | None] | None = None
-        for file in files:
-            for table in self._bars.pieces(file, needed):
-                for batch in table.to_batches(max_chunksize=size):
-                    if not batch.num_rows:
-                        continue
-                    when = decisions.of(rows.times(batch))
-                    if followed is None:
-                        followed = self._followed(address, pool, (int(when[0]), last))
-                    yield self._joined(batch, when, followed)
+        while (bars := ahead.take()) is not None:
+            when = decisions.of(rows.times(bars))
+            if followed is None:
+                followed = self._followed(address, pool, (int(when[0]), last))
+            for at in range(0, bars.num_rows, size):
+                yield self._joined(bars.slice(at, size), when[at : at + size], followed)
 
     def _followed(self, address: Address, pool: Executor, between: tuple[int, int]) -> list[Following | None]:
         found: list[Following | None] = []
@@ -165,9 +162,8 @@ class PointInTime:
                 continue
             limits = [limit for limit in (joined.ttl_us, self._tolerance_us) if limit is not None]
             choice = Choice(self._by, self._strict, min(limits, default=None))
-            following = Following(scan, joined.columns, choice, pool, self._budget)
-            following.start(*between)
-            found.append(following)
+            part = needed(scan, choice, *between)
+            found.append(Following(part, joined.columns, choice, pool, self._budget))
         return found
 
     def _joined(self, bars: pa.RecordBatch, when: Ints, followed: Sequence[Following | None]) -> pa.RecordBatch:
@@ -178,6 +174,25 @@ class PointInTime:
             else:
                 columns += following.values(when)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+class _Bars:
+    """The bars of some files, with their ts whether it is wanted or not."""
+
+    def __init__(self, scan: Scan, files: Sequence[FileRow], size: int) -> None:
+        columns = scan.columns if "ts" in scan.columns else (*scan.columns, "ts")
+        self._tables = (table for file in files for table in scan.pieces(file, columns) if table.num_rows)
+        self._size = size
+
+    def read(self, goal: int) -> pa.RecordBatch | None:
+        """Read on, so many rows or a few more but not for the sake of more than one batch; None at the end."""
+        tables: list[pa.Table] = []
+        while sum(table.num_rows for table in tables) < min(goal, self._size):
+            table = next(self._tables, None)
+            if table is None:
+                break
+            tables.append(table)
+        return in_one(tables) if tables else None
 
 
 class _Decisions:

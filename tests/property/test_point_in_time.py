@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dl_datalake.result import Result
 from lake import files
-from lake.features import following
+from lake.features import ahead
 from lake.features.join import Joined, PointInTime
 from lake.manifest import Manifest
 from lake.read import Scan
@@ -129,7 +129,7 @@ def test_a_join_is_the_reference_s(
     group: int,
     sizes: tuple[int, int, int],
 ) -> None:
-    size, ahead, memory_mb = sizes
+    size, job, memory_mb = sizes
     stored = {
         symbol: [{"ts": FIRST + at * SECOND, "close": float(at)} for at in seconds]
         for symbol, seconds in opens_of.items()
@@ -141,7 +141,7 @@ def test_a_join_is_the_reference_s(
         symbol: [row for row in rows if (start is None or row["ts"] >= start) and (end is None or row["ts"] < end)]
         for symbol, rows in stored.items()
     }
-    with mock.patch.object(following, "JOB_ROWS", ahead):
+    with mock.patch.object(ahead, "JOB_ROWS", job):
         join = PointInTime(bars.scan(), chosen(sets, bars.addresses, cuts[1], group), **asked(how), memory_mb=memory_mb)
         got = list(join.batches(size))
     expected = [row for symbol, rows in wanted.items() for row in answers(rows, symbol, sets, how, SECOND)]

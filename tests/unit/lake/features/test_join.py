@@ -124,7 +124,7 @@ def test_the_first_rows_are_had_without_reading_on() -> None:
     series = held(SERIES, [known(at) for at in range(1000)], [at * MINUTE_US for at in range(10, 1000, 10)], 10)
     bars = minutes(0, 999, range(10, 1000, 10))
     assert Result(join(bars, joined(series))).head(3)["s__x"].to_pylist() == [0, 1, 2]
-    assert {file for file, _ in bars.reads} == {0}
+    assert {file for file, _ in bars.reads} <= {0, 1}
     assert {file for file, _ in series.reads} <= {0, 1, 2}
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("features")]
 
