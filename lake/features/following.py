@@ -59,7 +59,7 @@ def needed(scan: Scan, choice: Choice, first: int, last: int) -> Scan:
         # A row known by the first decision is known by every later one, so that none of them gets a row of a lesser ts.
         # The files are cut by ts: once one has such a row, nothing in those before it can be chosen, also not what
         # became known of their times afterwards.
-        begun = range(sum(file.first_ns <= first * _US for file in plan) - 1, -1, -1)
+        begun = range(sum(file.first_ns <= first * _US for file in plan) - 1, 0, -1)
         part.plan = plan[next((at for at in begun if _has_known(scan, plan[at], choice, first)), 0) :]
     part.require()
     return part

@@ -9,9 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow.compute as pc
 
-from tests.bench.programs.lake_features import NAMES, SETS
+from tests.bench.programs.lake_features import NAMES, PLACE, SETS
 
-PLACE = "BINANCE/SPOT/BTCUSDT"
 BATCH_ROWS = 65_536
 
 
