@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dl_datalake.dates import parse_range
 from dl_datalake.series import parse_address
-from dl_datalake.states import choose, read_states
+from dl_datalake.states import choose, judge, read_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,9 @@ class AssetClient:
         """Return the state of every partition of a series, stored or expected, and why it is stale."""
         from lake import lineage
 
-        return lineage.partition_states(self._manifest, self.registry, parse_address(str(address)))
+        return lineage.partition_states(
+            self._manifest, self.registry, parse_address(str(address)), judge=judge(self._manifest)
+        )
 
     def lineage(self, address: str | Address, partition: str, *, down: bool = False) -> LineageNode | None:
         """Return what a partition was made from, up to the vendors' files; with `down`, what was made from it.

@@ -18,8 +18,28 @@ if TYPE_CHECKING:
 
     from lake.lineage import SeriesStatus
     from schemas.graph import Registry
+    from schemas.keys import Address
 
-__all__ = ["AssetInfo", "AssetSpec", "Check", "FreshnessPolicy", "asset", "asset_info", "asset_infos", "column"]
+__all__ = [
+    "AssetInfo",
+    "AssetSpec",
+    "Check",
+    "FreshnessPolicy",
+    "RestatedPartition",
+    "asset",
+    "asset_info",
+    "asset_infos",
+    "column",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedPartition:
+    """A partition of rows computed elsewhere that is stale, and which of its inputs' rows changed."""
+
+    address: Address
+    partition: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,8 @@ class AssetInfo:
     """Those that are stored, at least in part."""
     partitions: dict[str, int]
     """How many are materialized, missing, stale, failed; and `late`: how many series are."""
+    restated: tuple[RestatedPartition, ...]
+    """Where its rows are computed elsewhere: what is stale of them, by series and time."""
     failed_checks: int
     owner: str
     tags: tuple[str, ...]
@@ -106,6 +128,11 @@ def _info(registry: Registry, spec: AssetSpec, states: Sequence[SeriesStatus]) -
         downstreams=registry.downstreams(spec.key),
         series=sum(state.partitions > 0 for state in states),
         partitions=counts(states),
+        restated=tuple(
+            RestatedPartition(state.address, partition, reasons)
+            for state in states
+            for partition, reasons in state.restated.items()
+        ),
         failed_checks=sum(state.failed_checks for state in states),
         owner=spec.owner,
         tags=spec.tags,

@@ -239,7 +239,7 @@ class Lake(CareClient, TravelClient, StudyClient):
             ttl: Whether the sets' own ttl holds; or one for all.
             decide: Whether a bar is decided on at its `close` or at its `open`.
             as_of: A snapshot's number or name, or a time: what this lake would have served then, bars and features
-                alike. Else both are of the bars' snapshot.
+                alike. Else that as of which the bars were read, or the newest.
 
         Raises:
             LakeError: USAGE, UNKNOWN_FEATURES, UNKNOWN_SNAPSHOT; when it is read LOOKAHEAD for a row that says it was

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dl_datalake.dates import parse_as_of, parse_range
+from dl_datalake.feature_rows import FeatureRows
 from lake.errors import LakeError
 from schemas.features import length_text, length_us
 
@@ -17,20 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
-    from dl_datalake.result import Result
-    from lake.diff import DiffReport, Progress
+    from lake.features.findings import AuditReport, Progress
     from lake.features.registering import Registered
-    from lake.features.series import Instrument
     from lake.features.sets import Known, Sets
-    from lake.manifest import Manifest
     from lake.manifest.feature_sets import Held
     from schemas.keys import Address
 
 Length = str | dt.timedelta
 """A length of time: `2h`, `500ms`, or a timedelta."""
-Symbols = str | list[str] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +59,8 @@ def said(given: Mapping[str, Any]) -> dict[str, Any]:
     return words
 
 
-@dataclass(frozen=True, slots=True)
-class SetDiff:
-    """What differs between two versions of a feature set, or two states of one."""
-
-    old: str
-    new: str
-    declared: tuple[tuple[str, str, str], ...]
-    """What is declared otherwise: of what, and what each of the two says; empty where it says nothing."""
-    rows: DiffReport | None
-    """The rows of one series, in the columns that both have; None where not both have any."""
-
-
-class FeatureClient:
+class FeatureClient(FeatureRows):
     """The feature sets of an open lake, as `lake.features`."""
-
-    def __init__(self, lake: Lake) -> None:
-        """Take the lake."""
-        self._lake = lake
-
-    def __repr__(self) -> str:
-        return f"<feature sets of {self._lake.config.root}>"
-
-    def sets(self, snapshot: int | None = None) -> Sets:
-        """Return the sets that are registered or declared; now, unless a snapshot is given."""
-        from lake.features.sets import Sets
-        from pipelines.feature_sets import declared
-
-        config = self._lake.config
-        return Sets(self._lake._manifest, declared(config, warnings.warn), snapshot)  # noqa: SLF001 -- the lake's own part
 
     def register(  # noqa: PLR0913 - as many words as the command has options
         self,
@@ -176,134 +145,50 @@ class FeatureClient:
         sets, stored = self.sets(at), held(manifest, at)
         return infos(sets, stored, name)
 
-    def read(  # noqa: PLR0913 - as many words as the command has options
+    def audit(
         self,
-        name: str,
-        symbol: Symbols | None = None,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        *,
-        version: str | int = "latest",
-        exchange: str | None = None,
-        market: str | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return the rows of a set for one symbol, or for several one after the other.
-
-        Args:
-            name: The set, with its version (`returns.v2`) or without.
-            symbol: The symbol; needless where the set has one series, or is shared by symbols.
-            start: First ts; what is naive is UTC.
-            end: The ts to stop before.
-            version: `latest` is the highest promoted version that has rows of the symbol.
-            exchange: Needed only when several exchanges have the symbol.
-            market: Needed only when several markets have it.
-            columns: Only these, in this order; all when None.
-            as_of: A snapshot's number or name, or a time, to read the lake as it was.
-
-        Raises:
-            LakeError: UNKNOWN_FEATURES, UNKNOWN_SERIES, AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
-        """
-        from dl_datalake.result import Result
-        from lake.features.series import Instrument, find
-        from lake.read import Scan
-
-        manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
-        at = None if as_of is None else parse_as_of(as_of)
-        snapshot = manifest.snapshot(at)
-        sets = self.sets(snapshot)
-        names = [symbol] if symbol is None or isinstance(symbol, str) else [*symbol]
-        found = [
-            find(manifest, sets, name, str(version), Instrument(exchange, market, each), snapshot) for each in names
-        ]
-        if len({known.key for known, _ in found}) > 1:
-            labels = sorted({known.label for known, _ in found})
-            message = f"the latest version is not the same for all symbols: {', '.join(labels)}"
-            raise LakeError("AMBIGUOUS", message, fix=[f'version="{labels[-1].rpartition(".v")[2]}"'])
-        start_ns, end_ns = parse_range(start, end)
-        scan = Scan(
-            self._lake.config,
-            manifest,
-            list(dict.fromkeys(address for _, address in found)),
-            start_ns=start_ns,
-            end_ns=end_ns,
-            columns=columns,
-            as_of=at,
-        )
-        return Result(scan)
-
-    def diff(  # noqa: PLR0913 - as many words as the command has options
-        self,
-        old: str,
-        new: str | None = None,
+        *names: str,
         symbol: str | None = None,
-        *,
         exchange: str | None = None,
         market: str | None = None,
         start: DateLike | None = None,
         end: DateLike | None = None,
-        samples: int = 5,
         progress: Callable[[Progress], None] = lambda _at: None,
-    ) -> SetDiff:
-        """Say what differs between two versions of a set, or two states of one: what is declared, and one series' rows.
+    ) -> AuditReport:
+        """Look for leaks, restated inputs, holes, and columns that lost their values; nothing is changed.
 
         Args:
-            old: `NAME[@AS_OF]`: a version, `returns.v1`, at a snapshot's number or name, or a time.
-            new: The same, or another version; the present of `old` when None.
-            symbol: The symbol, where the set has several series.
-            exchange: Needed only when several exchanges have the symbol.
-            market: Needed only when several markets have it.
-            start: Only rows from here.
-            end: Only rows before this.
-            samples: How many rows of each kind the report shows.
-            progress: Called as rows are read.
+            names: Sets or versions, the latest of each unless named; all sets unless any is.
+            symbol: Only the rows of this symbol.
+            exchange: Only the rows of this exchange.
+            market: Only the rows of this market.
+            start: Only partitions that end after this.
+            end: Only partitions that begin before this; then it is not asked whether rows are due.
+            progress: Called as it goes on.
 
         Raises:
-            LakeError: UNKNOWN_FEATURES, AMBIGUOUS, UNKNOWN_SNAPSHOT, BAD_DATE.
+            LakeError: UNKNOWN_FEATURES, BAD_DATE; FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE.
         """
-        from lake.diff import Side, diff
-        from lake.features.series import Instrument, fitting
+        from lake.features.auditing import audit
+        from lake.features.findings import AuditRequest
+        from lake.features.series import Instrument
+        from lake.manifest.feature_sets import held
 
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
+        sets, stored = self.sets(), held(manifest)
+        own = names or tuple(dict.fromkeys(known.name for known in sets.all()))
+        chosen = {
+            known.key: known for known in (sets.named(name, holds=lambda each: each.key in stored) for name in own)
+        }
         instrument = Instrument(exchange, market, symbol)
-        first, second = old, old.partition("@")[0] if new is None else new
-        sides: list[tuple[Known, int, builtins.list[Address]]] = []
-        for text in (first, second):
-            name, at, as_of = text.partition("@")
-            snapshot = manifest.snapshot(parse_as_of(as_of) if at else None)
-            sets = self.sets(snapshot)
-            known = sets.named(name, holds=partial(_has_rows, manifest, instrument, snapshot))
-            sides.append((known, snapshot, fitting(manifest, known, instrument, snapshot)))
-        (one, at_one, series), (other, at_other, others) = sides
-        places = {_place(each): each for each in others}
-        both = [(each, places[_place(each)]) for each in series if _place(each) in places]
-        if len(both) > 1:
-            where = ", ".join("/".join(_place(each)) for each, _ in both[:5])
-            raise LakeError("AMBIGUOUS", f"{len(both)} series have rows of both", where=where, fix=["--symbol NAME"])
-        rows = None
-        if both:
-            rows = diff(
-                self._lake.config,
-                manifest,
-                Side(both[0][0], at_one),
-                Side(both[0][1], at_other),
-                between=parse_range(start, end),
-                samples=samples,
-                progress=progress,
-            )
-        names = (f"{one.label}@{at_one}", f"{other.label}@{at_other}")
-        return SetDiff(*names, one.set.differences(other.set), rows)
 
+        def fits(address: Address) -> bool:
+            known = chosen.get(address.key)
+            return known is not None and instrument.fits(address, known.set.serving.keys)
 
-def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: Known) -> bool:
-    from lake.features.series import fitting
-
-    return bool(fitting(manifest, known, instrument, snapshot))
-
-
-def _place(address: Address) -> tuple[str, str, str]:
-    return address.exchange, address.market, address.symbol
+        request = AuditRequest(tuple(chosen.values()), fits, *parse_range(start, end))
+        registry = self._lake.registry
+        return audit(self._lake.config, request, registry=registry, now_ns=time.time_ns(), progress=progress)
 
 
 def infos(sets: Sets, stored: Mapping[str, Held], name: str | None = None) -> list[FeatureInfo]:

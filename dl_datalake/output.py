@@ -113,9 +113,14 @@ class Output:
             return None
         return _Progress(alive=alive)
 
+    def red(self, line: str) -> str:
+        """Return a line of an answer in red, where it goes to a terminal that may be coloured."""
+        plain = self.json or not self.to_terminal or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return line if plain else f"\x1b[31m{line}\x1b[0m"
+
     @property
-    def binary_to_terminal(self) -> bool:
-        """Whether stdout is a terminal, which binary formats would garble."""
+    def to_terminal(self) -> bool:
+        """Whether stdout is a terminal: binary formats would garble it."""
         return sys.stdout.isatty()
 
 

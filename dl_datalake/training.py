@@ -90,7 +90,10 @@ def training_set(
 
 
 def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
-    """Return the read of the bars, planned anew where another snapshot is asked for."""
+    """Return the read of the bars at the snapshot of the training set: as of which it is asked for, else they were read.
+
+    Where neither says one it is the newest, so that features written since the bars were planned are found.
+    """
     scan = bars.scan
     if not isinstance(scan, Scan) or any(address.type != "bars" for address in scan.addresses):
         raise LakeError(
@@ -100,7 +103,7 @@ def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
             why="Each row is a bar, decided on when it closes.",
             fix=['lake.training_set(lake.bars("BTCUSDT"), features=[…])'],
         )
-    if as_of is None:
+    if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names
     return Scan(
@@ -110,7 +113,7 @@ def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
         start_ns=scan.start_ns,
         end_ns=scan.end_ns,
         columns=None if list(scan.columns) == whole else scan.columns,
-        as_of=parse_as_of(as_of),
+        as_of=None if as_of is None else parse_as_of(as_of),
     )
 
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 
+LIST_GROUP_BYTES = 8_388_608
+"""Bytes of rows with lists in a row group at most: to read one takes some ten times what its lists hold."""
+
+
 @lru_cache(maxsize=256)
 def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return the Parquet writer options for a schema: bars for size, events for size and speed.
 
     Lists are told apart by the path of their elements, and the Arrow schema is kept with them: without it they would be
-    read as lists of any length.
+    read as lists of any length. Of features the footer also tells how many values are null: an audit asks for that.
 
     In bars only floats that have values are compressed: packed integers, constant and empty columns gain nothing from
     it, and compressing them took a quarter of the time a day's file takes.
@@ -40,15 +44,21 @@ def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, A
     unused = {paths[name] for name in empty}
     packed = list(paths.values()) if events else [path for path in (*floats, *ids) if path not in unused]
     level = 1 if events else 3
+    nullable = [c.name for c in schema.columns if "known_at" in schema.key and c.nullable and c.length is None]
     return {
         "compression": {path: "zstd" if path in packed else "none" for path in paths.values()},
         "compression_level": dict.fromkeys(packed, level),
         "use_dictionary": [*text, *(path for path in floats if events and path not in lists)],
         "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED") | dict.fromkeys(ids, "DELTA_BYTE_ARRAY"),
         "write_page_checksum": True,
-        "write_statistics": ["ts"],
+        "write_statistics": ["ts", *nullable],
         "store_schema": bool(lists),
     }
+
+
+def has_lists(schema: Schema) -> bool:
+    """Whether a column of a schema holds lists."""
+    return any(column.length is not None for column in schema.columns)
 
 
 def _path(column: Column) -> str:

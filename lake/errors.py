@@ -156,7 +156,7 @@ CODES: dict[str, Code] = {
     ),
     "FILE_DAMAGED": Code(
         Exit.FINDINGS,
-        "The file's bytes are not those that were stored.",
+        "The file's bytes are not those that were stored, or its asset was declared anew with other columns.",
         ("dl verify", "dl repair --from cold, or --from source", "or restore it from a backup"),
     ),
     "TIER_UNAVAILABLE": Code(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake import checksums, columns, layout, lists, rows
-from lake.encoding import encoding, identity
+from lake.encoding import LIST_GROUP_BYTES, encoding, has_lists, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
 from schemas.arrow import arrow_schema
@@ -94,13 +94,13 @@ class FileWriter:
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = self._held_bytes = 0
+        self._most_bytes = min(GROUP_BYTES, LIST_GROUP_BYTES) if has_lists(schema) else GROUP_BYTES
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._written: list[pq.FileMetaData] = []
         self._groups = 0
         self._temporary = staging.path()
-        self.rows = 0
-        self._first = self._last = 0
+        self.rows = self._first = self._last = 0
 
     def write(self, table: pa.Table, known: Known | None = None) -> None:
         """Add rows (the schema's columns without the identity ones) behind those already written.
@@ -127,7 +127,7 @@ class FileWriter:
         self._held.append(table)
         self._held_rows += table.num_rows
         self._held_bytes += table.nbytes
-        if self._held_rows < ROW_GROUP and self._held_bytes < GROUP_BYTES:
+        if self._held_rows < ROW_GROUP and self._held_bytes < self._most_bytes:
             return
         try:
             self._flush(everything=False)
@@ -136,8 +136,8 @@ class FileWriter:
 
     def _flush(self, *, everything: bool) -> None:
         table, group = pa.concat_tables(self._held), ROW_GROUP
-        if self._held_bytes > GROUP_BYTES:
-            group = min(group, max(1, table.num_rows * GROUP_BYTES // self._held_bytes))
+        if self._held_bytes > self._most_bytes:
+            group = min(group, max(1, table.num_rows * self._most_bytes // self._held_bytes))
         if self._writer is None:
             self._open(table, small=everything and table.num_rows <= group)
         while table.num_rows >= group or (everything and table.num_rows):

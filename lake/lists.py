@@ -1,7 +1,7 @@
 """Columns of fixed-size lists: their elements as NumPy sees them, and lists that every operation of Arrow takes.
 
 Arrow casts no list column whose elements are never null when there are null elements under a null list, although it
-makes such ones itself, of Parquet files as of Python values. So lists of the lake have some element there, zero.
+makes such ones itself, of Parquet files as of Python values. So lists of the lake have elements there, of no meaning.
 """
 
 from __future__ import annotations
@@ -56,5 +56,6 @@ def clean(table: pa.Table) -> pa.Table:
 
 def _clean(lists: pa.FixedSizeListArray) -> pa.FixedSizeListArray:
     length = lists.type.list_size
-    values = lists.values.slice(lists.offset * length, len(lists) * length).fill_null(0)
-    return pa.FixedSizeListArray.from_arrays(values, type=lists.type, mask=lists.is_null())
+    values = lists.values.slice(lists.offset * length, len(lists) * length)
+    bare = pa.Array.from_buffers(values.type, len(values), [None, values.buffers()[1]], offset=values.offset)
+    return pa.FixedSizeListArray.from_arrays(bare, type=lists.type, mask=lists.is_null())

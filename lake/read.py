@@ -58,6 +58,7 @@ class Scan:
                 or a column that the schema lacks.
         """
         self.snapshot: int = manifest.snapshot(as_of)
+        self.is_as_of = as_of is not None
         schemas = {schema_of(config, a.key, None if as_of is None else self.snapshot) for a in addresses}
         if len(schemas) != 1:
             raise LakeError(

@@ -318,9 +318,13 @@ def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_
 
 def equal_lists(x: pa.ChunkedArray, y: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Compare two list columns of equal length list by list; two nulls are equal."""
-    a, b = (pa.concat_arrays(column.chunks) if column.num_chunks else None for column in (x, y))
-    if a is None or b is None:
-        return np.ones(len(x), dtype=bool)
-    same: NDArray[np.bool_] = (lists.elements(a) == lists.elements(b)).all(axis=1)
-    there = [np.ones(len(x), dtype=bool) if valid is None else valid for valid in map(lists.present, (a, b))]
-    return np.where(there[0] & there[1], same, ~(there[0] | there[1]))
+    same = np.ones(len(x), dtype=bool)
+    step = max(1, _CACHE_ELEMENTS // x.type.list_size)
+    for start in range(0, len(x), step):
+        a, b = (pa.concat_arrays(column.slice(start, step).chunks) for column in (x, y))
+        equal = (lists.elements(a) == lists.elements(b)).all(axis=1)
+        if a.null_count or b.null_count:
+            there, here = (array.is_valid().to_numpy(zero_copy_only=False) for array in (a, b))
+            equal = np.where(there & here, equal, ~(there | here))
+        same[start : start + step] = equal
+    return same

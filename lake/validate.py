@@ -358,21 +358,17 @@ def _reasons_by_pandera(batch: pa.RecordBatch, schema: Schema, *, grid_us: int |
     names = arrow_schema(schema, identity=False).names
     with _pandera:  # it keeps state while it validates, and two threads that import it at once wait for each other
         import pandas as pd
-        from pandera.errors import SchemaErrors
 
-        from schemas.models import NOT_NULLABLE, pandera_model
+        from schemas.models import NOT_NULLABLE, failures
 
         frame = batch.select(names).to_pandas(types_mapper=pd.ArrowDtype)
-        try:
-            pandera_model(schema, grid_us=grid_us, waive=waive).validate(frame, lazy=True)
-        except SchemaErrors as errors:
-            cases = errors.failure_cases
-        else:
-            return {}
+        cases = failures(frame, schema, grid_us=grid_us, waive=waive)
+    if cases.empty:
+        return {}
     nulls = {name: "bad_timestamp" if name == "ts" else "missing_value" for name in names}
     checks = cases["check"].mask(cases["check"] == NOT_NULLABLE, cases["column"].map(nulls))
     ranks = checks.map(_RANK)
     if ranks.isna().any() or cases["index"].isna().any():
         raise LakeError("UNEXPECTED", f"Pandera could not check {schema.name}: {set(cases['check'])}")
     strongest = ranks.groupby(cases["index"].astype(int)).min()
-    return {int(index): REASONS[int(rank) - 1] for index, rank in strongest.items()}
+    return {index: REASONS[rank - 1] for index, rank in zip(strongest.index, strongest.astype(int), strict=True)}

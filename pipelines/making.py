@@ -211,7 +211,7 @@ class _Plan:
         made = [] if own is None else graph.derivations(manifest, own.id)
         self._held = {part.partition: part for part in held}
         self._waive = any(series.price_may_be_negative for series in self._series)
-        others = self._held.keys() - {row.partition for row in made}
+        others = self._held.keys() - {row.partition for row in made if row.written is None}
         if others:
             raise LakeError(
                 "DERIVED", f"{run.address} was ingested or written; it cannot be made by a function", where=min(others)

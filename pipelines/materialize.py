@@ -60,6 +60,8 @@ class MaterializeReport:
     unchanged: int = 0
     """Made anew, and found to be as stored."""
     failures: list[Failure] = field(default_factory=list)
+    external: tuple[str, ...] = ()
+    """Assets that were called by their keys, and whose rows are computed elsewhere: they were left out."""
     snapshot: int = 0
     status: Status = "nothing"
 
@@ -137,7 +139,8 @@ class _Job:
         self._config, self._registry, self._request, self._progress = config, registry, request, progress
         self._lock = threading.Lock()
         self._done = 0
-        self.report = MaterializeReport()
+        specs = [registry.resolve(key) for key in request.selection.named]
+        self.report = MaterializeReport(external=tuple(spec.key for spec in specs if spec.made == "external"))
         with Manifest.open(config) as manifest:
             self.made = sources(manifest)
 

@@ -46,6 +46,8 @@ class Term:
     """Patterns of exchange, market and symbol."""
     start_ns: int | None = None
     end_ns: int | None = None
+    named: str = ""
+    """The one asset that was called by its very key."""
 
     def fits(self, address: Address) -> bool:
         """Whether a series is of these assets and this place."""
@@ -69,6 +71,11 @@ class Selection:
     def keys(self) -> tuple[str, ...]:
         """The selected assets, each once."""
         return tuple(dict.fromkeys(key for term in self.terms for key in term.keys))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The assets that were called by their very keys, each once: not those that a glob or a layer brought in."""
+        return tuple(dict.fromkeys(term.named for term in self.terms if term.named))
 
     def fits(self, address: Address) -> bool:
         """Whether a series is selected, or some partitions of it are."""
@@ -135,7 +142,8 @@ class _Reader:
             found |= dict.fromkeys(_walk(keys, self.registry.upstreams, match["up"]))
         if match["down"] is not None:
             found |= dict.fromkeys(_walk(keys, self.registry.downstreams, match["down"]))
-        return Term(tuple(found), place, start_ns, end_ns)
+        named = "" if ":" in base or any(mark in base for mark in "*?[") else keys[0]
+        return Term(tuple(found), place, start_ns, end_ns, named)
 
     def _place(self, text: str) -> tuple[tuple[str, str, str], str]:
         """Part the pattern of an address into that of its place and that of its key."""

@@ -45,6 +45,8 @@ class Registry:
             SchemaMismatchError: One has not its family's columns, or reads a column that its upstream has not.
         """
         self._specs: dict[str, AssetSpec] = {}
+        self._below: dict[str, list[tuple[int, AssetSpec]]] = {}
+        """What is made from each, with its place in the order of declaration."""
         self._due: list[tuple[str, FreshnessPolicy]] = []
         self._enter(specs)
 
@@ -63,6 +65,10 @@ class Registry:
         except CycleError as error:
             raise AssetCycleError(f"an asset is made from itself: {' → '.join(error.args[1])}") from None
         self._specs = together
+        self._below = {}
+        for place, spec in enumerate(together.values()):
+            for upstream in spec.upstreams:
+                self._below.setdefault(upstream, []).append((place, spec))
 
     def add(self, *specs: AssetSpec) -> None:
         """Declare more assets, whose upstreams are declared already or among them; raises as the constructor does."""
@@ -96,6 +102,8 @@ class Registry:
         Raises:
             UnknownAssetError: The key is malformed, or its set has no schema.
         """
+        if key in self._specs:
+            return self._specs[key]
         key = canonical(key)
         if key in self._specs:
             return self._specs[key]
@@ -126,12 +134,12 @@ class Registry:
         """Return the keys of the declared assets made from this one, with its side and adjustment if it has them."""
         key = canonical(key)
         plain, suffix = _parted(key)
-        found = [
-            spec.key if key in spec.upstreams else f"{spec.key}{suffix}"
-            for spec in self
-            if key in spec.upstreams or (suffix and plain in spec.upstreams and _is_plain(spec))
-        ]
-        return tuple(dict.fromkeys(found))
+        found = [(place, spec.key) for place, spec in self._below.get(key, ())]
+        if suffix:
+            own = {place for place, _ in found}
+            others = [(place, spec) for place, spec in self._below.get(plain, ()) if place not in own]
+            found += [(place, f"{spec.key}{suffix}") for place, spec in others if _is_plain(spec)]
+        return tuple(dict.fromkeys(name for _, name in sorted(found)))
 
     def in_order(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Return keys so that each comes after what it is made from, else in the order of their declaration."""
@@ -166,10 +174,11 @@ class Registry:
 
     def freshness(self, address: Address) -> FreshnessPolicy | None:
         """Return when rows of a series are late: by the last pattern given to `due` that fits, else as declared."""
-        name = str(address)
-        for pattern, policy in reversed(self._due):
-            if fnmatchcase(name, pattern):
-                return policy
+        if self._due:
+            name = str(address)
+            for pattern, policy in reversed(self._due):
+                if fnmatchcase(name, pattern):
+                    return policy
         spec = self._specs.get(address.key)
         return spec.freshness if spec else None
 

@@ -6,6 +6,7 @@ pd.ArrowDtype)`: NumPy-backed ones cannot tell a null, which may be allowed, fro
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,15 @@ import pandas as pd
 import pandera.pandas as pdr
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandera.errors import SchemaErrors
 
 from schemas.arrow import arrow_type
-from schemas.columns import FLOATS, IDENTITY
+from schemas.columns import FLOATS, IDENTITY, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from schemas.columns import Column, Rule, Schema
+    from schemas.columns import Column, Rule
 
 NOT_NULLABLE = "not_nullable"
 """What Pandera itself calls the check that finds a null where none may be."""
@@ -54,6 +56,43 @@ def pandera_model(schema: Schema, *, grid_us: int | None, waive: bool = False) -
     }
     wide = [_named(rule.reason, partial(_ordered, rule=rule)) for rule in rules if not _is_single(rule)]
     return pdr.DataFrameSchema(columns, checks=wide, strict=True, ordered=True)
+
+
+def failures(frame: pd.DataFrame, schema: Schema, *, grid_us: int | None, waive: bool = False) -> pd.DataFrame:
+    """Return what fails in a frame, a row for each value: its `index`, the name of the `check`, and its `column`.
+
+    The arguments are those of `pandera_model`.
+    """
+    ask = partial(_failures, frame, grid_us=grid_us, waive=waive)
+    try:
+        return ask([schema])
+    except pa.ArrowInvalid:
+        # Pandera puts the values that fail into one column: whole numbers that no float holds go beside no float.
+        return ask(_by_type(schema))
+
+
+def _failures(frame: pd.DataFrame, parts: Iterable[Schema], *, grid_us: int | None, waive: bool) -> pd.DataFrame:
+    found = [pd.DataFrame(columns=["index", "check", "column"])]
+    for part in parts:
+        model = pandera_model(part, grid_us=grid_us, waive=waive)
+        try:
+            model.validate(frame[list(model.columns)], lazy=True)
+        except SchemaErrors as errors:
+            found.append(errors.failure_cases[["index", "check", "column"]])
+    return pd.concat(found[1:] or found, ignore_index=True)
+
+
+def _by_type(schema: Schema) -> Iterator[Schema]:
+    """Yield the parts of a schema that have one type each, beside ts; no rule compares columns of two types."""
+    for kind in dict.fromkeys(column.spelled for column in schema.columns):
+        names = {column.name for column in schema.columns if column.spelled == kind}
+        rules = (replace(rule, columns=tuple(n for n in rule.columns if n in names)) for rule in schema.rules)
+        yield Schema(
+            schema.name,
+            schema.version,
+            tuple(column for column in schema.columns if column.name in {"ts", *names}),
+            tuple(rule for rule in rules if rule.columns),
+        )
 
 
 def _is_single(rule: Rule) -> bool:

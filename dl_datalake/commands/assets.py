@@ -11,11 +11,11 @@ from dl_datalake.commands import materialize
 from dl_datalake.commands._base import Session, command, group
 from dl_datalake.dates import format_ns, format_short
 from dl_datalake.output import facts, plural, table
-from dl_datalake.states import choose, read_states
+from dl_datalake.states import choose, judge, read_states
 from lake.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lake.lineage import PartitionState, SeriesStatus
     from lake.manifest import Manifest
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SELECTION = "Assets (bars/1h, bars/*, +bars/1d, bars/1m+, tag:NAME), addresses, or either with @2024-03; else all."
 _NS = 1_000_000_000
+_SETS_SHOWN = 20
+_PARTITIONS_SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +72,27 @@ def list_(session: Session) -> None:
         )
         for info in infos
     ]
-    session.out.answer("assets.list", [info_data(info) for info in infos], table(head, rows, right=numbers))
+    first, *lines = table(head, rows, right=numbers)
+    coloured = [session.out.red(line) if info.restated else line for info, line in zip(infos, lines, strict=True)]
+    data = [info_data(info) for info in infos]
+    session.out.answer("assets.list", data, [first, *coloured, *_restated_lines(infos)])
+
+
+def _restated_lines(infos: Sequence[AssetInfo]) -> Iterator[str]:
+    """Name the sets whose inputs were restated after they were written, with the rows that changed."""
+    stale = [info for info in infos if info.restated]
+    for info in stale[:_SETS_SHOWN]:
+        series = len({each.address for each in info.restated})
+        yield ""
+        yield f"{info.key} is stale in {plural(len(info.restated), 'partition')} of {plural(series, 'series')}:"
+        for each in info.restated[:_PARTITIONS_SHOWN]:
+            yield f"  {each.address}@{each.partition}  {'; '.join(each.reasons)}"
+        more = len(info.restated) - _PARTITIONS_SHOWN
+        if more > 0:
+            yield f"  … and {more:,} more: dl assets status {info.key} --stale --partitions"
+    if len(stale) > _SETS_SHOWN:
+        yield ""
+        yield f"… and {len(stale) - _SETS_SHOWN:,} more sets: dl assets status --stale --partitions"
 
 
 def show(
@@ -80,14 +102,14 @@ def show(
     """Show one asset: schema, natural key, grain, upstreams, checks, freshness, and its series."""
     registry, states = look(session)
     info = asset_info(registry, key, states)
-    own = [state for state in states if state.address.key == info.key]
+    stored = [state for state in states if state.address.key == info.key and state.partitions]
     data = {
         **info_data(info),
         "columns": info.columns,
         "checks": info.checks,
-        "addresses": [str(state.address) for state in own if state.partitions],
+        "addresses": [str(state.address) for state in stored],
     }
-    session.out.answer("assets.show", data, _lines(info, [state for state in own if state.partitions]))
+    session.out.answer("assets.show", data, [*_lines(info, stored), *_restated_lines([info])])
 
 
 def status(
@@ -154,6 +176,10 @@ def info_data(info: AssetInfo) -> dict[str, Any]:
         "downstreams": list(info.downstreams),
         "series": info.series,
         "partitions": info.partitions,
+        "restated": [
+            {"address": str(each.address), "partition": each.partition, "reasons": list(each.reasons)}
+            for each in info.restated
+        ],
         "failed_checks": info.failed_checks,
         "owner": info.owner,
         "tags": list(info.tags),
@@ -214,7 +240,7 @@ def _details(
     found: dict[Address, list[PartitionState]] = {}
     for state in shown:
         found[state.address] = []
-        for each in lineage.partition_states(manifest, registry, state.address, counted):
+        for each in lineage.partition_states(manifest, registry, state.address, counted, judge=judge(manifest)):
             partition = Partition.parse(each.partition)
             troubles = {each.state, *(("failed",) if each.failed_checks else ())}
             if wanted and not wanted & troubles:

@@ -13,7 +13,7 @@ from dl_datalake.commands.read import Format, Printing
 from dl_datalake.output import clear, table
 
 if TYPE_CHECKING:
-    from dl_datalake.features import SetDiff
+    from dl_datalake.feature_rows import SetDiff
 
 Text = str | None
 Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where several have the symbol.")]

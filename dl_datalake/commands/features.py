@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dl_datalake.commands import feature_rows
+from dl_datalake.commands import feature_audit, feature_rows, feature_writes
 from dl_datalake.commands._base import Session, command, group
 from dl_datalake.dates import format_ns, format_short, parse_as_of
 from dl_datalake.features import FeatureInfo, infos
@@ -36,8 +36,12 @@ def register(app: typer.Typer) -> None:
     command(part, "list")(list_)
     command(part, "show")(show)
     command(part, "read")(feature_rows.read)
+    command(part, "write")(feature_writes.write)
+    command(part, "delete")(feature_writes.delete)
+    command(part, "audit")(feature_audit.audit)
     command(part, "diff")(feature_rows.diff)
     app.add_typer(part, name="features")
+    feature_writes.register(app)
 
 
 def register_(

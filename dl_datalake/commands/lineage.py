@@ -117,6 +117,7 @@ def _data(node: LineageNode) -> dict[str, Any]:
         "snapshot": node.snapshot,
         "run": node.run_id,
         "code_version": node.code_version,
+        "made_from": node.made_from,
         "sources": [
             {
                 "name": each.name,
@@ -134,6 +135,7 @@ def _data(node: LineageNode) -> dict[str, Any]:
 def _tree(node: LineageNode, first: str = "  ", rest: str = "  ", *, why: bool = False) -> Iterator[str]:
     version = f" · code {node.code_version}" if node.code_version else ""
     at = f" · snapshot {node.snapshot}" if node.snapshot else ""
+    version += f" · from snapshot {node.made_from}" if node.made_from else ""
     yield f"{first}{node.address}@{node.partition}  {plural(node.rows, 'row')}{at}{version}"
     below: list[LineageNode | Origin | str] = [*node.nodes, *node.sources]
     shown = below if len(below) <= _SHOWN else [*below[: _SHOWN - 2], f"… {len(below) - _SHOWN + 1} more", below[-1]]

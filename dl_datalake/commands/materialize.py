@@ -175,6 +175,7 @@ def report_data(report: MaterializeReport) -> dict[str, Any]:
         "planned": [_planned_data(planned) for planned in report.planned],
         "built": report.built,
         "unchanged": report.unchanged,
+        "external": list(report.external),
         "failed": [_failure_data(failure) for failure in report.failures],
         "snapshot": report.snapshot,
     }
@@ -200,6 +201,11 @@ def _failure_data(failure: Failure) -> dict[str, Any]:
 
 
 def _lines(report: MaterializeReport, request: MaterializeRequest) -> list[str]:
+    why = "its rows are computed elsewhere and written: run what writes them"
+    return [*(f"left out {key}: {why}" for key in report.external), *_told(report, request)]
+
+
+def _told(report: MaterializeReport, request: MaterializeRequest) -> list[str]:
     if not report.planned:
         what = "stale" if not request.missing else "missing" if not request.stale else "missing or stale"
         return [f"nothing to do: nothing selected is {what} · snapshot {report.snapshot}"]

@@ -78,7 +78,7 @@ class Printing:
                 fix=["--format jsonl"],
             )
         self._form = form or _form_of(output)
-        if self._form in ("parquet", "arrow") and output is None and session.out.binary_to_terminal:
+        if self._form in ("parquet", "arrow") and output is None and session.out.to_terminal:
             raise LakeError(
                 "USAGE",
                 f"{self._form} is not for a terminal",

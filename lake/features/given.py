@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -95,17 +95,29 @@ def given(data: Tabular | str | os.PathLike[str], feature_set: FeatureSet, addre
     if not isinstance(data, str | os.PathLike):
         return Table(data, address)
     path = Path(data)
-    with Source(path) as source:
-        packed, start = source.packed, source.read(_MAGIC)
-    if not packed and start.startswith(_PARQUET):
-        return Columnar(path, parquet=True)
-    if not packed and start.startswith((_ARROW_FILE, _ARROW_STREAM)):
-        return Columnar(path, parquet=False)
-    if path.name.lower().endswith(_BINARY):
-        raise LakeError("SOURCE_UNREADABLE", f"{path.name} is no {path.suffix[1:]} file", where=str(path))
+    kind = kind_of(path)
+    if kind != "text":
+        return Columnar(path, parquet=kind == "parquet")
     from lake.features.text import Text
 
     return Text(path, feature_set)
+
+
+def kind_of(path: Path) -> Literal["parquet", "arrow", "text"]:
+    """Return what a file is, by how it begins.
+
+    Raises:
+        LakeError: SOURCE_NOT_FOUND; SOURCE_UNREADABLE for one that is not what its name says; SOURCE_UNSAFE.
+    """
+    with Source(path) as source:
+        packed, start = source.packed, source.read(_MAGIC)
+    if not packed and start.startswith(_PARQUET):
+        return "parquet"
+    if not packed and start.startswith((_ARROW_FILE, _ARROW_STREAM)):
+        return "arrow"
+    if path.name.lower().endswith(_BINARY):
+        raise LakeError("SOURCE_UNREADABLE", f"{path.name} is no {path.suffix[1:]} file", where=str(path))
+    return "text"
 
 
 def source_of(path: Path, sha256: str) -> SourceRecord:
@@ -183,10 +195,11 @@ class Columnar:
     def __init__(self, path: Path, *, parquet: bool) -> None:
         self._path, self._file = path, SourceFile(path)
         self.nbytes = self._file.nbytes
+        self._source = pa.OSFile(os.fsencode(path), "rb")
         try:
-            self._source = pa.OSFile(os.fsencode(path), "rb")
             self._reader: Any = self._opened(parquet=parquet)
         except _DAMAGE as error:
+            self._source.close()
             raise unreadable(path, error) from error
         self._parquet = parquet
 
@@ -210,6 +223,11 @@ class Columnar:
                     before += piece.num_rows
         except _DAMAGE as error:
             raise unreadable(self._path, error) from error
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as the file has them."""
+        return self._reader.schema_arrow if self._parquet else self._reader.schema
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if self._parquet:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lake.errors import LakeError
-from lake.features.restating import is_restated
+from lake.features.restated import Comparison
 from lake.features.sets import Sets
 from lake.ingest.tail import end_ns
 from lake.lineage.status import beside
@@ -52,7 +52,8 @@ class Inputs:
             LakeError: USAGE for an input that the set is not declared to be made from; UNKNOWN_SNAPSHOT,
                 SNAPSHOT_EXPIRED.
         """
-        self._set, self.newest = feature_set, manifest.snapshot()
+        self._set, self.newest = feature_set, manifest.snapshot(computed.snapshot)
+        manifest.refuse_expired(self.newest)
         self._handed = [_upstreams(each, feature_set, manifest) for each in computed.inputs]
         sets = Sets(manifest)
         found = {key: sets.find(key) for key in feature_set.inputs if key.startswith("features/")}
@@ -156,6 +157,7 @@ class Recorder:
     def __init__(self, config: Config, manifest: Manifest, made: Made, address: Address) -> None:
         """Look at what is known of the series."""
         self._config, self._manifest, self._made, self._address = config, manifest, made, address
+        self._comparison = Comparison(config, manifest)
         series = manifest.find(address)
         self._known: dict[str, dict[Address, DerivationRow]] = {}
         for row in graph.written_at(manifest, series.id, manifest.snapshot()) if series is not None else ():
@@ -215,7 +217,7 @@ class Recorder:
     def restated(self, row: DerivationRow) -> bool:
         """Whether the rows that a partition was made from are others by now."""
         if row.id not in self._restated:
-            self._restated[row.id] = is_restated(self._config, self._manifest, row)
+            self._restated[row.id] = bool(self._comparison.of(row))
         return self._restated[row.id]
 
     def _new(self, settled: Settled, upstream: Upstream, parts: list[PartRow]) -> NewDerivation:

@@ -31,9 +31,11 @@ class Computed:
     """What is told of how the rows were computed."""
 
     inputs: Sequence[Input] = ()
-    """The rows they were made from; where nothing is told, those of the newest snapshot when the write began."""
+    """The rows they were made from; where nothing is told, all of the set's inputs."""
     code_version: str = ""
     """The version of the code; empty for the git commit of the working directory, where there is one."""
+    snapshot: int | None = None
+    """The snapshot at which inputs not handed over were read at; the newest when the write began, unless told."""
 
 
 @dataclass(frozen=True, slots=True)

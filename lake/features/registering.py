@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lake.config import Config
-    from lake.features.sets import Known
     from lake.manifest.feature_sets import Stage
     from schemas.features import FeatureSet
 
@@ -62,11 +61,13 @@ def register(
             fix=["change it there", "or register another version"],
         )
 
-    def change(known: Known | None) -> NewFeatureSet | None:
+    def change(sets: Sets) -> NewFeatureSet | None:
+        known = sets.find(new.key)
         if known is None:
             return NewFeatureSet(new.key, _stage(promote), replace(new, revision=1).to_json())
         if said := known.set.changed(new):
-            fix = [f"dl features register {new.name}.v{_next(new.version)}", f"dl features show {new.label}"]
+            following = _next(sets.versions(new.name)[-1].version)
+            fix = [f"dl features register {new.name}.v{following}", f"dl features show {new.label}"]
             raise LakeError("FEATURE_CHANGED", f"{new.label}: {said}", where=new.key, fix=fix)
         grown = len(new.columns) > len(known.set.columns)
         set_ = replace(new, revision=known.set.revision + grown)
@@ -95,15 +96,7 @@ def set_stage(config: Config, name: str, stage: Stage, *, declared: Iterable[Fea
             STORAGE.
     """
     with Manifest.open(config) as manifest:
-        sets = Sets(manifest, declared)
-        known = sets.named(name)
-        others = sets.versions(known.name)
-    if len(others) > 1 and ".v" not in name.lower():
-        raise LakeError(
-            "AMBIGUOUS",
-            f"{known.name} has versions {', '.join(each.version for each in others)}",
-            fix=[others[0].label],
-        )
+        known = Sets(manifest, declared).exactly(name)
     if known.registration is None:
         raise LakeError(
             "USAGE",
@@ -112,7 +105,8 @@ def set_stage(config: Config, name: str, stage: Stage, *, declared: Iterable[Fea
             fix=["change it there"],
         )
 
-    def change(now: Known | None) -> NewFeatureSet | None:
+    def change(sets: Sets) -> NewFeatureSet | None:
+        now = sets.find(known.key)
         if now is None:
             raise LakeError("UNKNOWN_FEATURES", f"{known.label} is no longer registered")
         if now.stage == stage:
@@ -124,14 +118,14 @@ def set_stage(config: Config, name: str, stage: Stage, *, declared: Iterable[Fea
 
 
 def _commit(
-    config: Config, key: str, change: Callable[[Known | None], NewFeatureSet | None], command: str, message: str
+    config: Config, key: str, change: Callable[[Sets], NewFeatureSet | None], command: str, message: str
 ) -> Registered:
     """Commit what a change makes of the current registration of a key; anew when another writer was first."""
     with Writer(config) as writer, writing.run(writer, "register", command) as run_id:
         for _ in range(_ATTEMPTS):
             with Manifest.open(config) as manifest:
-                known, newest = Sets(manifest).find(key), manifest.snapshot()
-            new = change(known)
+                sets, newest = Sets(manifest), manifest.snapshot()
+            known, new = sets.find(key), change(sets)
             if new is None:
                 writer.end_run(run_id, "unchanged")
                 if known is None:

@@ -66,9 +66,14 @@ def find(
             where=names,
             fix=[f"--{key}" for key in KEYS if getattr(instrument, key) is None and key in known.set.serving.keys],
         )
+    raise unknown(manifest, known, instrument, snapshot)
+
+
+def unknown(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> LakeError:
+    """Return the error for an instrument of which a version has no rows, with those of which it has."""
     stored = sorted(holders(manifest, known.key, snapshot))
     there = ", ".join(f"{each.exchange}/{each.market}/{each.symbol}" for each in stored[:_SHOWN])
-    raise LakeError(
+    return LakeError(
         "UNKNOWN_SERIES",
         f"{known.label} has no rows of {instrument} at snapshot {snapshot}",
         why=f"It has rows of {there}{' and others' if len(stored) > _SHOWN else ''}." if stored else "It has no rows.",

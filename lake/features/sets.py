@@ -113,6 +113,22 @@ class Sets:
         staged = [known for known in versions if known.stage == "staged"]
         return self.latest(name, holds) or (staged or versions)[-1]
 
+    def exactly(self, text: str, version: str | None = None) -> Known:
+        """Return the version that a name means where it must not be another one; raises as `named` does.
+
+        Raises:
+            LakeError: AMBIGUOUS when no version is named, and there are several.
+        """
+        known = self.named(text, version)
+        others = self.versions(known.name)
+        if version is None and len(others) > 1 and parse_name(text)[1] is None:
+            raise LakeError(
+                "AMBIGUOUS",
+                f"{known.name} has versions {', '.join(each.version for each in others)}",
+                fix=[each.label for each in others[-1:]],
+            )
+        return known
+
     def latest(self, name: str, holds: Callable[[Known], bool] | None = None) -> Known | None:
         """Return the highest promoted version of a set, of those that hold rows if any does; None when none is."""
         promoted = [known for known in self.versions(name) if known.stage == "promoted"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from schemas.features import FeatureSet
 
 _ZONE = r"(?:[zZ]|[+-][0-9]{2}(?::?[0-9]{2})?)$"
-_CLOCK_ZONE = r"[0-9]{2}:?[0-9]{2}.*" + _ZONE
+_CLOCK_ZONE = r"[tT ][0-9]{2}.*" + _ZONE
 """A zone stands behind a time of day: the last part of a bare date begins with a dash, too."""
 _UTC = pa.timestamp("us", tz="UTC")
 
@@ -58,11 +58,10 @@ class Text:
             first, _, self._rest = head.partition(b"\n")
             self.names = next(csv.reader([self._text(first).rstrip("\r")], strict=True), [])
             self._refuse_empty()
-        except csv.Error as error:
+        except BaseException as error:
             self._source.close()
-            raise unreadable(path, error) from error
-        except BaseException:
-            self._source.close()
+            if isinstance(error, csv.Error):
+                raise unreadable(path, error) from error
             raise
 
     def _refuse_empty(self) -> None:

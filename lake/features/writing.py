@@ -150,7 +150,8 @@ class _Work:
     def _key(self, sha256: str) -> str:
         """Name a file's bytes together with everything that decides what they become."""
         asked = self._asked
-        computed = [asked.computed.code_version, [asdict(each) for each in asked.computed.inputs]]
+        handed = [asdict(each) for each in asked.computed.inputs]
+        computed = [asked.computed.code_version, asked.computed.snapshot, handed]
         facts = [sha256, self._set.key, self._set.revision, asdict(asked.names), asked.mode, asked.on_bad]
         text = json.dumps(["features", *facts, asked.max_bad, computed], default=str)
         return hashlib.sha256(text.encode()).hexdigest()

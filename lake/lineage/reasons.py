@@ -8,10 +8,16 @@ from lake.manifest import graph
 from lake.manifest.census import look
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from lake.manifest import Manifest
     from lake.manifest.census import View
     from lake.manifest.graph import DerivationRow
     from schemas.assets import AssetSpec
+
+    Judge = Callable[[Sequence[DerivationRow]], Mapping[int, tuple[str, ...]]]
+    """Tells of written partitions, whose inputs hold other content now, why which of them, by id, are stale: whether
+    rows they were made from changed or others only followed, the rows themselves tell."""
 
 
 def is_stale(view: View, row: DerivationRow, spec: AssetSpec) -> bool:
@@ -21,7 +27,7 @@ def is_stale(view: View, row: DerivationRow, spec: AssetSpec) -> bool:
 
 
 def stale_reasons(manifest: Manifest, derivation: DerivationRow, spec: AssetSpec) -> tuple[str, ...]:
-    """Return why a partition is stale; nothing when it is as it would be made now.
+    """Return why a partition that the lake made is stale; nothing when it is as it would be made now.
 
     Args:
         manifest: The manifest.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from lake.lineage.expected import Cut, Expectation
@@ -14,8 +15,9 @@ from schemas.calendars import lateness_ns
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from lake.lineage.reasons import Judge
     from lake.manifest import FailureRow, Manifest
     from lake.manifest.census import View
     from lake.manifest.graph import DerivationRow, PartRow
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from schemas.graph import Registry
 
 State = Literal["materialized", "missing", "stale", "failed"]
+# What addresses are ordered by, taken from each once.
+_PARTS = attrgetter("exchange", "market", "symbol", "type", "period")
 _MONTH_US = 31 * 86_400_000_000
 
 
@@ -45,6 +49,8 @@ class SeriesStatus:
     """Time of its last row."""
     late_ns: int | None
     """For how long it has been late; None while it is not, and where nothing says when it would be."""
+    restated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of rows computed elsewhere: the stale partitions in order of time, and which of their inputs' rows changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ def status(
     *,
     now_ns: int | None,
     fits: Callable[[Address], bool] = lambda _address: True,
+    judge: Judge | None = None,
 ) -> list[SeriesStatus]:
     """Return the state of the series that are stored or expected, in the order of their addresses.
 
@@ -78,8 +85,29 @@ def status(
         registry: The declared assets.
         now_ns: The present, for what is late; None asks nothing of it, nor of calendars.
         fits: Which series to tell of.
+        judge: Tells which partitions of rows computed elsewhere are stale, as rows have to be read for that; without
+            it none of them is. It is only called when there is something to ask.
     """
-    return look(manifest, lambda view: _Status(view, registry, now_ns).rows(fits))
+
+    def work(view: View) -> tuple[list[SeriesStatus], dict[Address, list[DerivationRow]]]:
+        asked = _Status(view, registry, now_ns)
+        return asked.rows(fits), asked.doubted
+
+    rows, doubted = look(manifest, work)
+    if judge is None or not doubted:
+        return rows
+    told = judge([derivation for derivations in doubted.values() for derivation in derivations])
+    return [_judged(row, doubted[row.address], told) if row.address in doubted else row for row in rows]
+
+
+def _judged(
+    row: SeriesStatus, derivations: Iterable[DerivationRow], told: Mapping[int, tuple[str, ...]]
+) -> SeriesStatus:
+    restated: dict[str, tuple[str, ...]] = {}
+    for each in derivations:
+        if each.id in told:
+            restated[each.partition] = (*restated.get(each.partition, ()), *told[each.id])
+    return replace(row, stale=len(restated), restated=restated)
 
 
 def resolved(registry: Registry, key: str) -> AssetSpec | None:
@@ -106,12 +134,14 @@ class _Status:
         self._by_id = self._counted.by_id()
         self._specs: dict[str, AssetSpec | None] = {}
         self._cuts: dict[str, Cut] = {}
+        self.doubted: dict[Address, list[DerivationRow]] = {}
+        """What rows have to be read for; filled by `rows`."""
 
     def rows(self, fits: Callable[[Address], bool]) -> list[SeriesStatus]:
         tallies = self._counted.tallies
         there = [tally.address for tally in tallies.values() if tally.partitions or tally.derivations]
         addresses = {*there, *self._expected(there), *self._counted.failures}
-        return [self._row(address) for address in sorted(addresses) if fits(address)]
+        return [self._row(address) for address in sorted(addresses, key=_PARTS) if fits(address)]
 
     def _spec(self, key: str) -> AssetSpec | None:
         if key not in self._specs:
@@ -139,7 +169,12 @@ class _Status:
         failed = self._counted.failures.get(address, set())
         made: Made = spec.made if spec else "external"
         missing = stale = 0
-        if tally.derivations or (made == "derived" and not tally.partitions):
+        if tally.written:
+            made = "external"
+            found = self._view.doubted(tally.id) if tally.suspects else []
+            if found:
+                self.doubted[address] = found
+        elif tally.derivations or (made == "derived" and not tally.partitions):
             made = "derived"
             missing = self._missing(tally, spec)
             stale = self._stale(tally, spec)
@@ -203,9 +238,17 @@ def census(manifest: Manifest) -> Census:
 
 
 def partition_states(
-    manifest: Manifest, registry: Registry, address: Address, counted: Census | None = None
+    manifest: Manifest,
+    registry: Registry,
+    address: Address,
+    counted: Census | None = None,
+    *,
+    judge: Judge | None = None,
 ) -> list[PartitionState]:
-    """Return the state of every partition of a series, stored or expected, in order of time."""
+    """Return the state of every partition of a series, stored or expected, in order of time; `judge` as for `status`.
+
+    Where `counted` is given, it saves counting again.
+    """
     counted = counted or census(manifest)
     tally = counted.tallies.get(address) or Tally(0, address)
     spec = resolved(registry, address.key)
@@ -216,9 +259,14 @@ def partition_states(
     failed = {row.partition: row for row in failures.failures(manifest) if row.address == address}
     missing = set(missing_partitions(manifest, registry, address, counted))
     checks = graph.failed_checks(manifest, tally.id) if tally.id else {}
+    doubted = look(manifest, lambda view: view.doubted(tally.id)) if judge and tally.written and tally.suspects else []
+    restated = judge(doubted) if judge and doubted else {}
     found = []
     for label in sorted({*parts, *made, *failed, *missing}, key=lambda label: Partition.parse(label).day):
-        stale = () if spec is None else _reasons(manifest, made.get(label, ()), spec)
+        if tally.written:
+            stale = tuple(reason for row in made.get(label, ()) for reason in restated.get(row.id, ()))
+        else:
+            stale = () if spec is None else _reasons(manifest, made.get(label, ()), spec)
         found.append(
             _state(label, parts.get(label), made.get(label, ()), stale, failed.get(label), checks.get(label, ()))
         )
@@ -232,7 +280,7 @@ def missing_partitions(
     found = counted or census(manifest)
     spec = resolved(registry, address.key)
     tally = found.tallies.get(address) or Tally(0, address)
-    if spec is None or (not tally.derivations and (spec.made != "derived" or tally.partitions)):
+    if spec is None or tally.written or (not tally.derivations and (spec.made != "derived" or tally.partitions)):
         return []
 
     def work(view: View) -> list[str]:

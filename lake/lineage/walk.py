@@ -30,7 +30,9 @@ class LineageNode:
     """The one that stored it, or made it and found nothing to store."""
     run_id: str | None
     code_version: str | None
-    """Of the code that made it; None where it was not made by the lake."""
+    """Of the code that made it, in the lake or elsewhere; None where it was ingested."""
+    made_from: int | None
+    """The snapshot whose rows it was made from, where it was made elsewhere and written."""
     sources: tuple[Origin, ...]
     """The ingests it came with, going up."""
     nodes: tuple[LineageNode, ...]
@@ -90,6 +92,7 @@ class _Walk:
             part.file.from_snapshot if part else max((row.from_snapshot for row in made), default=None),
             part.file.run_id if part else None,
             made[0].code_version if made else None,
+            (made[0].written or {}).get("snapshot") if made else None,
             sources,
             tuple(node for node in nodes if node is not None),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lake.manifest import graph, packed
 from lake.manifest.current import LAST, contents, went_on
+from lake.manifest.rows import WRITTEN
 from schemas.keys import Address
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SERIES = "SELECT id, address FROM series ORDER BY exchange, market, symbol, type, period"
+_SERIES = "SELECT id, exchange, market, symbol, type, period FROM series ORDER BY 2, 3, 4, 5, 6"
 _FILES = "SELECT series_id, count(*) FROM files WHERE to_snapshot IS NULL GROUP BY series_id"
 _SEALED = """SELECT series_id, count(*) - count(DISTINCT file_id) FROM parts JOIN files ON files.id = file_id
     WHERE to_snapshot IS NULL GROUP BY series_id"""
 _DERIVED = """SELECT series_id, count(*), min(upstream_id), max(upstream_id), min(code_version), max(code_version),
     min(schema_version), max(schema_version) FROM derivations WHERE to_snapshot IS NULL GROUP BY series_id"""
 _SUSPECTS = "SELECT series_id, count(*) FROM derivations WHERE to_snapshot IS NULL AND suspect GROUP BY series_id"
+# Only features are written with their lineage, and all of a series are or none: one of its derivations tells.
+_WRITTEN = """SELECT id FROM series WHERE type = 'features' AND (SELECT substr(recipe, 1, ?1) = ?2 FROM derivations
+    WHERE series_id = series.id AND to_snapshot IS NULL LIMIT 1)"""
 # The last word of a check on a partition counts.
 _FAILED_CHECKS = """SELECT series_id, count(*) FROM checks AS failed WHERE NOT passed AND NOT EXISTS (
         SELECT 1 FROM checks WHERE series_id = failed.series_id AND partition IS failed.partition
@@ -63,6 +67,8 @@ class Tally:
     """The least and the greatest code version it was made with."""
     schemas: tuple[int, ...] = ()
     suspects: int = 0
+    written: bool = False
+    """Whether its rows were computed elsewhere: its derivations tell what from, and the lake cannot make them."""
     failed_checks: int = 0
     last_ns: int | None = None
 
@@ -86,7 +92,7 @@ def look(manifest: Manifest, work: Callable[[View], T]) -> T:
 
 
 def _census(connection: sqlite3.Connection) -> Census:
-    tallies = {number: Tally(number, Address.parse(text)) for number, text in connection.execute(_SERIES)}
+    tallies = {number: Tally(number, Address(*names)) for number, *names in connection.execute(_SERIES)}
     for number, count in connection.execute(_FILES):
         tallies[number].partitions = count
     for number, more in connection.execute(_SEALED):
@@ -97,6 +103,8 @@ def _census(connection: sqlite3.Connection) -> Census:
         tally.upstreams, tally.codes, tally.schemas = (tuple(dict.fromkeys(found[at : at + 2])) for at in (0, 2, 4))
     for number, count in connection.execute(_SUSPECTS):
         tallies[number].suspects = count
+    for (number,) in connection.execute(_WRITTEN, (len(WRITTEN), WRITTEN)):
+        tallies[number].written = True
     for number, count in connection.execute(_FAILED_CHECKS):
         tallies[number].failed_checks = count
     for tally in tallies.values():
@@ -132,6 +140,11 @@ class View:
     def derivations(self, series_id: int, *, suspect_only: bool) -> list[DerivationRow]:
         """Return how the partitions of a series were made; those only that may be stale, where that is asked."""
         return graph.derivations_of(self._connection, series_id, suspect_only=suspect_only)
+
+    def doubted(self, series_id: int) -> list[DerivationRow]:
+        """Return how those partitions of a series were made whose upstreams hold other content now."""
+        suspects = self.derivations(series_id, suspect_only=True)
+        return [row for row in suspects if self.inputs_of(row) != row.inputs]
 
     def is_current(self, row: DerivationRow) -> bool:
         """Whether a partition's upstream holds what it was made from, and nothing that makes it whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,14 @@ class DerivationRow:
     to_snapshot: int | None
     suspect: bool
     """Whether a commit touched what it was made from since; whether it is stale, `lake.lineage` tells."""
+
+    @property
+    def written(self) -> dict[str, Any] | None:
+        """What is known of how its rows were computed: code, run, and the `snapshot` they were made from.
+
+        None where the lake made them.
+        """
+        return json.loads(self.recipe)["written"] if self.recipe.startswith(WRITTEN) else None
 
 
 def parts(

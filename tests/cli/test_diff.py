@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import dl_datalake
+from lake.write import write
+from tests.embeddings import VECTORS, embedded, vectors
+from tests.manifests import make_lake
 from tests.runs import BTCUSDT, Dl
 
 if TYPE_CHECKING:
@@ -70,3 +73,19 @@ def test_python_gives_the_same(dl: Dl, lake: Path) -> None:
     with dl_datalake.open(lake) as opened:
         report = opened.diff(f"{BTCUSDT}@1", samples=1)
     assert (report.tally.added, report.tally.changed, report.changed_new["close"].to_pylist()) == (1, 1, [611.5])
+
+
+def test_lists_that_changed_are_shown_and_counted(dl: Dl, tmp_path: Path) -> None:
+    config = make_lake(tmp_path)
+    write(config, VECTORS, vectors(embedded(0), embedded(1, None)))
+    write(config, VECTORS, vectors(embedded(0, (0.5, -1.5, 2.0)), embedded(1)))
+    data = dl("diff", f"{VECTORS}@1", "--root", config.root, "--json").data
+    assert data["columns"] == {"vector": 2}
+    assert [(change["old"]["vector"], change["new"]["vector"]) for change in data["samples"]["changed"]] == [
+        ([0.5, -1.25, 2.0], [0.5, -1.5, 2.0]),
+        (None, [0.5, -1.25, 2.0]),
+    ]
+    text = dl("diff", f"{VECTORS}@1", "--root", config.root).out
+    assert re.search(
+        r"\n- .* \[0\.5, -1\.25, 2\] .*\n\+ .* \[0\.5, -1\.5, 2\] .*\n- .* - .*\n\+ .* \[0\.5, -1\.25, 2\]", text
+    )

@@ -15,6 +15,9 @@ import pytest
 
 from dl_datalake.demo import samples
 from dl_datalake.demo.samples import OHLCV, SAMPLES, plain_rows
+from lake.write import write
+from tests.embeddings import VECTORS, embedded, vectors
+from tests.manifests import make_lake
 from tests.runs import BTCUSDT, REPO, Dl
 
 if TYPE_CHECKING:
@@ -160,3 +163,23 @@ def test_no_rows_are_a_header_alone(dl: Dl, lake: Path, words: tuple[str, ...]) 
     assert dl("read", BTCUSDT, *words, *more).out == "ts  close  symbol\n"
     assert dl("read", BTCUSDT, *words, *more, "--format", "csv").out == "ts,close,symbol\n"
     assert dl("read", BTCUSDT, *words, *more, "--format", "jsonl").out == ""
+
+
+def test_lists_are_json_arrays_in_every_form(dl: Dl, tmp_path: Path) -> None:
+    config = make_lake(tmp_path)
+    write(config, VECTORS, vectors(embedded(0, (0.5, -1.25, 2.0), (3, 4)), embedded(1, None, score=None)))
+    words = (str(VECTORS), "--columns", "vector,levels,score", "--root", config.root)
+    assert dl("read", *words, "--format", "csv").out == 'vector,levels,score\n"[0.5,-1.25,2]","[3,4]",0.5\n,"[1,2]",\n'
+    expected = [
+        {"vector": [0.5, -1.25, 2.0], "levels": [3, 4], "score": 0.5},
+        {"vector": None, "levels": [1, 2], "score": None},
+    ]
+    assert [json.loads(line) for line in dl("read", *words, "--format", "jsonl").out.splitlines()] == expected
+    assert dl("read", *words, "--json").data["rows"] == expected
+    head, first, second = dl("read", *words).out.splitlines()
+    assert head.split() == ["vector", "levels", "score"]
+    assert first.split("  ")[0] == "[0.5, -1.25, 2]"
+    assert second.split() == ["-", "[1,", "2]", "-"]
+    for form, read in (("parquet", pq.read_table), ("arrow", lambda path: pa.ipc.open_stream(path).read_all())):
+        assert dl("read", *words, "--output", tmp_path / f"rows.{form}").status == 0
+        assert read(tmp_path / f"rows.{form}").to_pylist() == expected

@@ -202,7 +202,7 @@ def test_options_and_commands_that_are_named_exist(name: str) -> None:
     options, commands = known_words()
     text = "\n".join([*code_words(read(name)), *(step.text for step in steps(read(name)))])
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - options - OF_OTHERS - options_of_the_bench() == set()
-    assert set(re.findall(r"(?<![\w/.-])dl ([a-z]+)", text)) - commands == set()
+    assert set(re.findall(r"(?<![\w/.-])dl ([a-z]+(?:-[a-z]+)*)", text)) - commands == set()
 
 
 def options_of_the_bench() -> set[str]:
@@ -222,7 +222,7 @@ def known_words() -> tuple[set[str], set[str]]:
     waiting = [typer.main.get_command(app)]
     while waiting:
         command = waiting.pop()
-        options |= {word for parameter in command.params for word in parameter.opts}
+        options |= {word for parameter in command.params for word in (*parameter.opts, *parameter.secondary_opts)}
         children = getattr(command, "commands", {})
         commands |= set(children)
         waiting += children.values()

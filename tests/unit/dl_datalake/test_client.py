@@ -4,6 +4,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -13,6 +14,8 @@ import dl_datalake
 from dl_datalake import LakeError
 from lake.config import Config
 from lake.manifest import Manifest
+from tests.embeddings import VECTORS, embedded, vectors
+from tests.manifests import make_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +139,24 @@ def test_pandas_gives_times_in_the_zone_asked_for(lake: Lake) -> None:
     assert str(moscow.index[0]) == "2024-03-01 03:00:00+03:00"
     naive = result.to_pandas(tz=None)["ts"]
     assert (naive.dt.tz, str(naive[0])) == (None, "2024-03-01 00:00:00")
+
+
+def test_lists_are_arrays_in_pandas_and_everywhere_else(tmp_path: Path) -> None:
+    config = make_lake(tmp_path)
+    with dl_datalake.open(config.root) as lake:
+        lake.write(str(VECTORS), vectors(embedded(0), embedded(1, None)))
+        result = lake.read(str(VECTORS))
+        first, second = result.to_pandas()["vector"]
+        assert (first.dtype, first.tolist(), second) == (np.float32, [0.5, -1.25, 2.0], None)
+        polars = result.to_polars()
+        assert polars.schema["vector"] == pl.Array(pl.Float32, 3)
+        assert polars["vector"].to_list() == pl.DataFrame(result)["vector"].to_list() == [first.tolist(), None]
+        relation = duckdb.sql("SELECT vector, typeof(levels) FROM result ORDER BY ts")
+        assert relation is not None
+        assert relation.fetchall() == [((0.5, -1.25, 2.0), "INTEGER[2]"), (None, "INTEGER[2]")]
+        assert lake.write(str(VECTORS), result.to_pandas()).rows["identical"] == 2
+        assert lake.write(str(VECTORS), polars).rows["identical"] == 2
+        assert "[0.5, -1.25, 2]" in result._repr_html_()
 
 
 def test_head_and_tail_are_the_ends(lake: Lake) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dl_datalake import export
+
+if TYPE_CHECKING:
+    import pytest
 
 TEXTS = ["plain", 'with "quotes"', "a,b", "two\nlines", "", None]
 BATCH = pa.record_batch(
@@ -95,3 +99,59 @@ def test_limit_cuts_within_a_batch_and_stops_asking() -> None:
     assert [batch.num_rows for batch in batches()] == [6, 2]
     assert list(export.limited([BATCH], 0)) == []
     assert [batch.num_rows for batch in export.limited([BATCH], None)] == [6]
+
+
+# ---- lists and short numbers -----------------------------------------------------------------------------------------
+
+LISTS = pa.record_batch(
+    {
+        "short": pa.array([[0.1, 1.0], None, [1e20, -0.0]], pa.list_(pa.float32(), 2)),
+        "long": pa.array([list(range(10)), list(range(10, 20)), None], pa.list_(pa.int64(), 10)),
+        "x": pa.array([0.1, None, 16777216.0], pa.float32()),
+    }
+)
+
+
+def test_lists_are_json_arrays_in_csv() -> None:
+    assert csv_of(LISTS).splitlines() == [
+        "short,long,x",
+        '"[0.1,1]","[0,1,2,3,4,5,6,7,8,9]",0.1',
+        ',"[10,11,12,13,14,15,16,17,18,19]",',
+        '"[1e+20,-0]",,16777216',
+    ]
+    assert csv_of(LISTS.slice(1, 1)).splitlines()[1:] == [',"[10,11,12,13,14,15,16,17,18,19]",']
+    one = LISTS.select(["short"]).slice(0, 1)
+    assert json.loads(list(csv.reader(io.StringIO(csv_of(one))))[1][0]) == [0.1, 1.0]
+
+
+def test_lists_are_json_arrays_in_json_with_the_shortest_numbers() -> None:
+    sink = io.BytesIO()
+    assert export.write_jsonl(LISTS.schema, [LISTS, LISTS.slice(1)], sink) == 5
+    rows = [json.loads(line) for line in sink.getvalue().splitlines()]
+    assert rows[0] == {"short": [0.1, 1.0], "long": list(range(10)), "x": 0.1}
+    assert rows[1] == rows[3] == {"short": None, "long": list(range(10, 20)), "x": None}
+
+
+def test_rows_with_long_lists_become_text_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = csv_of(LISTS)
+    monkeypatch.setattr(export, "_ELEMENTS", 15)
+    assert [batch.num_rows for batch in export._narrow([LISTS, BATCH])] == [1, 1, 1, 6]
+    assert csv_of(LISTS) == whole
+
+
+def test_people_see_the_first_elements_of_a_long_list_and_how_many_there_are() -> None:
+    assert export.texts(LISTS) == [
+        ["[0.1, 1]", "[0, 1, 2, 3, … 10 in all]", "0.1"],
+        ["-", "[10, 11, 12, 13, … 10 in all]", "-"],
+        ["[1e+20, -0]", "-", "16777216"],
+    ]
+
+
+def test_of_long_lists_that_differ_people_see_where() -> None:
+    kind = pa.list_(pa.float32(), 10)
+    old = pa.record_batch({"a": pa.array([[0.5] * 10, [0.5] * 10, None, [0.5] * 10], kind)})
+    new = pa.record_batch({"a": pa.array([[0.5] * 9 + [2.5], [0.5] * 10, [0.5] * 10, None], kind)})
+    whole = "[0.5, 0.5, 0.5, 0.5, … 10 in all]"
+    told = export.texts_apart(old, new)
+    assert [row for [row] in told[0]] == ["[… 9: 0.5 …]", whole, "-", whole]
+    assert [row for [row] in told[1]] == ["[… 9: 2.5 …]", whole, whole, "-"]

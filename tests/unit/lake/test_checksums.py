@@ -15,6 +15,7 @@ from lake.read import Scan
 from lake.write import write
 from schemas.bars import BARS
 from schemas.keys import Address
+from tests.embeddings import EMBEDDED, VECTORS, embedded, vectors
 from tests.manifests import make_lake
 from tests.tables import bar, bars
 
@@ -122,3 +123,18 @@ def test_every_row_group_of_a_file_made_on_disk_is_covered(tmp_path: Path, monke
     change(path, metadata.row_group(2).column(0).data_page_offset)
     with files.open_parquet(path, BARS) as parquet, pytest.raises(LakeError, match="row group 2"):
         list(files.read_pieces(parquet, ["ts"]))
+
+
+def test_a_changed_byte_of_a_list_column_is_found_in_that_column(tmp_path: Path) -> None:
+    config = make_lake(tmp_path)
+    write(config, VECTORS, vectors(*(embedded(minute, (minute / 4, 0.5, -minute)) for minute in range(300))))
+    [path] = (config.data / "LAB").rglob("*.parquet")
+    path.chmod(0o644)
+    group = pq.read_metadata(path).row_group(0)
+    [column] = [c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "vector.list.element"]
+    change(path, column.data_page_offset + column.total_compressed_size - 1)
+    with files.open_parquet(path, EMBEDDED) as parquet:
+        assert files.read_group(parquet, 0, ["ts", "levels", "score"]).num_rows == 300
+        with pytest.raises(LakeError, match="column vector of row group 0 has another checksum") as caught:
+            files.read_group(parquet, 0, ["ts", "vector"])
+    assert caught.value.code == "E_FILE_DAMAGED"

@@ -104,4 +104,4 @@ def test_lists_live_a_whole_life_in_a_lake(tmp_path: Path) -> None:
     assert frame.schema["vector"] == pl.Array(pl.Float32, 3)
     assert frame["vector"].to_list() == vector
     with duckdb.connect() as db:
-        assert [row[0] for row in db.sql(f"SELECT vector FROM '{path}' ORDER BY ts").fetchall()] == vector
+        assert [row[0] for row in db.read_parquet(str(path)).order("ts").project("vector").fetchall()] == vector

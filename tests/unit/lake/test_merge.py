@@ -10,24 +10,22 @@ import pytest
 
 from lake import merge
 from lake.errors import LakeError
-from lake.merge import Counts, dedup, follows, in_order, repeated
+from lake.merge import Counts, dedup
 from lake.merge.windows import windows
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
+from tests.embeddings import EMBEDDED, embedded
 from tests.tables import (
     FEATURES,
     Row,
     bar,
-    bars,
     clean,
     feature,
-    features,
     plain,
     quote,
     quotes,
     table,
     trade,
-    trades,
 )
 
 if TYPE_CHECKING:
@@ -355,59 +353,11 @@ def test_the_last_of_equal_keys_in_a_source_stays() -> None:
     assert counts == Counts(new=2, identical=1, superseded=1)
 
 
-# ---- what intake asks ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "schema", "expected"),
-    [
-        (bars(bar(0), bar(1)), BARS, True),
-        (bars(bar(0), bar(0)), BARS, False),
-        (bars(bar(1), bar(0)), BARS, False),
-        (bars(), BARS, True),
-        (features(feature(0, 0), feature(0, 1), feature(1, 0)), FEATURES, True),
-        (features(feature(0, 0), feature(0, 0)), FEATURES, False),
-        (features(feature(0, 1), feature(0, 0)), FEATURES, False),
-        (features(feature(1, 0), feature(0, 2)), FEATURES, False),
-        (features(), FEATURES, True),
-        (quotes(quote(0), quote(0), quote(1)), QUOTES, True),
-        (quotes(quote(1), quote(0)), QUOTES, False),
-        (trades(trade(0), trade(0)), TRADES, True),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0, "2")), TRADES, True),
-        (trades(trade(0, 1.0, "2"), trade(0, 1.0, "1")), TRADES, False),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0, "1")), TRADES, False),
-        (trades(trade(0, 1.0, "1"), trade(0, 1.0)), TRADES, False),
-        (trades(trade(0, 1.0, "b"), trade(0, 1.0, "c")), TRADES, False),
-        (trades(trade(1, 1.0, "1"), trade(0, 1.0, "2")), TRADES, False),
-    ],
-)
-def test_in_order(data: pa.Table, schema: Schema, expected: bool) -> None:  # noqa: FBT001 -- a table of cases
-    assert in_order(data, schema) is expected
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "schema", "expected"),
-    [
-        ((0, -1), (1, -1), BARS, True),
-        ((0, -1), (0, -1), BARS, False),
-        ((0, 5), (0, 6), FEATURES, True),
-        ((0, 5), (0, 5), FEATURES, False),
-        ((0, 5), (1, 4), FEATURES, True),
-        ((1, 4), (0, 5), FEATURES, False),
-        ((0, -1), (0, -1), QUOTES, True),
-        ((1, -1), (0, -1), QUOTES, False),
-        ((0, 5), (0, 6), TRADES, True),
-        ((0, 5), (1, 5), TRADES, False),
-        ((0, 5), (1, -1), TRADES, False),
-        ((0, -1), (1, 5), TRADES, False),
-        ((0, -1), (0, -1), TRADES, True),
-        ((1, 5), (0, 6), TRADES, False),
-    ],
-)
-def test_follows(before: tuple[int, int], after: tuple[int, int], schema: Schema, expected: bool) -> None:  # noqa: FBT001 -- a table of cases
-    assert follows(before, after, schema) is expected
-
-
-def test_repeated_counts_every_row_after_the_first_of_its_kind() -> None:
-    assert repeated(quotes(quote(0), quote(0), quote(0), quote(1), quote(1, 2.0), quote(2), quote(2))) == 3
-    assert repeated(quotes()) == 0
+@pytest.mark.parametrize("size", [1, 3, sys.maxsize])
+def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WINDOWS, "WINDOW_ROWS", size)
+    stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
+    source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
+    out, counts = run(EMBEDDED, stored, source[3:], source[:3])
+    assert out == clean([*source, stored[4]])
+    assert counts == Counts(new=2, identical=2, corrected=2)

@@ -16,6 +16,7 @@ from schemas.bars import BARS
 from schemas.columns import Column, Schema
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
+from tests.embeddings import EMBEDDED, embedded, vectors
 from tests.tables import bar, bars, feature, features, quote, quotes, table, trade, trades
 
 
@@ -309,3 +310,55 @@ def test_times_in_one_piece_several_and_none() -> None:
     assert rows.times(pa.concat_tables([data.slice(0, 1), data.slice(1)])).tolist() == expected
     assert rows.times(data.to_batches()[0].slice(2)).tolist() == expected[2:]
     assert rows.times(arrow_schema(BARS).empty_table()).tolist() == []
+
+
+# ---- lists -----------------------------------------------------------------------------------------------------------
+
+LISTS = [embedded(i, None if i % 4 == 1 else (i / 4, -0.5, 1.0 + i), (i, 2 * i)) for i in range(40)]
+
+
+@pytest.mark.parametrize("inner", [1, 3, 65_536])
+def test_the_hash_of_lists_does_not_see_how_they_are_cut(inner: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = digest(EMBEDDED, vectors(*LISTS))
+    monkeypatch.setattr(rows, "_CACHE_ELEMENTS", inner)
+    for at in ([7], [1, 2, 30], [20]):
+        assert digest(EMBEDDED, *cut(vectors(*LISTS), at)) == whole
+        assert digest(EMBEDDED, pa.concat_tables(cut(vectors(*LISTS), at))) == whole
+
+
+def test_the_hash_of_lists_is_the_one_it_always_was() -> None:
+    assert digest(EMBEDDED, vectors(*LISTS)) == "rows128:921c93c1f44f9022cf3b4311987726bc"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(2.0, 1.0, 3.0), (1.0, 2.0, 3.5), (0.0, 2.0, 3.0), None],
+)
+def test_another_element_or_another_order_of_them_is_another_content(other: tuple[float, ...] | None) -> None:
+    row = embedded(0, (1.0, 2.0, 3.0))
+    assert digest(EMBEDDED, vectors(embedded(0, other))) != digest(EMBEDDED, vectors(row))
+    assert digest(EMBEDDED, vectors(embedded(0, (0.0, 0.0, 0.0)))) != digest(EMBEDDED, vectors(embedded(0, None)))
+
+
+def test_zeros_in_lists_are_one_value_and_what_lies_under_a_null_is_none() -> None:
+    assert digest(EMBEDDED, vectors(embedded(0, (0.0, 1.0, 2.0), score=0.0))) == digest(
+        EMBEDDED, vectors(embedded(0, (-0.0, 1.0, 2.0), score=-0.0))
+    )
+    data = vectors(embedded(0, None), embedded(1))
+    kind = data.schema.field("vector").type
+    under = pa.FixedSizeListArray.from_arrays(
+        pa.array([9.0] * 3 + [0.5, -1.25, 2.0], pa.float32()), type=kind, mask=pa.array([True, False])
+    )
+    filled = data.set_column(data.schema.get_field_index("vector"), data.schema.field("vector"), under)
+    assert digest(EMBEDDED, filled) == digest(EMBEDDED, data)
+    assert equal_rows(filled, data, data.column_names).all()
+
+
+def test_equal_lists_are_equal_and_so_are_two_nulls() -> None:
+    a = vectors(embedded(0), embedded(1, None), embedded(2, None), embedded(3), embedded(4, (1.0, 2.0, 3.0)))
+    b = vectors(embedded(0), embedded(1, None), embedded(2), embedded(3, None), embedded(4, (1.0, 2.0, 3.5)))
+    expected = [True, True, False, False, False]
+    assert equal_rows(a, b, ["vector"]).tolist() == expected
+    in_chunks = pa.concat_tables(cut(a, [2]))
+    assert equal_rows(in_chunks.slice(1), b.slice(1), ["vector"]).tolist() == expected[1:]
+    assert equal_rows(a.slice(0, 0), b.slice(0, 0), ["vector"]).tolist() == []

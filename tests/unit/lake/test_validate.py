@@ -20,6 +20,7 @@ from schemas.bars import BARS
 from schemas.columns import Column, Rule, Schema
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
+from tests.embeddings import EMBEDDED, embedded
 
 MINUTE_US = 60_000_000
 NAN, INF = float("nan"), float("inf")
@@ -241,3 +242,60 @@ assert len(held) >= 2 and all(held), held
 """
     root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "detail"),
+    [
+        (embedded(0, (0.5, 1.0, NAN)), "bad_number", "vector[2] is nan"),
+        (embedded(0, (0.5, 100.5, 101.0)), "bad_value", "vector[1] is 100.5, above 100.0"),
+        (embedded(0, levels=(-9, -10)), "bad_value", "levels[1] is -10, below -9"),
+        (embedded(0, score=-INF), "bad_number", "score is -inf"),
+        (embedded(0, score=100.5), "bad_value", "score is 100.5, above 100.0"),
+        (embedded(0) | {"levels": None}, "missing_value", "levels is missing"),
+    ],
+)
+def test_lists_are_rejected_for_an_element(row: dict[str, Any], reason: str, detail: str) -> None:
+    good = embedded(1, None, score=100.0), embedded(2, (100.0, 0.0, -5.0), (-9, 9))
+    accepted, rejected = split(rows_of(EMBEDDED, good[0], row, good[1]), EMBEDDED, grid_us=None)
+    assert rejected == [Rejected(1, reason, detail)]
+    assert accepted.to_pylist() == rows_of(EMBEDDED, *good).to_pylist()
+
+
+def test_whole_numbers_are_one_of_some() -> None:
+    rule = Rule("one_of", "bad_value", ("code",), values=(1, 3))
+    schema = Schema("coded", 1, (Column("ts", "timestamp_us"), Column("code", "int64", nullable=True)), rules=(rule,))
+    rows = [{"ts": at, "code": code} for at, code in enumerate((1, 2, None, 3))]
+    _, rejected = split(rows_of(schema, *rows), schema, grid_us=None)
+    assert rejected == [Rejected(1, "bad_value", "code is 2, expected 1 or 3")]
+
+
+def test_long_lists_are_sampled_and_told_of_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "_SAMPLE_VALUES", 30)
+    monkeypatch.setattr(validate, "_DETAILED_VALUES", 6)
+    rows = [embedded(at, (0.5, 1.0, NAN if at in {0, 99} else 2.0)) for at in range(100)]
+    # The longest lists have 3 elements, so 10 rows are looked at: both ends are among them.
+    with pytest.raises(LakeError, match="bad_number"):
+        check_sample(rows_of(EMBEDDED, *rows), EMBEDDED, grid_us=None, waive=False)
+    _, rejected = split(rows_of(EMBEDDED, *([rows[0]] * 7)), EMBEDDED, grid_us=None)
+    assert rejected == [Rejected(index, "bad_number", "vector[2] is nan") for index in range(7)]
+
+
+def test_whole_numbers_that_no_float_holds_are_rejected_beside_floats() -> None:
+    rules = (
+        Rule("positive", "bad_value", ("share", "count")),
+        Rule("highest", "ohlc_inconsistent", ("count", "other")),
+        Rule("highest", "bad_timestamp", ("at", "ts")),
+    )
+    columns = (Column("share", "float64"), Column("count", "int64"), Column("other", "int64"))
+    schema = Schema("mixed", 1, (Column("ts", "timestamp_us"), Column("at", "timestamp_us"), *columns), rules=rules)
+    good = {"ts": 0, "at": 0, "share": 1.0, "count": 2**62, "other": 5}
+    batch = rows_of(
+        schema, good | {"share": NAN}, good | {"count": -(2**63)}, good, good | {"share": -0.5}, good | {"at": -1}
+    )
+    assert [(row.index, row.reason) for row in split(batch, schema, grid_us=None)[1]] == [
+        (0, "bad_number"),
+        (1, "ohlc_inconsistent"),
+        (3, "bad_value"),
+        (4, "bad_timestamp"),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pandera.errors
@@ -11,13 +11,12 @@ import pytest
 
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
+from schemas.columns import Column, Rule, Schema
 from schemas.metrics import OPEN_INTEREST
 from schemas.models import pandera_model
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import TRADES
-
-if TYPE_CHECKING:
-    from schemas.columns import Schema
+from tests.embeddings import EMBEDDED, embedded
 
 MINUTE_US = 60_000_000
 BAR: dict[str, Any] = {"ts": MINUTE_US, "open": 1.0, "high": 3.0, "low": 0.5, "close": 2.0}
@@ -85,3 +84,36 @@ def test_another_column_or_type_is_refused() -> None:
     for other in (rows.assign(extra=1), rows.drop(columns="vwap"), rows.astype({"open": "int64[pyarrow]"})):
         with pytest.raises(pandera.errors.SchemaErrors):
             model.validate(other, lazy=True)
+
+
+def test_lists_are_checked_by_their_elements() -> None:
+    nan = float("nan")
+    rows = frame(
+        EMBEDDED,
+        embedded(0, None),
+        embedded(1, (0.5, nan, 1.0)),
+        embedded(2, (0.5, 1.0, 100.5)),
+        embedded(3, levels=(-9, -10)),
+        embedded(4, (100.0, 0.0, -1e30), score=None),
+        embedded(5, score=100.5),
+        embedded(6, levels=(-9, 0)) | {"levels": None},
+    )
+    assert failures(EMBEDDED, rows, grid_us=None) == {
+        (1, "bad_number"),
+        (1, "bad_value"),
+        (2, "bad_value"),
+        (3, "bad_value"),
+        (5, "bad_value"),
+        (6, "not_nullable"),
+    }
+
+
+def test_whole_numbers_may_be_one_of_some() -> None:
+    schema = Schema(
+        "coded",
+        1,
+        (Column("ts", "timestamp_us"), Column("code", "int32", nullable=True)),
+        rules=(Rule("one_of", "bad_value", ("code",), values=(1, 3)),),
+    )
+    rows = frame(schema, *({"ts": at, "code": code} for at, code in enumerate((1, 2, None, 3))))
+    assert failures(schema, rows, grid_us=None) == {(1, "bad_value")}

@@ -11,6 +11,7 @@ from lake.diff.matching import compare
 from lake.diff.model import Samples, Tally
 from schemas.bars import BARS
 from schemas.ticks import TRADES
+from tests.embeddings import EMBEDDED, embedded, vectors
 from tests.tables import bar, bars, trade, trades
 
 if TYPE_CHECKING:
@@ -54,3 +55,13 @@ def one_row_windows(streams: list[list[pa.Table]]) -> object:
         yield [
             side.filter(pa.array([ts == at for ts in side["ts"].cast(pa.int64()).to_pylist()])) for side in (old, new)
         ]
+
+
+def test_lists_differ_by_any_element_and_two_nulls_do_not() -> None:
+    old = vectors(embedded(0), embedded(1, None), embedded(2, None), embedded(3, (0.0, 1.0, 2.0)), embedded(4))
+    new = vectors(
+        embedded(0), embedded(1, None), embedded(2), embedded(3, (-0.0, 1.0, 2.0)), embedded(4, levels=(1, 3))
+    )
+    assert not of(old, old, EMBEDDED).differs
+    tally = of(old, new, EMBEDDED)
+    assert (tally.changed, tally.identical, tally.columns) == (2, 3, {"vector": 1, "levels": 1})

@@ -11,6 +11,7 @@ from lake.study.hashing import rows_hash
 from schemas.bars import BARS
 from schemas.columns import Column
 from schemas.ticks import TRADES
+from tests.embeddings import EMBEDDED, embedded, vectors
 from tests.tables import Row, bar, bars, trade, trades
 
 ROWS = [trade(at, 1.0 + at, None if at % 3 else str(at), side=[None, "buy", "sell"][at % 3]) for at in range(40)]
@@ -67,3 +68,21 @@ def test_a_column_without_values_changes_nothing_and_a_type_does() -> None:
 def test_the_zeros_are_one_value() -> None:
     a, b = (rows_hash(BARS, bars(bar(0, volume=zero)).to_batches()).hexdigest() for zero in (0.0, -0.0))
     assert a == b
+
+
+LISTS = [embedded(i, None if i % 3 == 1 else (i, 0.5, -i)) for i in range(20)]
+
+
+def of_lists(rows: list[Row], cut: int = 1000) -> str:
+    return rows_hash(EMBEDDED, vectors(*rows).to_batches(max_chunksize=cut)).hexdigest()
+
+
+@pytest.mark.parametrize("cut", [1, 3, 7])
+def test_lists_are_hashed_element_by_element_however_they_are_cut(cut: int) -> None:
+    assert of_lists(LISTS, cut) == of_lists(LISTS)
+
+
+@pytest.mark.parametrize("vector", [(0.5, 0.0, 0.0), (0.0, 0.5, 1.0), None])
+def test_another_list_changes_it_and_another_zero_does_not(vector: tuple[float, ...] | None) -> None:
+    assert of_lists([embedded(0, vector), *LISTS[1:]]) != of_lists(LISTS)
+    assert of_lists([embedded(0, (-0.0, 0.5, -0.0)), *LISTS[1:]]) == of_lists(LISTS)
