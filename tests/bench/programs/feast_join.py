@@ -1,6 +1,6 @@
-"""Feast's offline file store: `prepare STORE DATA` copies the sets into it, `join STORE` joins the last closes.
+"""Feast's offline file store: `prepare STORE DATA` copies the sets of a universe into it, `join STORE` joins all closes.
 
-Each set is one Parquet file there, in the order of time: the file source then has the least to do.
+Each set is one Parquet file there: the file source has the least to do with that.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float64
 
-from tests.bench.programs.lake_features import ENTITIES, FIRST_US, MINUTE_US, NAMES, PLACE, SETS
-
-ROWS = "rows.json"
+from tests.bench.programs.lake_features import BARS_EACH, EXCHANGE, FIRST_US, MARKET, MINUTE_US, NAMES, SETS, symbols
 
 
 def store_of(folder: str) -> FeatureStore:
@@ -40,8 +38,9 @@ def prepare(folder: str, data: str) -> dict[str, Any]:
     """Copy and register the sets."""
     symbol = Entity(name="symbol", join_keys=["symbol"], value_type=ValueType.STRING)
     views, rows = [], 0
+    place = Path(data, EXCHANGE, MARKET)
     for name in SETS:
-        found = sorted(map(str, Path(data, PLACE, "features", f"{name}.v1").rglob("*.parquet")))
+        found = sorted(map(str, place.glob(f"*/features/{name}.v1/**/*.parquet")))
         table = ds.dataset(found).to_table(columns=["known_at", *NAMES, "symbol"])
         path = f"{folder}/{name}.parquet"
         pq.write_table(table, path)
@@ -56,16 +55,14 @@ def prepare(folder: str, data: str) -> dict[str, Any]:
             )
         )
     store_of(folder).apply([symbol, *views])
-    Path(folder, ROWS).write_text(json.dumps(rows))
     return {"rows": rows}
 
 
 def join(folder: str) -> dict[str, Any]:
-    """Join the closes of the last bars; count the rows and add up one column of each set."""
-    minutes = json.loads(Path(folder, ROWS).read_text())
-    last = FIRST_US + minutes * MINUTE_US
-    closes = pd.to_datetime([last - at * MINUTE_US for at in range(ENTITIES)], unit="us", utc=True)
-    asked = pd.DataFrame({"symbol": "BTCUSDT", "event_timestamp": closes})
+    """Join; count the rows and add up one column of each set."""
+    closes = pd.to_datetime([FIRST_US + at * MINUTE_US for at in range(1, BARS_EACH + 1)], unit="us", utc=True)
+    asked = pd.DataFrame([(symbol, close) for symbol in symbols() for close in closes])
+    asked.columns = pd.Index(["symbol", "event_timestamp"])
     names = [f"{name}:{column}" for name in SETS for column in NAMES]
     frame = store_of(folder).get_historical_features(asked, features=names, full_feature_names=True).to_df()
     return {"rows": len(frame), "total": float(sum(frame[f"{name}__{NAMES[-1]}"].sum() for name in SETS))}

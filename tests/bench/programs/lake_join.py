@@ -1,8 +1,7 @@
-"""Our join: `ROOT` reads all bars with three feature sets, as known at each close; `ROOT last` those of the last ones."""
+"""Our join with three feature sets as known at each close: `series ROOT` of one long series, `universe ROOT` of many."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 from typing import Any
@@ -10,18 +9,15 @@ from typing import Any
 import pyarrow.compute as pc
 
 import dl_datalake
-from tests.bench.programs.lake_features import ENTITIES, NAMES, SETS
-
-EXCHANGE, MARKET, SYMBOL = "BINANCE", "SPOT", "BTCUSDT"
-END = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+from tests.bench.programs.lake_features import EXCHANGE, MARKET, NAMES, SETS, SYMBOL, symbols
 
 
-def join(root: str, part: str = "") -> dict[str, Any]:
+def join(what: str, root: str) -> dict[str, Any]:
     """Join; count the rows and add up one column of each set."""
     rows, total = 0, 0.0
-    start = END - dt.timedelta(minutes=ENTITIES) if part else None
+    wanted = [SYMBOL] if what == "series" else symbols()
     with dl_datalake.open(root) as lake:
-        bars = lake.bars(SYMBOL, exchange=EXCHANGE, market=MARKET, start=start)
+        bars = lake.bars(wanted, exchange=EXCHANGE, market=MARKET)
         for batch in lake.training_set(bars, features=list(SETS)).batches():
             rows += batch.num_rows
             total += sum(pc.sum(batch.column(f"{name}__{NAMES[-1]}")).as_py() or 0.0 for name in SETS)
