@@ -90,7 +90,7 @@ def training_set(
 
 
 def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
-    """Return the read of the bars at the snapshot of the training set: as of which it is asked for, else they were read.
+    """Return the read of the bars at the training set's snapshot: as of which it is asked for, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """

@@ -182,7 +182,7 @@ def _list_lines(rows: Sequence[ListRow]) -> list[str]:
 
 def _show_data(row: Any, files: Sequence[FileRow], snapshot: int, unproven: Sequence[int]) -> dict[str, Any]:  # noqa: ANN401 - a manifest row
     from lake.lookup import schema_of
-    from schemas.assets import describe
+    from schemas.describing import describe
 
     schema = schema_of(row.address.key)
     return {
