@@ -21,7 +21,7 @@ from lake.write import write
 from schemas.assets import declare
 from schemas.keys import Address
 from tests import tables
-from tests.joining import SCHEMA, STORED, VALUES, Question, Set, answers, features, held, held_bars
+from tests.joining import SCHEMA, STORED, VALUES, Question, Set, answers, features, held_bars, held_features
 from tests.manifests import make_lake
 from tests.tables import DAY_US, MINUTE_US, bar, plain
 
@@ -90,20 +90,13 @@ def address(symbol: str, key: str) -> Address:
 
 def chosen(sets: Sequence[Set], bars: Sequence[Address], cuts: Sequence[int], group: int) -> list[Joined]:
     """Return sets as they are joined, out of memory."""
-    return [
-        Joined(
-            one.name,
-            {
-                place: held(address(place.symbol, KEY), one.series[place.symbol], cuts, group).scan()
-                if place.symbol in one.series
-                else None
-                for place in bars
-            },
-            VALUES,
-            one.ttl_us,
-        )
-        for one in sets
-    ]
+    joins = []
+    for one in sets:
+        series = {place: address(place.symbol, KEY) if place.symbol in one.series else None for place in bars}
+        rows = {own: one.series[own.symbol] for own in series.values() if own is not None}
+        scan = held_features(rows, cuts, group).scan() if rows else None
+        joins.append(Joined(one.name, scan, series, VALUES, one.ttl_us))
+    return joins
 
 
 def asked(how: Question) -> dict[str, Any]:
@@ -177,15 +170,7 @@ def test_a_join_of_stored_series_is_the_reference_s(
                     write(config, address(symbol, f"features/{one.name}.v1"), features(some))
         with Manifest.open(config) as manifest:
             bars = Scan(config, manifest, [address(symbol, "bars/1m") for symbol in stored])
-            joins = [
-                Joined(
-                    one.name,
-                    {place: _stored_scan(config, manifest, one, place) for place in bars.addresses},
-                    VALUES,
-                    one.ttl_us,
-                )
-                for one in sets
-            ]
+            joins = [_stored_set(config, manifest, one, bars.addresses) for one in sets]
             result = Result(PointInTime(bars, joins, **asked(how), memory_mb=100))
             expected = [row for symbol, some in stored.items() for row in answers(some, symbol, sets, how, MINUTE_US)]
             assert _joined_part(result.to_arrow()) == expected
@@ -195,9 +180,12 @@ def test_a_join_of_stored_series_is_the_reference_s(
             assert pa.table(result).num_rows == len(expected)
 
 
-def _stored_scan(config: Config, manifest: Manifest, one: Set, bars: Address) -> Scan | None:
-    series = address(bars.symbol, f"features/{one.name}.v1")
-    return Scan(config, manifest, [series], columns=STORED.names) if one.series.get(bars.symbol) else None
+def _stored_set(config: Config, manifest: Manifest, one: Set, bars: Sequence[Address]) -> Joined:
+    key = f"features/{one.name}.v1"
+    series = {place: address(place.symbol, key) if one.series.get(place.symbol) else None for place in bars}
+    own = [place for place in series.values() if place is not None]
+    scan = Scan(config, manifest, own, columns=STORED.names) if own else None
+    return Joined(one.name, scan, series, VALUES, one.ttl_us)
 
 
 def _joined_part(table: pa.Table) -> list[Row]:

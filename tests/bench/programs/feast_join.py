@@ -1,4 +1,4 @@
-"""Feast's offline file store: `prepare STORE DATA` copies the sets of a universe into it, `join STORE` joins all closes.
+"""Feast's offline file store: `prepare STORE DATA` copies the sets of a universe into it, `join STORE` joins them.
 
 Each set is one Parquet file there: the file source has the least to do with that.
 """
@@ -69,5 +69,5 @@ def join(folder: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    work = {"prepare": prepare, "join": join}[sys.argv[1]]
-    sys.stdout.write(json.dumps(work(*sys.argv[2:])) + "\n")
+    done = prepare(*sys.argv[2:]) if sys.argv[1] == "prepare" else join(*sys.argv[2:])
+    sys.stdout.write(json.dumps(done) + "\n")

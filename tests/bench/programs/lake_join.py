@@ -1,4 +1,4 @@
-"""Our join with three feature sets as known at each close: `series ROOT` of one long series, `universe ROOT` of many."""
+"""Our join with three feature sets as of each close: `series ROOT` of one long series, `universe ROOT` of many."""
 
 from __future__ import annotations
 

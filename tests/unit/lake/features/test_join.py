@@ -44,7 +44,7 @@ def known(minute: int, at: int | None = None, x: float | None = None, **changes:
 
 
 def joined(scan: Held | None, name: str = "s", ttl_us: int | None = None) -> Joined:
-    return Joined(name, {BTC: scan.scan() if scan else None}, VALUES, ttl_us)
+    return Joined(name, scan.scan() if scan else None, {BTC: SERIES if scan else None}, VALUES, ttl_us)
 
 
 def minutes(first: int, last: int, cuts: Sequence[int] = ()) -> Held:
@@ -82,7 +82,7 @@ def test_a_bar_is_decided_on_at_its_close(
     address = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", period)
     rows = [{"ts": start, "known_at": at, "x": float(at - end)} for at in (end, end + 1)]
     for late, expected in (([rows[0]], 0.0), ([rows[1]], None)):
-        sets = [Joined("s", {address: held(SERIES, late, [], 10).scan()}, VALUES, None)]
+        sets = [Joined("s", held(SERIES, late, [], 10).scan(), {address: SERIES}, VALUES, None)]
         series = held_bars({address: [{"ts": start, "close": 1.0}]}, [], 10)
         assert xs(PointInTime(series.scan(), sets, memory_mb=1).batches()) == [expected]
         assert xs(PointInTime(series.scan(), sets, memory_mb=1, strict=True).batches()) == [None]
@@ -196,7 +196,7 @@ def lake(tmp_path: Path) -> Config:
 def stored(config: Config, manifest: Manifest, columns: Sequence[str] | None = None) -> PointInTime:
     scan = Scan(config, manifest, [BTC, ETH], columns=columns, start_ns=12 * 60 * MINUTE_US * NS)
     series = Scan(config, manifest, [SERIES], columns=STORED.names)
-    return PointInTime(scan, [Joined("s", {BTC: series, ETH: None}, VALUES, None)], memory_mb=100)
+    return PointInTime(scan, [Joined("s", series, {BTC: SERIES, ETH: None}, VALUES, None)], memory_mb=100)
 
 
 def test_a_join_is_a_result_as_a_read_is(lake: Config) -> None:
