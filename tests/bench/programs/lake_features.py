@@ -24,7 +24,7 @@ FIRST_US = 1_577_836_800_000_000
 """The first minute of 2020."""
 MINUTE_US = 60_000_000
 SYMBOLS, BARS_EACH = 1_000, 100
-"""Of the universe, where every row is known at the close of its bar: Feast leaves out the bars that nothing is known at."""
+"""Of the universe, where a row is known at the close of its bar: Feast leaves out bars at which nothing is known."""
 _PIECE = 262_144
 
 
