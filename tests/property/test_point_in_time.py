@@ -52,12 +52,18 @@ limits = st.one_of(st.none(), st.sampled_from([0, 1, SECOND, SECOND + 1, 5 * SEC
 numbers = st.one_of(st.none(), st.integers(-9, 9).map(float))
 
 
+def several(one: st.SearchStrategy[Any], least: int, most: int) -> st.SearchStrategy[list[Any]]:
+    """Draw few or none now and then, else many: among few rows there is little to mistake."""
+    many = st.lists(one, min_size=least, max_size=most, unique=True)
+    return st.one_of(st.lists(one, max_size=3, unique=True), many, many, many)
+
+
 @st.composite
 def series(draw: st.DrawFn, *, revised: bool = True) -> list[Row]:
     """Draw rows with what they say, some known late, some all at once, some of one ts told again."""
     rows: dict[tuple[int, ...], Row] = {}
     backfilled = draw(st.one_of(st.none(), st.none(), times))
-    for ts in draw(st.lists(times, max_size=25)):
+    for ts in draw(several(times, 10, 25)):
         first = ts + draw(delays) if backfilled is None else max(ts, backfilled)
         for at in sorted({first + later for later in draw(st.lists(delays, max_size=2))} | {first}):
             row = {"ts": ts, "known_at": at, "x": draw(numbers), "word": draw(st.sampled_from([None, *WORDS]))}
@@ -72,14 +78,18 @@ questions = st.builds(
     strict=st.booleans(),
     tolerance_us=limits,
 )
-opens = st.lists(st.integers(-5, 45), unique=True, max_size=30).map(sorted)
+opens = several(st.integers(-5, 45), 15, 40).map(sorted)
 
 
 @st.composite
 def sets(draw: st.DrawFn, *, revised: bool = True) -> list[Set]:
     """Draw one set or two, each with a series for some of the symbols."""
     return [
-        Set(name, draw(st.dictionaries(st.sampled_from(SYMBOLS), series(revised=revised))), draw(limits))
+        Set(
+            name,
+            {symbol: draw(series(revised=revised)) for symbol in SYMBOLS if draw(st.integers(0, 4))},
+            draw(limits),
+        )
         for name in SETS[: draw(st.integers(1, 2))]
     ]
 
