@@ -120,6 +120,18 @@ def test_without_a_ttl_it_is_read_back_to_the_file_that_has_a_row_known_by_then(
     assert {file for file, columns in series.reads if columns == ALL} == {2, 3, 4, 5}
 
 
+def test_a_file_that_ends_just_where_rows_are_still_good_is_read() -> None:
+    rows = [known(at) for at in range(10)]
+    for ttl_us, expected in ((3 * MINUTE_US, 9), (3 * MINUTE_US - 1, None)):
+        assert xs(join(minutes(12, 12), joined(held(SERIES, rows, [], 4), ttl_us=ttl_us)).batches()) == [expected]
+
+
+def test_a_file_whose_first_row_is_known_just_at_the_decision_is_not_enough_for_a_strict_join() -> None:
+    series = held(SERIES, [known(at) for at in range(20)], [10 * MINUTE_US], 100)
+    assert xs(join(minutes(10, 11), joined(series), strict=True).batches()) == [9, 10]
+    assert {file for file, columns in series.reads if columns == ALL} == {0, 1}
+
+
 def test_the_first_rows_are_had_without_reading_on() -> None:
     series = held(SERIES, [known(at) for at in range(1000)], [at * MINUTE_US for at in range(10, 1000, 10)], 10)
     bars = minutes(0, 999, range(10, 1000, 10))
