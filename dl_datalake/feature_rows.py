@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lake.features.series import Instrument
     from lake.features.sets import Known, Sets
     from lake.manifest import Manifest
-    from lake.write import Mode
+    from lake.write import Mode, WriteResult
     from schemas.keys import Address
 
 DEFAULT_MARKET = "SPOT"
@@ -115,6 +115,24 @@ class FeatureRows:
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
         checks = self._lake.registry.checks
         return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+
+    def store(self, address: Address, data: Any, mode: Mode, message: str) -> WriteResult:  # noqa: ANN401 - anything Arrow can read
+        """Store rows of a set under the address of one of its series, all or none; raises as `write` does."""
+        from lake.write import WriteResult
+
+        exchange, market, symbol = _place(address)
+        told = self.write(
+            address.period,
+            data,
+            exchange=exchange,
+            market=market,
+            symbol=symbol,
+            mode=mode,
+            on_bad="refuse",
+            message=message,
+        )
+        names = ("read", "new", "identical", "corrected", "superseded")
+        return WriteResult(told.snapshot, {name: told.rows.get(name, 0) for name in names}, told.files_written)
 
     def _names(
         self, known: Known, data: object, given: tuple[str | None, str | None, str | None], inputs: Sequence[Result]

@@ -45,9 +45,9 @@ class Joining:
         """Refuse, with USAGE, words that mean nothing."""
         for name, value, known in (("by", self.by, get_args(By)), ("decide", self.decide, get_args(Decide))):
             if value not in known:
-                raise LakeError(
-                    "USAGE", f"{name}={value!r} is none of {', '.join(known)}", fix=[f'{name}="{known[0]}"']
-                )
+                message = f"{name}={value!r} is none of {', '.join(known)}"
+                why = "It says which rows a bar may get, and when."
+                raise LakeError("USAGE", message, why=why, fix=[f'{name}="{known[0]}"'])
 
     def ttl_us(self, declared: int | None) -> int | None:
         """Return how long a set's rows are good, in microseconds."""
