@@ -152,6 +152,9 @@ class Schema:
         columns = {column.name: column for column in self.columns}
         if len(columns) != len(self.columns) or "ts" not in columns or columns["ts"].type not in _TIMES:
             raise ValueError(f"{self.name}: every column has its own name, and ts is a timestamp")
+        for name in columns:
+            if not isinstance(name, str) or not name or not name.isprintable():
+                raise ValueError(f"{self.name}: a column's name is printable text, not {name!r}")
         roles = [name for name in (self.volume, self.low, self.high) if name]
         used = [*self.key, *roles, *(name for rule in self.rules for name in rule.columns)]
         if unknown := sorted(set(used) - set(columns)):

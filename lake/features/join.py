@@ -14,6 +14,7 @@ import pyarrow as pa
 from lake import layout, rows
 from lake.errors import LakeError
 from lake.features.following import Choice, Following
+from lake.features.known import closes
 from lake.read import BATCH_ROWS, plain_reader
 from schemas.periods import Period
 
@@ -190,7 +191,4 @@ class _Decisions:
         """Return the decisions of bars by their opens, both in microseconds; they go up as the opens do."""
         if self._period is None:
             return ts
-        length = self._period.fixed_us
-        if length is not None:
-            return ts + length
-        return np.array([self._period.later_us(int(at)) for at in ts], np.int64)
+        return closes(ts, self._period)
