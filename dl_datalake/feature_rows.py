@@ -327,7 +327,7 @@ def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: 
 
 def _column_names(data: object) -> set[str]:
     """Return the names of a table's columns, where it tells them; of a file none, which is read later."""
-    schema = getattr(data, "schema", None)
+    schema = getattr(data, "schema", None) if hasattr(data, "__arrow_c_stream__") else None
     names = getattr(schema, "names", None)
     found = names() if callable(names) else names
     return set(map(str, found if found is not None else getattr(data, "columns", ())))

@@ -89,17 +89,18 @@ def training_set(
     return Result(point_in_time)
 
 
-def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
-    """Return the read of the bars at the snapshot of the training set: as of which it is asked for, else they were read.
+def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
+    """Return the read of the bars at the snapshot of the training set: what it is asked for as of, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
-    scan = bars.scan
+    scan = bars.scan if isinstance(bars, Result) else None
     if not isinstance(scan, Scan) or any(address.type != "bars" for address in scan.addresses):
+        given = "" if isinstance(bars, Result) else f", not a {type(bars).__name__}"
         raise LakeError(
             "USAGE",
-            "a training set is made of bars",
-            where=", ".join(address.key for address in bars.addresses),
+            f"a training set is made of bars of the lake{given}",
+            where=", ".join(address.key for address in bars.addresses) if isinstance(bars, Result) else "",
             why="Each row is a bar, decided on when it closes.",
             fix=['lake.training_set(lake.bars("BTCUSDT"), features=[…])'],
         )

@@ -153,7 +153,7 @@ class Schema:
         if len(columns) != len(self.columns) or "ts" not in columns or columns["ts"].type not in _TIMES:
             raise ValueError(f"{self.name}: every column has its own name, and ts is a timestamp")
         for name in columns:
-            if not isinstance(name, str) or not name or not name.isprintable():
+            if not _is_name(name):
                 raise ValueError(f"{self.name}: a column's name is printable text, not {name!r}")
         roles = [name for name in (self.volume, self.low, self.high) if name]
         used = [*self.key, *roles, *(name for rule in self.rules for name in rule.columns)]
@@ -180,6 +180,11 @@ class Schema:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+def _is_name(name: object) -> bool:
+    """Whether a column can be called so: a frame of pandas may have numbers there."""
+    return isinstance(name, str) and name != "" and name.isprintable()
 
 
 def _fits(rule: Rule, columns: list[Column]) -> bool:

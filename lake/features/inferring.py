@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from lake.errors import LakeError
 from lake.features.given import Columnar, kind_of, unreadable
-from lake.features.timing import ALIASES
+from lake.features.timing import is_alias
 from lake.sources import Source
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
@@ -54,7 +54,7 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
         with closing(Columnar(path, parquet=kind == "parquet")) as file:
             schema = file.schema
     known = {column.name for column in (*CLOCKS, *IDENTITY)}
-    times = [name for name in ALIASES if name in schema.names]
+    times = [name for name in schema.names if is_alias(name)]
     known |= set(times) if "ts" not in schema.names and len(times) == 1 else set()
     found = {
         field.name: {"type": _type(path, field.name, field.type), "nullable": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def complete(ts: Ints, feature_set: FeatureSet) -> Ints:
     """Return when the inputs of rows are complete, by their ts, in microseconds."""
     if feature_set.serving.stamp == "close":
         return ts
-    return np.maximum.reduce([ts, *(closes(ts, period) for period in feature_set.bars)])
+    for_bars = [closes(ts, period) for period in feature_set.bars]
+    return functools.reduce(np.maximum, for_bars, ts)
 
 
 def filled(batch: pa.RecordBatch, feature_set: FeatureSet) -> pa.RecordBatch:
