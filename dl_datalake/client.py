@@ -262,13 +262,14 @@ class Lake(CareClient, TravelClient, StudyClient):
 
         Raises:
             LakeError: USAGE for another mode, UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it
-                or name another series, CHECK when a partition fails a blocking one of its asset's, CONFLICT, LOCKED.
+                or name another series, LOOKAHEAD when features were known before their inputs end, CHECK when a
+                partition fails a blocking one of its asset's, CONFLICT, LOCKED.
         """
         from lake.write import write
 
-        return write(
-            self.config, parse_address(str(address)), data, mode=mode, message=message, checks=self.registry.checks
-        )
+        found = parse_address(str(address))
+        checks, hold = self.registry.checks, self.features.hold(found)
+        return write(self.config, found, data, mode=mode, message=message, checks=checks, hold=hold)
 
     def aggregate(  # noqa: PLR0913 - as many words as the command has options
         self,

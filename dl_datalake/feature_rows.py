@@ -14,6 +14,8 @@ from schemas.features import KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
+
     from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
@@ -115,6 +117,15 @@ class FeatureRows:
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
         checks = self._lake.registry.checks
         return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+
+    def hold(self, address: Address) -> Callable[[pa.RecordBatch], None]:
+        """Return what raises LOOKAHEAD for rows of a set that were known before their inputs end, for `lake.write`."""
+        known = self.sets().find(address.key) if address.type == "features" else None
+        if known is None:
+            return lambda _rows: None
+        from lake.features.known import refuse_early
+
+        return lambda rows: refuse_early(rows, known.set)
 
     def _names(
         self, known: Known, data: object, given: tuple[str | None, str | None, str | None], inputs: Sequence[Result]

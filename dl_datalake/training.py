@@ -69,8 +69,7 @@ def training_set(
         known = sets.named(text, holds=lambda each: any(_series(lake, each, scan).values()))
         found = _series(lake, known, scan)
         chosen.append((known, _columns(known, columns), found))
-        if not any(found.values()):
-            warnings.warn(f"{known.label} has no rows of any of these series: its columns are empty", stacklevel=3)
+        _warn_of_none(known, found)
     names = [known.name for known, _, _ in chosen]
     joined = [
         _joined(lake, known, columns, series, scan, joining, known.label if names.count(known.name) > 1 else known.name)
@@ -132,6 +131,17 @@ def _wanted(
     if not found:
         raise LakeError("USAGE", "no feature set was named", why="A training set joins some.", fix=["dl features list"])
     return found
+
+
+def _warn_of_none(known: Known, found: Mapping[Address, Address | None]) -> None:
+    """Warn of series that a set has no rows of: another version of it may."""
+    without = [bar for bar, address in found.items() if address is None]
+    if not without:
+        return
+    first = f"{without[0].exchange}/{without[0].market}/{without[0].symbol}"
+    which = "any of these series" if len(without) == len(found) else f"{len(without)} of {len(found)} series: {first}"
+    more = ", …" if 1 < len(without) < len(found) else ""
+    warnings.warn(f"{known.label} has no rows of {which}{more}: its columns are empty there", stacklevel=4)
 
 
 def _columns(known: Known, wanted: tuple[str, ...] | None) -> tuple[str, ...]:

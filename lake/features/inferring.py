@@ -9,9 +9,10 @@ import pyarrow as pa
 from pyarrow import csv
 
 from lake.errors import LakeError
-from lake.features.given import Columnar, kind_of, unreadable
+from lake.features.given import BLOCK_BYTES, Columnar, kind_of, unreadable
 from lake.features.timing import is_alias
 from lake.sources import Source
+from lake.sources.flatten import whole_lines
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
 
@@ -69,7 +70,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
 def _text_schema(path: Path) -> pa.Schema:
     try:
         with Source(path) as source:
-            return csv.open_csv(pa.PythonFile(source, mode="r")).schema
+            first = next(whole_lines(iter(lambda: source.read(BLOCK_BYTES), b""), path.name), b"")
+        return csv.read_csv(pa.BufferReader(first)).schema
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise unreadable(path, error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 import dl_datalake
 from lake.errors import LakeError
-from tests.feature_rows import VOL, lake_with
+from tests.feature_rows import BTC, NOON, VOL, give_bars, lake_with, vols
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,3 +21,17 @@ def test_a_frame_is_no_bars_of_the_lake(tmp_path: Path) -> None:
     with dl_datalake.open(tmp_path) as lake, pytest.raises(LakeError, match="not a DataFrame") as caught:
         lake.training_set(pd.DataFrame({"close": [1.0]}), ["vol"])  # type: ignore[arg-type]  # that is the point
     assert caught.value.code == "E_USAGE"
+
+
+def test_series_without_rows_of_the_set_are_told(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        give_bars(config, range(NOON, NOON + 2), address=replace(BTC, symbol=symbol))
+    with dl_datalake.open(tmp_path) as lake:
+        both = lake.bars(["BTCUSDT", "ETHUSDT"])
+        with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of any of these series"):
+            lake.training_set(both, ["vol"])
+        lake.features.write("vol", vols([NOON]), symbol="BTCUSDT", exchange="BINANCE")
+        with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of 1 of 2 series: BINANCE/SPOT/ETHUSDT: its col"):
+            train = lake.training_set(both, ["vol"])
+        assert train.to_arrow()["vol__vol"].to_pylist() == [0.0, 0.0, None, None]
