@@ -111,6 +111,7 @@ class FeatureRows:
 
         known = self.sets().named(name, None if version is None else str(version))
         names = self._names(known, data, (exchange, market, symbol), inputs)
+        refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
@@ -328,6 +329,19 @@ class FeatureRows:
             )
         names = (f"{one.label}@{at_one}", f"{other.label}@{at_other}")
         return SetDiff(*names, one.set.differences(other.set), rows)
+
+
+def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:
+    """Raise USAGE for results of another lake: their snapshots are not this one's."""
+    for each in results:
+        if each.scan.lake != lake.config.manifest:
+            raise LakeError(
+                "USAGE",
+                f"{each!r} is of another lake",
+                where=f"{each.scan.lake}, not {lake.config.manifest}",
+                why="Its snapshot says nothing of the rows here.",
+                fix=["read it from this lake"],
+            )
 
 
 def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: Known) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import pyarrow as pa
 
 from dl_datalake.dates import parse_as_of
+from dl_datalake.feature_rows import refuse_foreign
 from dl_datalake.features import length
 from dl_datalake.result import Result
 from lake.errors import LakeError
@@ -94,7 +95,7 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
     scan = bars.scan if isinstance(bars, Result) else None
-    if not isinstance(scan, Scan) or any(address.type != "bars" for address in scan.addresses):
+    if not isinstance(bars, Result) or not isinstance(scan, Scan) or {each.type for each in bars.addresses} != {"bars"}:
         given = "" if isinstance(bars, Result) else f", not a {type(bars).__name__}"
         raise LakeError(
             "USAGE",
@@ -103,6 +104,7 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
             why="Each row is a bar, decided on when it closes.",
             fix=['lake.training_set(lake.bars("BTCUSDT"), features=[…])'],
         )
+    refuse_foreign(lake, [bars])
     if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names

@@ -93,7 +93,7 @@ class PointInTime:
         self._budget = memory_mb * 500_000 // max(1, len(self._sets))
         self._threads = threads
         self.plan: list[FileRow] = bars.plan
-        self.addresses, self.snapshot = bars.addresses, bars.snapshot
+        self.addresses, self.snapshot, self.lake = bars.addresses, bars.snapshot, bars.lake
         self.start_ns, self.end_ns = bars.start_ns, bars.end_ns
         fields = [
             pa.field(f"{joined.name}__{column.name}", column.type) for joined in self._sets for column in joined.columns

@@ -35,3 +35,15 @@ def test_series_without_rows_of_the_set_are_told(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of 1 of 2 series: BINANCE/SPOT/ETHUSDT: its col"):
             train = lake.training_set(both, ["vol"])
         assert train.to_arrow()["vol__vol"].to_pylist() == [0.0, 0.0, None, None]
+
+
+def test_results_of_another_lake_are_refused(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        give_bars(lake_with(tmp_path / name, VOL), [NOON])
+    with dl_datalake.open(tmp_path / "here") as lake, dl_datalake.open(tmp_path / "there") as other:
+        bars = other.bars("BTCUSDT")
+        with pytest.raises(LakeError, match="is of another lake") as caught:
+            lake.training_set(bars, ["vol"])
+        assert caught.value.code == "E_USAGE"
+        with pytest.raises(LakeError, match="is of another lake"):
+            lake.features.write("vol", vols([NOON]), inputs=[bars])
