@@ -21,6 +21,7 @@ from schemas.periods import Period
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from lake.features.front import Ints
     from lake.manifest.rows import FileRow
@@ -93,7 +94,7 @@ class PointInTime:
         self._budget = memory_mb * 500_000 // max(1, len(self._sets))
         self._threads = threads
         self.plan: list[FileRow] = bars.plan
-        self.addresses, self.snapshot, self.lake = bars.addresses, bars.snapshot, bars.lake
+        self.addresses, self.snapshot = bars.addresses, bars.snapshot
         self.start_ns, self.end_ns = bars.start_ns, bars.end_ns
         fields = [
             pa.field(f"{joined.name}__{column.name}", column.type) for joined in self._sets for column in joined.columns
@@ -107,6 +108,11 @@ class PointInTime:
                 why="A set's columns are named by the set, and each is joined once.",
                 fix=["name every set and column once"],
             )
+
+    @property
+    def lake(self) -> Path:
+        """The manifest of the lake it reads."""
+        return self._bars.lake
 
     def count(self) -> int:
         """Count the rows, which are the bars; features are not looked at."""
