@@ -249,7 +249,7 @@ class Recorder:
         """Return up to where they lie: the end of what the last row needs."""
         after = settled.staged or settled.replaces
         last = settled.partition.start_ns if after is None else after.last_ns
-        return last + self._made.feature_set.wait_us * _NS
+        return self._made.feature_set.complete_us(last // _NS) * _NS
 
 
 def _differs(row: DerivationRow, new: NewDerivation) -> bool:

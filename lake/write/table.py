@@ -192,7 +192,7 @@ def slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
                 f"{type(data).__name__} is not a table",
                 where=str(address),
                 why="Rows are taken from Arrow, pandas, Polars or anything with __arrow_c_stream__.",
-                fix=["pa.table(rows)"],
+                fix=["pa.table(rows)" if not hasattr(data, "collect") else "rows.collect()"],
             )
         for batch in pa.RecordBatchReader.from_stream(data):
             step = max(1, min(_SLICE_ROWS, _SLICE_BYTES * batch.num_rows // max(1, batch.nbytes)))
