@@ -109,6 +109,7 @@ class FeatureRows:
 
         known = self.sets().named(name, None if version is None else str(version))
         names = self._names(known, data, (exchange, market, symbol), inputs)
+        refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
@@ -337,6 +338,19 @@ class FeatureRows:
         return SetDiff(*names, one.set.differences(other.set), rows)
 
 
+def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:
+    """Raise USAGE for results of another lake: their snapshots are not this one's."""
+    for each in results:
+        if each.scan.lake != lake.config.manifest:
+            raise LakeError(
+                "USAGE",
+                f"{each!r} is of another lake",
+                where=f"{each.scan.lake}, not {lake.config.manifest}",
+                why="Its snapshot says nothing of the rows here.",
+                fix=["read it from this lake"],
+            )
+
+
 def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: Known) -> bool:
     from lake.features.series import fitting
 
@@ -345,7 +359,7 @@ def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: 
 
 def _column_names(data: object) -> set[str]:
     """Return the names of a table's columns, where it tells them; of a file none, which is read later."""
-    schema = getattr(data, "schema", None)
+    schema = getattr(data, "schema", None) if hasattr(data, "__arrow_c_stream__") else None
     names = getattr(schema, "names", None)
     found = names() if callable(names) else names
     return set(map(str, found if found is not None else getattr(data, "columns", ())))

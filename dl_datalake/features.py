@@ -41,11 +41,11 @@ class FeatureInfo:
 
 
 def length(given: Length) -> int:
-    """Return a length of time in microseconds; USAGE when it is none."""
-    if isinstance(given, dt.timedelta):
-        return given // dt.timedelta(microseconds=1)
+    """Return a length of time in microseconds; USAGE when it is none, or less than nothing."""
     try:
-        return length_us(given)
+        if isinstance(given, dt.timedelta) and given >= dt.timedelta(0):
+            return given // dt.timedelta(microseconds=1)
+        return length_us(str(given))
     except ValueError as error:
         raise LakeError("USAGE", str(error), why="Ages and delays are lengths of time.", fix=["2h", "500ms"]) from None
 

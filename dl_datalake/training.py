@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import pyarrow as pa
 
 from dl_datalake.dates import parse_as_of
+from dl_datalake.feature_rows import refuse_foreign
 from dl_datalake.features import length
 from dl_datalake.result import Result
 from lake.errors import LakeError
@@ -69,8 +70,7 @@ def training_set(
         known = sets.named(text, holds=lambda each: any(_series(lake, each, scan).values()))
         found = _series(lake, known, scan)
         chosen.append((known, _columns(known, columns), found))
-        if not any(found.values()):
-            warnings.warn(f"{known.label} has no rows of any of these series: its columns are empty", stacklevel=3)
+        _warn_of_none(known, found)
     names = [known.name for known, _, _ in chosen]
     joined = [
         _joined(lake, known, columns, series, scan, joining, known.label if names.count(known.name) > 1 else known.name)
@@ -89,20 +89,22 @@ def training_set(
     return Result(point_in_time)
 
 
-def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
+def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
     """Return the read of the bars at the training set's snapshot: as of which it is asked for, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
-    scan = bars.scan
-    if not isinstance(scan, Scan) or any(address.type != "bars" for address in scan.addresses):
+    scan = bars.scan if isinstance(bars, Result) else None
+    if not isinstance(bars, Result) or not isinstance(scan, Scan) or {each.type for each in bars.addresses} != {"bars"}:
+        given = "" if isinstance(bars, Result) else f", not a {type(bars).__name__}"
         raise LakeError(
             "USAGE",
-            "a training set is made of bars",
-            where=", ".join(address.key for address in bars.addresses),
+            f"a training set is made of bars of the lake{given}",
+            where=", ".join(address.key for address in bars.addresses) if isinstance(bars, Result) else "",
             why="Each row is a bar, decided on when it closes.",
             fix=['lake.training_set(lake.bars("BTCUSDT"), features=[…])'],
         )
+    refuse_foreign(lake, [bars])
     if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names
@@ -131,6 +133,17 @@ def _wanted(
     if not found:
         raise LakeError("USAGE", "no feature set was named", why="A training set joins some.", fix=["dl features list"])
     return found
+
+
+def _warn_of_none(known: Known, found: Mapping[Address, Address | None]) -> None:
+    """Warn of series that a set has no rows of: another version of it may."""
+    without = [bar for bar, address in found.items() if address is None]
+    if not without:
+        return
+    first = f"{without[0].exchange}/{without[0].market}/{without[0].symbol}"
+    which = "any of these series" if len(without) == len(found) else f"{len(without)} of {len(found)} series: {first}"
+    more = ", …" if 1 < len(without) < len(found) else ""
+    warnings.warn(f"{known.label} has no rows of {which}{more}: its columns are empty there", stacklevel=4)
 
 
 def _columns(known: Known, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -162,19 +175,21 @@ def _joined(
     joining: Joining,
     prefix: str,
 ) -> Joined:
-    scans = {
-        bar: None
-        if address is None
-        else Scan(
+    stored = list(dict.fromkeys(address for address in series.values() if address is not None))
+    scan = None
+    if stored:
+        scan = Scan(
             lake.config,
             lake._manifest,  # noqa: SLF001 -- the lake's own part
-            [address],
+            stored,
             columns=("ts", "known_at", *columns),
             as_of=bars.snapshot,
         )
-        for bar, address in series.items()
-    }
     whole = arrow_schema(known.set.schema)
     return Joined(
-        prefix, scans, pa.schema([whole.field(name) for name in columns]), joining.ttl_us(known.set.serving.ttl_us)
+        prefix,
+        scan,
+        series,
+        pa.schema([whole.field(name) for name in columns]),
+        joining.ttl_us(known.set.serving.ttl_us),
     )

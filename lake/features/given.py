@@ -35,7 +35,6 @@ _BUFFER_BYTES = 1 << 20
 _MAGIC = 8
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _BINARY = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc")
-_INDEX_NAMES = frozenset({None, "ts", "timestamp", "date", "datetime", "time"})
 _DAMAGE = (pa.ArrowException, OSError, UnicodeError)
 
 Locate = Callable[[int], tuple[int, str]]
@@ -94,7 +93,7 @@ def given(data: Tabular | str | os.PathLike[str], feature_set: FeatureSet, addre
         LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; USAGE when it is no table.
     """
     if not isinstance(data, str | os.PathLike):
-        return Table(data, address)
+        return Table(data, feature_set, address)
     path = Path(data)
     kind = kind_of(path)
     if kind != "text":
@@ -153,9 +152,9 @@ class Rows:
 class Table:
     """A table of any library."""
 
-    def __init__(self, data: Tabular, address: Address) -> None:
+    def __init__(self, data: Tabular, feature_set: FeatureSet, address: Address) -> None:
         self.nbytes = space.size_of(data)
-        self._data, self._address = _with_times(data), address
+        self._data, self._address = _with_times(data, feature_set), address
 
     def blocks(self) -> Iterator[Rows]:
         """Yield the rows, few at a time."""
@@ -180,12 +179,15 @@ class Table:
         """Leave the table to who gave it."""
 
 
-def _with_times(data: Tabular) -> Tabular:
-    """Return a pandas frame whose index are times with these as the column ts; any other table as it is."""
+def _with_times(data: Tabular, feature_set: FeatureSet) -> Tabular:
+    """Return a pandas frame whose index are times with these as the column ts; any other table as it is.
+
+    An index that is called as another column of the set is that column.
+    """
     index = getattr(data, "index", None)
     if type(index).__name__ != "DatetimeIndex" or "ts" in getattr(data, "columns", ()):
         return data
-    if index.name not in _INDEX_NAMES:  # type: ignore[union-attr]  # pandas is not imported here
+    if index.name in feature_set.schema.names:  # type: ignore[union-attr]  # pandas is not imported here
         return data
     return cast("Tabular", cast("Any", data).rename_axis("ts").reset_index())
 

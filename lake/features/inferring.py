@@ -9,9 +9,10 @@ import pyarrow as pa
 from pyarrow import csv
 
 from lake.errors import LakeError
-from lake.features.given import Columnar, kind_of, unreadable
-from lake.features.timing import ALIASES
+from lake.features.given import BLOCK_BYTES, Columnar, kind_of, unreadable
+from lake.features.timing import is_alias
 from lake.sources import Source
+from lake.sources.flatten import whole_lines
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
 
@@ -54,7 +55,7 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
         with closing(Columnar(path, parquet=kind == "parquet")) as file:
             schema = file.schema
     known = {column.name for column in (*CLOCKS, *IDENTITY)}
-    times = [name for name in ALIASES if name in schema.names]
+    times = [name for name in schema.names if is_alias(name)]
     known |= set(times) if "ts" not in schema.names and len(times) == 1 else set()
     found = {
         field.name: {"type": _type(path, field.name, field.type), "nullable": True}
@@ -69,7 +70,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
 def _text_schema(path: Path) -> pa.Schema:
     try:
         with Source(path) as source:
-            return csv.open_csv(pa.PythonFile(source, mode="r")).schema
+            first = next(whole_lines(iter(lambda: source.read(BLOCK_BYTES), b""), path.name), b"")
+        return csv.read_csv(pa.BufferReader(first)).schema
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise unreadable(path, error) from error
 

@@ -204,7 +204,7 @@ def slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
                 f"{type(data).__name__} is not a table",
                 where=str(address),
                 why="Rows are taken from Arrow, pandas, Polars or anything with __arrow_c_stream__.",
-                fix=["pa.table(rows)"],
+                fix=["pa.table(rows)" if not hasattr(data, "collect") else "rows.collect()"],
             )
         for batch in pa.RecordBatchReader.from_stream(data):
             yield from few(batch)

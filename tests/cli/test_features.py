@@ -167,6 +167,15 @@ def test_two_symbols_with_one_file_name_keep_their_rows(dl: Dl, lake: Path, uplo
         assert [address.symbol for address in both.addresses] == ["BTCUSDT", "ETHUSDT"]
 
 
+def test_a_text_is_uploaded_with_the_columns_it_has_and_shown(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rsi.csv"
+    path.write_text("\ufeffDatetime,rsi,calm,word\n2016-10-07 00:00,1.5,true,x\n2016-10-07 00:01,,false,\n")
+    assert upload(dl, lake, path, "BTCUSDT", "1.0.0").data["rows"]["new"] == 2
+    shown = dl("show", "BINANCE/SPOT/BTCUSDT/features/rsi_14.v1.0.0", "--stats", "--root", lake, "--json").data
+    types = {column["name"]: column["type"] for column in shown["schema"]["columns"]}
+    assert (shown["rows"], types["rsi"], types["calm"], types["word"]) == (2, "float64", "bool", "text")
+
+
 def test_ten_comes_after_nine_and_a_deleted_version_falls_back(dl: Dl, lake: Path, uploads: list[Path]) -> None:
     def latest() -> str:
         return str(dl("features", "show", "rsi_14", "--root", lake, "--json").data["version"])

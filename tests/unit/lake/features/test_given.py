@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -78,10 +80,27 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kind: str, cut: int)
 
 
 def test_rows_of_a_table_are_numbered_through() -> None:
-    rows = Table(vols(range(NOON, NOON + 70_000)), OF_VOL)
+    rows = Table(vols(range(NOON, NOON + 70_000)), VOL, OF_VOL)
     first, second = (rows.parse(block) for block in rows.blocks())
     assert (first.locate(0)[0], second.locate(0)[0], second.locate(10)[0]) == (1, 65_537, 65_547)
     assert json.loads(second.locate(10)[1]) == {"ts": "2024-04-19 22:26:00+00:00", "vol": 65_546.0}
+
+
+@pytest.mark.parametrize("name", [None, "Datetime", "when", 3])
+def test_a_frame_of_pandas_has_its_times_as_index(name: str | int | None) -> None:
+    frame = pd.DataFrame({"vol": [1.0]}, index=pd.DatetimeIndex(["2024-03-05T10:00"], name=name))
+    assert read(given(frame, VOL, OF_VOL)).to_pylist() == [{"ts": pd.Timestamp("2024-03-05T10:00"), "vol": 1.0}]
+
+
+def test_an_index_that_is_called_as_a_column_is_that_column() -> None:
+    frame = pd.DataFrame({"vol": [1.0]}, index=pd.DatetimeIndex(["2024-03-05T10:00"], name="known_at"))
+    assert "ts" not in read(given(frame, VOL, OF_VOL)).column_names
+
+
+def test_a_lazy_frame_is_to_be_collected() -> None:
+    with pytest.raises(LakeError, match="LazyFrame is not a table") as caught:
+        list(given(pl.LazyFrame({"ts": [1]}), VOL, OF_VOL).blocks())  # type: ignore[arg-type]  # that is the point
+    assert caught.value.fix == ("rows.collect()",)
 
 
 def test_what_is_no_table_is_refused() -> None:

@@ -255,6 +255,12 @@ def test_an_unknown_mode_is_refused(config: Config) -> None:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
+def test_an_unknown_way_with_bad_rows_is_refused(config: Config) -> None:
+    request = replace(TO_BTC, on_bad="drop")  # type: ignore[arg-type]  # what a caller may say
+    with pytest.raises(LakeError, match="'drop' is none of refuse, quarantine"):
+        write(config, VOL, vols([NOON]), request)
+
+
 def test_a_text_that_is_called_parquet_is_refused(config: Config, tmp_path: Path) -> None:
     path = tmp_path / "features.parquet"
     path.write_text("DUMMY PARQUET CONTENT")
