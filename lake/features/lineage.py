@@ -249,12 +249,8 @@ class Recorder:
         """Return up to where they lie: the end of what the last row needs; but for bars, also what is of its own ts."""
         after = settled.staged or settled.replaces
         last = settled.partition.start_ns if after is None else after.last_ns
-<<<<<<< HEAD
         own_ns = 0 if upstream.address.type == "bars" else 1
-        return last + max(self._made.feature_set.wait_us * _NS, own_ns)
-=======
-        return self._made.feature_set.complete_us(last // _NS) * _NS
->>>>>>> ba4ca9f3984fde1b193663c2014e56d014dce933
+        return max(self._made.feature_set.complete_us(last // _NS) * _NS, last + own_ns)
 
 
 def _differs(row: DerivationRow, new: NewDerivation) -> bool:
