@@ -163,6 +163,8 @@ class Recorder:
         for row in graph.written_at(manifest, series.id, manifest.snapshot()) if series is not None else ():
             self._known.setdefault(row.partition, {})[row.upstream] = row
         self._restated: dict[int, bool] = {}
+        self.unmade: list[tuple[Address, str]] = []
+        """Partitions of which no row is left of an earlier write, nor is what these were made from; by `record`."""
 
     def record(self, settled: Sequence[Settled], upstreams: Sequence[Upstream]) -> list[NewDerivation]:
         """Return what is to be recorded of a write's partitions: of those it changes, and of those it makes up to date.
@@ -199,6 +201,8 @@ class Recorder:
         survive = after is not None and covered != after.rows
         new = {each.address: self._new(settled, each, own) for each, own in parts.items()}
         kept = {address for address, row in known.items() if survive and self.restated(row)}
+        if settled.staged is not None and not survive:
+            self.unmade.append((self._address, label))
         if settled.staged is None:
             stale = any(
                 address not in known or (self.restated(known[address]) and _differs(known[address], derivation))

@@ -258,7 +258,7 @@ class _Work:
             if self._asked.mode == "append":
                 for delivery in outcome.deliveries:
                     writing.refuse_overtaken(self._config, delivery)
-            change.derivations = self._lineage(outcome, made)
+            change.derivations, change.unmade = self._lineage(outcome, made)
             change.ledger = outcome.ledger()
             change.keeps_content = not outcome.changes
             change.report = asdict(outcome.report("committed", run_id, 0, change.derivations))
@@ -275,13 +275,15 @@ class _Work:
             return repeated(same.ingest)
         return outcome.report("committed", run_id, snapshot, change.derivations)
 
-    def _lineage(self, outcome: Outcome, made: Made) -> list[NewDerivation]:
+    def _lineage(self, outcome: Outcome, made: Made) -> tuple[list[NewDerivation], list[tuple[Address, str]]]:
         found: list[NewDerivation] = []
+        unmade: list[tuple[Address, str]] = []
         with Manifest.open(self._config) as manifest:
             for each, delivery in zip(outcome.destinations, outcome.deliveries, strict=True):
                 recorder = Recorder(self._config, manifest, made, each.address)
                 found += recorder.record(delivery.settled, each.upstreams)
-        return found
+                unmade += recorder.unmade
+        return found, unmade
 
 
 def _sighted(data: object) -> tuple[int, ...]:

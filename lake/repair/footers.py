@@ -305,8 +305,8 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
 
 
 def _registrations(chosen: Iterable[_Candidate]) -> list[NewFeatureSet]:
-    """Return the feature sets that were registered, each as the files tell of it that know most columns."""
-    known = {each.address.key: each.schema for each in sorted(chosen, key=lambda each: each.schema.version)}
+    """Return the feature sets that were registered, each as the youngest file tells that knows most columns."""
+    known = {each.address.key: each.schema for each in sorted(chosen, key=lambda each: (each.schema.version, each.age))}
     return [NewFeatureSet(key, "promoted", schema.registration) for key, schema in known.items() if schema.registration]
 
 

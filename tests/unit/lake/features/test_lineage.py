@@ -258,3 +258,17 @@ def test_the_first_revision_of_an_input_is_what_counts(tmp_path: Path) -> None:
     write(config, VOL, vols([NOON, NOON], known_at=times([NOON + 5, NOON + 9])), WriteRequest(NAMES))
     assert write(config, above, vols([NOON], known_at=times([NOON + 5])), WriteRequest(NAMES)).rows["new"] == 1
     assert series(config, above.key) == ["BINANCE/SPOT/BTCUSDT/features/above.v1"]
+
+
+def test_rows_of_unknown_making_in_the_place_of_all_others_are_not_said_to_be_made_like_those(tmp_path: Path) -> None:
+    shared = replace(VOL, serving=Serving(keys=()))
+    config = lake_with(tmp_path, shared)
+    snapshot = give_bars(config, [NOON, NOON + 1])
+    handed = WriteRequest(computed=Computed([Input((BTC,), snapshot)]))
+    address = shared.address("", "", "")
+    write(config, shared, vols([NOON, NOON + 1]), handed)
+    made = lineage(config, address)
+    write(config, shared, vols([NOON], [5.0]))
+    assert [(row.upstream, row.inputs) for row in lineage(config, address)] == [(BTC, made[0].inputs)]
+    write(config, shared, vols([NOON, NOON + 1], [6.0, 7.0]))
+    assert lineage(config, address) == []

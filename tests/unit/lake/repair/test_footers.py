@@ -14,6 +14,7 @@ from lake.check import verify
 from lake.config import TierSettings
 from lake.delete import DeleteRequest, delete
 from lake.errors import LakeError
+from lake.features.model import Names
 from lake.features.registering import register
 from lake.features.sets import Sets
 from lake.features.writing import WriteRequest
@@ -329,3 +330,14 @@ def test_registered_feature_sets_come_back_with_their_files(tmp_path: Path) -> N
         [found] = Sets(manifest).all()
     assert (found.set, found.stage, found.set.owner, found.set.revision) == (known, "promoted", "desk", 2)
     assert verify(config).ok
+
+
+def test_a_feature_set_comes_back_as_the_youngest_file_tells_of_it(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    write_features(config, VOL, vols([NOON]), WriteRequest(Names("X", "SPOT", "B")))
+    register(config, replace(VOL, owner="desk"))
+    write_features(config, replace(VOL, owner="desk"), vols([NOON]), WriteRequest(Names("X", "SPOT", "A")))
+    lose_all_records(config)
+    assert repair(config, LOG).status == "repaired"
+    with Manifest.open(config) as manifest:
+        assert Sets(manifest).named(VOL.label).set.owner == "desk"
