@@ -107,15 +107,23 @@ class FeatureRows:
         from lake.features.model import Computed, Input
         from lake.features.writing import WriteRequest, write
 
-        known = self.sets().named(name, None if version is None else str(version))
+        sets = self.sets()
+        known = sets.named(name, None if version is None else str(version))
         names = self._names(known, data, (exchange, market, symbol), inputs)
         refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
-        checks = self._lake.registry.checks
-        return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+        return write(
+            self._lake.config,
+            known.set,
+            data,
+            request,
+            declared=[each.set for each in sets.all() if each.registration is None],
+            checks=self._lake.registry.checks,
+            progress=progress,
+        )
 
     def store(self, address: Address, data: Any, mode: Mode, message: str) -> WriteResult:  # noqa: ANN401 - anything Arrow can read
         """Store rows of a set under the address of one of its series, all or none; raises as `write` does."""

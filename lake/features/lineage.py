@@ -45,8 +45,10 @@ class Upstream:
 class Inputs:
     """Finds the series that the rows of a feature series were made from."""
 
-    def __init__(self, manifest: Manifest, feature_set: FeatureSet, computed: Computed) -> None:
-        """Look at what was handed over.
+    def __init__(
+        self, manifest: Manifest, feature_set: FeatureSet, computed: Computed, declared: Iterable[FeatureSet] = ()
+    ) -> None:
+        """Look at what was handed over; `declared` are the sets that code declares.
 
         Raises:
             LakeError: USAGE for an input that the set is not declared to be made from; UNKNOWN_SNAPSHOT,
@@ -55,7 +57,7 @@ class Inputs:
         self._set, self.newest = feature_set, manifest.snapshot(computed.snapshot)
         manifest.refuse_expired(self.newest)
         self._handed = [_upstreams(each, feature_set, manifest) for each in computed.inputs]
-        sets = Sets(manifest)
+        sets = Sets(manifest, declared)
         found = {key: sets.find(key) for key in feature_set.inputs if key.startswith("features/")}
         self._sets = {key: known.set for key, known in found.items() if known is not None}
 

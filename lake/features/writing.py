@@ -32,7 +32,7 @@ from lake.staging import Staging
 from schemas.keys import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lake.config import Config
     from lake.features.given import Given
@@ -67,6 +67,7 @@ def write(
     data: Tabular | str | os.PathLike[str],
     request: WriteRequest | None = None,
     *,
+    declared: Iterable[FeatureSet] = (),
     checks: Callable[[str], Sequence[Check]] = no_checks,
     progress: Callable[[Progress], None] | None = None,
 ) -> FeatureWriteReport:
@@ -82,6 +83,7 @@ def write(
         data: A table of any library, a pandas frame by its index of times too; or the path of a Parquet, Arrow,
             Feather or comma-separated text file. Columns by name; of shared sets only the keys they have.
         request: How to write them.
+        declared: The sets that code declares: they may be inputs.
         checks: Gives the user's own checks of an asset, by its key.
         progress: Told how far the write is.
 
@@ -97,7 +99,7 @@ def write(
     bad_limit(asked.max_bad)
     naming = Naming(feature_set, asked.names)
     with Manifest.open(config) as manifest:
-        inputs = Inputs(manifest, feature_set, asked.computed)
+        inputs = Inputs(manifest, feature_set, asked.computed, declared)
         registered = feature_set.registered or bool(feature_sets(manifest, None, feature_set.key))
     work = _Work(config, replace(feature_set, registered=registered), asked, naming, inputs, checks, progress)
     return work.unchanged(data) or work.write(data)

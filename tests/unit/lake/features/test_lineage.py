@@ -12,6 +12,7 @@ from lake.errors import LakeError
 from lake.features.model import Computed, Input, Names
 from lake.features.writing import WriteRequest, write
 from lake.manifest import Manifest, graph
+from schemas.assets import declare
 from schemas.features import Serving
 from schemas.keys import Address
 from tests.feature_rows import (
@@ -272,3 +273,17 @@ def test_rows_of_unknown_making_in_the_place_of_all_others_are_not_said_to_be_ma
     assert [(row.upstream, row.inputs) for row in lineage(config, address)] == [(BTC, made[0].inputs)]
     write(config, shared, vols([NOON, NOON + 1], [6.0, 7.0]))
     assert lineage(config, address) == []
+
+
+def test_an_input_that_code_declares_is_one_by_the_keys_it_has(tmp_path: Path) -> None:
+    mood = replace(VOL, name="declared-mood", inputs=(), serving=Serving(keys=()))
+    declare(mood.key, mood.schema)
+    above = replace(VOL, name="above", inputs=(mood.key,))
+    config = lake_with(tmp_path, above)
+    write(config, mood, vols([NOON], known_at=times([NOON + 5])))
+    early = vols([NOON], known_at=times([NOON + 4]))
+    with pytest.raises(LakeError, match="1 feature row is stamped before its inputs end"):
+        write(config, above, early, WriteRequest(NAMES), declared=[mood])
+    write(config, above, vols([NOON], known_at=times([NOON + 5])), WriteRequest(NAMES), declared=[mood])
+    [row] = lineage(config, above.address("BINANCE", "SPOT", "BTCUSDT"))
+    assert row.upstream == mood.address("", "", "")
