@@ -112,7 +112,7 @@ def counts(states: Sequence[SeriesStatus]) -> dict[str, int]:
 
 
 def _info(registry: Registry, spec: AssetSpec, states: Sequence[SeriesStatus]) -> AssetInfo:
-    from schemas.assets import describe
+    from schemas.describing import describe
 
     checks = [(c.name, c.description, c.blocking) for c in spec.row_checks]
     checks += [(c.name, c.description, c.blocking) for c in spec.checks]

@@ -250,7 +250,7 @@ class Lake(CareClient, TravelClient, StudyClient):
         return training_set(self, bars, features, Joining(by, tolerance, strict, ttl, decide), as_of)
 
     def write(self, address: str | Address, data: Any, mode: Mode = "upsert", message: str = "") -> WriteResult:  # noqa: ANN401 - anything Arrow can read
-        """Store rows under an address, as one snapshot.
+        """Store rows under an address, as one snapshot; those of a feature set as `features.write` does.
 
         Args:
             address: The series, made if it is new; its type decides the schema.
@@ -262,14 +262,15 @@ class Lake(CareClient, TravelClient, StudyClient):
 
         Raises:
             LakeError: USAGE for another mode, UNKNOWN_ASSET when the address has no schema, SCHEMA when rows break it
-                or name another series, LOOKAHEAD when features were known before their inputs end, CHECK when a
-                partition fails a blocking one of its asset's, CONFLICT, LOCKED.
+                or name another series, CHECK when a partition fails a blocking one of its asset's, CONFLICT, LOCKED;
+                LOOKAHEAD for a feature set.
         """
         from lake.write import write
 
-        found = parse_address(str(address))
-        checks, hold = self.registry.checks, self.features.hold(found)
-        return write(self.config, found, data, mode=mode, message=message, checks=checks, hold=hold)
+        place = parse_address(str(address))
+        if place.type == "features" and self.features.sets().find(place.key) is not None:
+            return self.features.store(place, data, mode, message)
+        return write(self.config, place, data, mode=mode, message=message, checks=self.registry.checks)
 
     def aggregate(  # noqa: PLR0913 - as many words as the command has options
         self,

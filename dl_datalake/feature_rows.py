@@ -14,8 +14,6 @@ from schemas.features import KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
-
     from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from lake.features.series import Instrument
     from lake.features.sets import Known, Sets
     from lake.manifest import Manifest
-    from lake.write import Mode
+    from lake.write import Mode, WriteResult
     from schemas.keys import Address
 
 DEFAULT_MARKET = "SPOT"
@@ -120,14 +118,23 @@ class FeatureRows:
         checks = self._lake.registry.checks
         return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
 
-    def hold(self, address: Address) -> Callable[[pa.RecordBatch], None]:
-        """Return what raises LOOKAHEAD for rows of a set that were known before their inputs end, for `lake.write`."""
-        known = self.sets().find(address.key) if address.type == "features" else None
-        if known is None:
-            return lambda _rows: None
-        from lake.features.known import refuse_early
+    def store(self, address: Address, data: Any, mode: Mode, message: str) -> WriteResult:  # noqa: ANN401 - anything Arrow can read
+        """Store rows of a set under the address of one of its series, all or none; raises as `write` does."""
+        from lake.write import WriteResult
 
-        return lambda rows: refuse_early(rows, known.set)
+        exchange, market, symbol = _place(address)
+        told = self.write(
+            address.period,
+            data,
+            exchange=exchange,
+            market=market,
+            symbol=symbol,
+            mode=mode,
+            on_bad="refuse",
+            message=message,
+        )
+        names = ("read", "new", "identical", "corrected", "superseded")
+        return WriteResult(told.snapshot, {name: told.rows.get(name, 0) for name in names}, told.files_written)
 
     def _names(
         self, known: Known, data: object, given: tuple[str | None, str | None, str | None], inputs: Sequence[Result]

@@ -46,9 +46,9 @@ class Joining:
         """Refuse, with USAGE, words that mean nothing."""
         for name, value, known in (("by", self.by, get_args(By)), ("decide", self.decide, get_args(Decide))):
             if value not in known:
-                raise LakeError(
-                    "USAGE", f"{name}={value!r} is none of {', '.join(known)}", fix=[f'{name}="{known[0]}"']
-                )
+                message = f"{name}={value!r} is none of {', '.join(known)}"
+                why = "It says which rows a bar may get, and when."
+                raise LakeError("USAGE", message, why=why, fix=[f'{name}="{known[0]}"'])
 
     def ttl_us(self, declared: int | None) -> int | None:
         """Return how long a set's rows are good, in microseconds."""
@@ -90,7 +90,7 @@ def training_set(
 
 
 def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
-    """Return the read of the bars at the snapshot of the training set: what it is asked for as of, else they were read.
+    """Return the read of the bars at the training set's snapshot: as of which it is asked for, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
@@ -187,19 +187,21 @@ def _joined(
     joining: Joining,
     prefix: str,
 ) -> Joined:
-    scans = {
-        bar: None
-        if address is None
-        else Scan(
+    stored = list(dict.fromkeys(address for address in series.values() if address is not None))
+    scan = None
+    if stored:
+        scan = Scan(
             lake.config,
             lake._manifest,  # noqa: SLF001 -- the lake's own part
-            [address],
+            stored,
             columns=("ts", "known_at", *columns),
             as_of=bars.snapshot,
         )
-        for bar, address in series.items()
-    }
     whole = arrow_schema(known.set.schema)
     return Joined(
-        prefix, scans, pa.schema([whole.field(name) for name in columns]), joining.ttl_us(known.set.serving.ttl_us)
+        prefix,
+        scan,
+        series,
+        pa.schema([whole.field(name) for name in columns]),
+        joining.ttl_us(known.set.serving.ttl_us),
     )

@@ -88,7 +88,7 @@ class FileWriter:
         self._address, self._partition, self._schema = address, partition, schema
         self._identity = identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
-        self._metadata |= {"dl.schema": f"{schema.name}/{schema.version}", **staging.stand()}
+        self._metadata |= {**schema.footer, **staging.stand()}
         if base is not None:
             self._metadata["dl.base"] = str(base)
         self._content = rows.ContentHash(schema)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from schemas.bars import BARS
 from schemas.calendars import FreshnessPolicy
 from schemas.columns import FLOATS, IDENTITY, REASONS, Column, parse_type
+from schemas.describing import demand
 from schemas.features import CLOCKS, KEYS, FeatureSet, Serving, features_schema, length_us, split_name
 from schemas.keys import Address
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST, metrics_schema
@@ -25,7 +26,7 @@ from schemas.ticks import QUOTES, TRADES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from schemas.columns import Rule, Schema
+    from schemas.columns import Schema
     from schemas.features import Stamp
     from schemas.periods import Grain
 
@@ -318,7 +319,7 @@ class AssetSpec:
             demands["missing_value"] = [f"{', '.join(required)} are not null"]
         for rule in self.schema.rules:
             if rule.kind != "on_grid" or self.grid_us:
-                demands.setdefault(rule.reason, []).append(_demand(rule, self.grid_us))
+                demands.setdefault(rule.reason, []).append(demand(rule, self.grid_us))
         return tuple(CheckSpec(reason, "; ".join(demands[reason])) for reason in REASONS if reason in demands)
 
 
@@ -383,28 +384,3 @@ def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: i
         return features_schema(name, named, version=version)
     except ValueError as error:
         raise SchemaMismatchError(f"{key}: {error}") from None
-
-
-def _demand(rule: Rule, grid_us: int | None) -> str:
-    """Say what a rule demands."""
-    names = ", ".join(rule.columns)
-    others = ", ".join(rule.columns[1:])
-    text = {
-        "positive": f"{names} > 0",
-        "not_negative": f"{names} ≥ 0",
-        "highest": f"{rule.columns[0]} ≥ {others}",
-        "lowest": f"{rule.columns[0]} ≤ {others}",
-        "on_grid": f"{names} is a multiple of {(grid_us or 0) / 1_000_000:g} s since the epoch",
-        "at_least": f"{names} ≥ {rule.bound}",
-        "at_most": f"{names} ≤ {rule.bound}",
-        "one_of": f"{names} is {' or '.join(map(str, rule.values))}",
-    }[rule.kind]
-    return text + (" (unless the instrument's prices may be zero or negative)" if rule.waivable else "")
-
-
-def describe(schema: Schema) -> list[dict[str, str | bool]]:
-    """Return name, type, nullable, unit and description of every column, in stored order."""
-    return [
-        {"name": c.name, "type": c.spelled, "nullable": c.nullable, "unit": c.unit, "description": c.description}
-        for c in schema.columns
-    ]

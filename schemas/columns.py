@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 ColumnType = Literal[
@@ -146,6 +146,8 @@ class Schema:
     high: str = ""
     since: int = 1
     """The oldest version whose files hold rows of this one as they are."""
+    registration: str = field(default="", compare=False, repr=False)
+    """What only the lake knows of it, as JSON: its files carry that, too, and so it outlives the manifest."""
 
     def __post_init__(self) -> None:
         """Refuse, with ValueError, a declaration whose parts do not fit together."""
@@ -168,6 +170,12 @@ class Schema:
     def __hash__(self) -> int:
         """Hash by name and version: schemas are cache keys on hot paths, and hashing every column is slow."""
         return hash((self.name, self.version))
+
+    @property
+    def footer(self) -> dict[str, str]:
+        """What a file of the schema's rows says of it."""
+        told = {"dl.schema": f"{self.name}/{self.version}"}
+        return told | ({"dl.registration": self.registration} if self.registration else {})
 
     @property
     def names(self) -> tuple[str, ...]:

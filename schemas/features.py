@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from schemas.columns import IDENTITY, Column, Rule, RuleKind, Schema
@@ -117,6 +117,8 @@ class FeatureSet:
     description: str = ""
     revision: int = 1
     """How often columns were added to this version, and one."""
+    registered: bool = field(default=False, compare=False, repr=False)
+    """Whether only the lake itself knows of it, and not code: then its files carry what is declared here, too."""
 
     def __post_init__(self) -> None:
         """Refuse, with ValueError, a name, a version or columns that cannot be."""
@@ -138,7 +140,8 @@ class FeatureSet:
     @property
     def schema(self) -> Schema:
         """The schema of the stored rows."""
-        return features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
+        schema = features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
+        return replace(schema, registration=self.to_json()) if self.registered else schema
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lake.aggregate import AggregateRequest, aggregate
 from lake.config import Config, TierSettings
 from lake.delete import DeleteRequest, delete
 from lake.expire import ExpireRequest, expire
+from lake.features.registering import register
 from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest, Writer
 from lake.offload import OffloadRequest, RestoreRequest, offload, restore
@@ -18,6 +20,8 @@ from lake.seal import SealRequest, seal
 from lake.snapshots import create, drop
 from lake.vacuum import VacuumRequest, vacuum
 from lake.write import write
+from schemas.columns import Column
+from schemas.features import FeatureSet
 from schemas.keys import Address
 from tests.sealing import FAR_NS
 from tests.tables import trade, trades
@@ -66,6 +70,9 @@ def take(config: Config, path: str, symbol: str = "BTCUSDT") -> None:
     assert file.status == "committed"
 
 
+A_SET = FeatureSet("mood", "1", (Column("mood", "float64"),), inputs=("bars/1m",))
+
+
 def lake_of_many_verbs(root: Path) -> Config:
     """Return a lake that was written to in every way, with a tier beside it."""
     config = bare(root)
@@ -90,6 +97,8 @@ def lake_of_many_verbs(root: Path) -> Config:
     create(config, "late")
     drop(config, "late")
     create(config, "late")
+    register(config, A_SET)
+    register(config, replace(A_SET, columns=(*A_SET.columns, Column("more", "float64", nullable=True))))
     expire(config, ExpireRequest(keep_last=5, force=True))
     vacuum(config, VacuumRequest(grace_s=0, force=True))
     take(config, source(inbox / "e.csv", range(41, 42), 103.0))

@@ -191,7 +191,7 @@ def _show_data(
     snapshot: int,
     unproven: Sequence[int],
 ) -> dict[str, Any]:
-    from schemas.assets import describe
+    from schemas.describing import describe
 
     return {
         "address": str(row.address),

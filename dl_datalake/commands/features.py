@@ -125,7 +125,7 @@ def _answer(session: Session, name: str, told: Registered) -> None:
 
 def set_data(key: str, told: Registered | Known) -> dict[str, Any]:
     """Return a version of a set as scripts read it."""
-    from schemas.assets import describe
+    from schemas.describing import describe
 
     found = told.set
     return {

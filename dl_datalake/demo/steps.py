@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dl_datalake.client import Lake
 from dl_datalake.demo import samples
 from dl_datalake.demo.checks import check, compare
+from dl_datalake.demo.features import Features
 from dl_datalake.demo.graph import Graph
 from dl_datalake.demo.samples import OHLCV, SAMPLES, plain_rows
 from lake.check import verify
@@ -60,7 +61,7 @@ class Demo:
             yield Done(name, text, time.perf_counter() - started, facts)
 
     def _steps(self) -> tuple[tuple[str, Callable[[], tuple[str, dict[str, Any]]]], ...]:
-        graph = Graph(self.config, self._take)
+        graph, features = Graph(self.config, self._take), Features(self.config, self._take)
         return (
             ("init", self._init),
             ("ingest", self._ingest),
@@ -74,6 +75,8 @@ class Demo:
             ("seal", graph.seal),
             ("offload", graph.offload),
             ("restore", graph.restore),
+            ("features", features.serve),
+            ("audit", features.audit),
             ("verify", self._verify),
         )
 

@@ -131,14 +131,3 @@ class Lookahead:
             where=f"{feature_set.label}{first}",
             fix=["set known_at to when each row could be known", "or shift the rows", "or on_bad: quarantine"],
         )
-
-
-def refuse_early(batch: pa.RecordBatch, feature_set: FeatureSet) -> None:
-    """Raise LOOKAHEAD when rows, whose times are not null, were known before their inputs ended."""
-    found = too_early(batch, feature_set)
-    if found is None:
-        return
-    lookahead = Lookahead()
-    for at in np.flatnonzero(found):
-        lookahead.see(int(rows.times(batch)[at]), feature_set)
-    raise lookahead.refusal(feature_set)

@@ -7,7 +7,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -99,6 +99,7 @@ def write(
     with Manifest.open(config) as manifest:
         inputs = Inputs(manifest, feature_set, asked.computed)
         registered = bool(feature_sets(manifest, None, feature_set.key))
+    feature_set = replace(feature_set, registered=registered)
     work = _Work(config, feature_set, asked, naming, inputs, checks, progress, registered=registered)
     return work.unchanged(data) or work.write(data)
 

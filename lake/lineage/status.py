@@ -189,7 +189,7 @@ class _Status:
         upstreams = self._upstreams(tally, spec)
         if spec is None or not upstreams:
             return 0
-        cut = self._cuts.setdefault(spec.key, Cut.of(spec))
+        cut = self._cuts.get(spec.key) or self._cuts.setdefault(spec.key, Cut.of(spec))
         if tally.derivations and len(upstreams) == 1 and self._is_cut_alike(upstreams[0], cut):
             return len(self._view.underived(upstreams[0], tally.id))
         return len(self._expectation.missing(upstreams, cut, tally.id if tally.derivations else None))

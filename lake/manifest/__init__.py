@@ -30,13 +30,11 @@ from lake.manifest.rows import (
     NewPart,
     NewTier,
     QuarantineRecord,
-    QuarantineRow,
-    QuarantineRun,
     RunRecord,
-    RunRow,
     SeriesRow,
     SourceRecord,
 )
+from lake.manifest.runs import QuarantineRow, QuarantineRun, RunRow
 
 if TYPE_CHECKING:
     from lake.manifest.writer import Writer, new_run

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from lake.manifest import graph, packed
-from lake.manifest.current import LAST, contents, went_on
+from lake.manifest.current import contents, went_on
 from lake.manifest.rows import WRITTEN
 from schemas.keys import Address
 
@@ -29,6 +29,8 @@ _SUSPECTS = "SELECT series_id, count(*) FROM derivations WHERE to_snapshot IS NU
 # Only features are written with their lineage, and all of a series are or none: one of its derivations tells.
 _WRITTEN = """SELECT id FROM series WHERE type = 'features' AND (SELECT substr(recipe, 1, ?1) = ?2 FROM derivations
     WHERE series_id = series.id AND to_snapshot IS NULL LIMIT 1)"""
+_LAST = """SELECT id, (SELECT last_ns FROM files WHERE series_id = series.id AND to_snapshot IS NULL
+    ORDER BY start_day DESC LIMIT 1) FROM series"""
 # The last word of a check on a partition counts.
 _FAILED_CHECKS = """SELECT series_id, count(*) FROM checks AS failed WHERE NOT passed AND NOT EXISTS (
         SELECT 1 FROM checks WHERE series_id = failed.series_id AND partition IS failed.partition
@@ -100,16 +102,18 @@ def _census(connection: sqlite3.Connection) -> Census:
     for number, count, *found in connection.execute(_DERIVED):
         tally = tallies[number]
         tally.derivations = count
-        tally.upstreams, tally.codes, tally.schemas = (tuple(dict.fromkeys(found[at : at + 2])) for at in (0, 2, 4))
+        least, greatest, code, last_code, schema, last_schema = found
+        tally.upstreams = (least,) if least == greatest else (least, greatest)
+        tally.codes = (code,) if code == last_code else (code, last_code)
+        tally.schemas = (schema,) if schema == last_schema else (schema, last_schema)
     for number, count in connection.execute(_SUSPECTS):
         tallies[number].suspects = count
     for (number,) in connection.execute(_WRITTEN, (len(WRITTEN), WRITTEN)):
         tallies[number].written = True
     for number, count in connection.execute(_FAILED_CHECKS):
         tallies[number].failed_checks = count
-    for tally in tallies.values():
-        last = connection.execute(LAST, (tally.id,)).fetchone() if tally.partitions else None
-        tally.last_ns = last[0] if last else None
+    for number, last_ns in connection.execute(_LAST):
+        tallies[number].last_ns = last_ns
     found = Census({tally.address: tally for tally in tallies.values()})
     for address, partition in connection.execute("SELECT address, partition FROM failures"):
         found.failures.setdefault(Address.parse(address), set()).add(partition)

@@ -15,11 +15,9 @@ from lake.manifest.rows import (
     HistoryRow,
     IngestRow,
     ListRow,
-    QuarantineRow,
-    QuarantineRun,
-    RunRow,
     SeriesRow,
 )
+from lake.manifest.runs import QuarantineRow, QuarantineRun, RunRow
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:

@@ -35,11 +35,9 @@ if TYPE_CHECKING:
         HistoryRow,
         IngestRow,
         ListRow,
-        QuarantineRow,
-        QuarantineRun,
-        RunRow,
         SeriesRow,
     )
+    from lake.manifest.runs import QuarantineRow, QuarantineRun, RunRow
     from schemas.keys import Address
 
 T = TypeVar("T")

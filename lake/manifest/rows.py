@@ -358,49 +358,6 @@ class IngestRow:
     report: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class QuarantineRun:
-    """How many records of one source a run put into quarantine, and why."""
-
-    run_id: str
-    snapshot: int
-    at_ns: int
-    source: str | None
-    sha256: str | None
-    rows: int
-    reasons: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantineRow:
-    """One record in quarantine."""
-
-    run_id: str
-    source: str | None
-    line: int
-    reason: str
-    detail: str
-    raw: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run and how it ended."""
-
-    id: str
-    kind: str
-    status: RunStatus
-    started_ns: int
-    ended_ns: int | None
-    pid: int
-    host: str
-    boot_id: str
-    command: str
-    error: dict[str, Any] | None
-    snapshot: int | None
-    cause: str
-
-
 class Conflict(Exception):  # noqa: N818 -- it is an outcome to act on, not an error
     """Another writer changed a partition first: nothing was written; merge with the new current files and try again."""
 

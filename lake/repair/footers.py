@@ -6,24 +6,35 @@ the latest snapshot. How the lake came to be what it is, is lost.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import secrets
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lake import layout
 from lake.errors import LakeError
 from lake.lookup import schema_of
-from lake.manifest import Change, Manifest, NewFile, NewMove, NewTier, Writer, new_run, packed, rebuilding
+from lake.manifest import (
+    Change,
+    Manifest,
+    NewFeatureSet,
+    NewFile,
+    NewMove,
+    NewTier,
+    Writer,
+    new_run,
+    packed,
+    rebuilding,
+)
 from lake.manifest.log import make_folder
 from lake.repair.model import Broken, Progress, Step
 from lake.repair.nearby import lake_told, tiers_near
 from lake.repair.places import set_aside
 from lake.seal.month import parts_of
+from schemas.features import FeatureSet
 from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
     from lake.config import Config
     from lake.repair.model import Action, RepairReport, RepairRequest
     from lake.tiers import DirectoryTier
+    from schemas.columns import Schema
 
     Tell = Callable[[Progress], None]
 
@@ -53,6 +65,8 @@ class _Candidate:
     address: Address
     partition: Partition
     lake: str
+    schema: Schema
+    """The one it was written by, or what that is by now."""
     version: int
     """Of the schema it was written by."""
     base: int
@@ -115,7 +129,8 @@ def rebuild(config: Config, request: RepairRequest, report: RepairReport, tell: 
     if (config.data / layout.REPLACED).exists():
         set_aside(config.data, config.data / layout.REPLACED, layout.REPLACED)
     places = {tier.name: tier.location for tier in near}
-    kept = _begin_anew(config, lake or secrets.token_hex(32), found, places, report)
+    sets = _registrations(chosen)
+    kept = _begin_anew(config, lake or secrets.token_hex(32), found, sets, places, report)
     report.steps += [Step("kept", name, "the old one") for name in kept]
     report.status = "repaired"
 
@@ -206,14 +221,29 @@ def _placed(local: Path, path: str, tier: str, metadata: pq.FileMetaData) -> _Ca
     if path.rpartition("/")[0] != layout.directory(address, partition):
         return _Doubt(path, f"it is {address} {partition.label}, and lies elsewhere", broken=True)
     try:
-        schema = schema_of(address.key)
+        schema = _schema_of(address, told)
     except LakeError as error:
         again = "; register the set again, and dl features write its files" if address.type == "features" else ""
         return _Doubt(path, f"{error.message}{again}", broken=True)
     name, _, version = told.get("dl.schema", "").partition("/")
     if name != schema.name or not version.isdecimal() or not schema.since <= int(version) <= schema.version:
         return _Doubt(path, f"its schema is {told.get('dl.schema')}, not {schema.name}/{schema.version}", broken=True)
-    return _Candidate(path, local, tier, address, partition, told.get("dl.lake", ""), int(version), base)
+    return _Candidate(path, local, tier, address, partition, told.get("dl.lake", ""), schema, int(version), base)
+
+
+def _schema_of(address: Address, told: Mapping[str, str]) -> Schema:
+    """Return the schema of a file's rows: as code declares it, else as it was registered in the lake that is lost."""
+    try:
+        return schema_of(address.key)
+    except LakeError:
+        registration = told.get("dl.registration", "")
+        try:
+            registered = FeatureSet.from_json(registration)
+        except (ValueError, KeyError, TypeError):
+            registered = None
+        if registered is None or registered.key != address.key:
+            raise
+        return replace(registered.schema, registration=registration)
 
 
 def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[_Candidate]]:
@@ -240,7 +270,7 @@ def _youngest(candidates: Iterable[_Candidate]) -> tuple[list[_Candidate], list[
 def _read(candidate: _Candidate) -> NewFile | _Doubt:
     """Read a file through, and say what the manifest is to know of it."""
     path = candidate.local
-    schema = schema_of(candidate.address.key)
+    schema = candidate.schema
     try:
         with path.open("rb") as stream:
             digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
@@ -275,17 +305,29 @@ def _read(candidate: _Candidate) -> NewFile | _Doubt:
     )
 
 
+def _registrations(chosen: Iterable[_Candidate]) -> list[NewFeatureSet]:
+    """Return the feature sets that were registered, each as the files tell of it that know most columns."""
+    known = {each.address.key: each.schema for each in sorted(chosen, key=lambda each: each.schema.version)}
+    return [NewFeatureSet(key, "promoted", schema.registration) for key, schema in known.items() if schema.registration]
+
+
 def _begin_anew(
-    config: Config, lake: str, found: list[tuple[NewFile, str]], places: Mapping[str, str], report: RepairReport
+    config: Config,
+    lake: str,
+    found: list[tuple[NewFile, str]],
+    sets: list[NewFeatureSet],
+    places: Mapping[str, str],
+    report: RepairReport,
 ) -> list[str]:
     """Put a manifest and its log in place, the log first: from it the manifest can be made again."""
     scratch = config.data / layout.STAGING / "repair"
     shutil.rmtree(scratch, ignore_errors=True)
-    inside = dataclasses.replace(config, data=scratch, manifest=scratch / config.manifest.name)
+    inside = replace(config, data=scratch, manifest=scratch / config.manifest.name)
     empty = rebuilding.rebuild(inside, inside.log, lake, [], is_hot=lambda _: True, progress=lambda *_: None)
     rebuilding.install(inside, empty)
     run = new_run("repair", "repair --from log")
     change = Change(run.id, "repair", message="from the files alone", files=[file for file, _ in found], run=run)
+    change.feature_sets = sets
     with Writer(inside) as writer:
         report.snapshot = writer.commit(change)
         _move(places, inside, writer, {file.path: tier for file, tier in found if tier}, report)

@@ -123,6 +123,13 @@ def asked_asset(options: SourceOptions) -> str | None:
     if word.startswith("metrics/"):
         schema_of(word)
         return word
+    if word.startswith("features"):
+        raise LakeError(
+            "USAGE",
+            "features are written, not ingested",
+            why="A set's rows are held to when they could be known, and kept with what they were made from.",
+            fix=["dl features write NAME FILE"],
+        )
     if word and word not in _TYPES:
         if "/" in word:
             schema_of(word)

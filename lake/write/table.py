@@ -65,7 +65,6 @@ def write(
     mode: Mode = "upsert",
     message: str = "",
     checks: Callable[[str], Sequence[Check]] = no_checks,
-    hold: Callable[[pa.RecordBatch], None] = lambda _rows: None,
 ) -> WriteResult:
     """Write a table into a series, all rows or none.
 
@@ -79,7 +78,6 @@ def write(
             between the first and the last of them.
         message: Kept with the snapshot.
         checks: Gives the user's own checks of an asset, by its key.
-        hold: Raises where rows, which fit the schema, may not be stored all the same.
 
     Raises:
         LakeError: USAGE (no such mode, no table), UNKNOWN_ASSET, COLUMN_MISSING, SCHEMA (rows break it, or are another
@@ -109,7 +107,7 @@ def write(
                 )
                 try:
                     waive = series is not None and series.price_may_be_negative
-                    read = _take_in(intake, data, schema, address, hold, waive=waive)
+                    read = _take_in(intake, data, schema, address, waive=waive)
                     removed = prepare(config, intake, schema, live, mode, address)
                     delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)
                     return _deliver(config, writer, delivery, run_id, read, mode, message)
@@ -162,15 +160,7 @@ def _numbers(counts: Counts) -> dict[str, int]:
     return {k: getattr(counts, k) for k in ("new", "identical", "corrected", "superseded")}
 
 
-def _take_in(
-    intake: Intake,
-    data: Tabular,
-    schema: Schema,
-    address: Address,
-    hold: Callable[[pa.RecordBatch], None],
-    *,
-    waive: bool,
-) -> int:
+def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *, waive: bool) -> int:
     grid = Period.parse(address.period).grid_us if address.type == "bars" else None
     read = 0
     for batch in slices(data, address):
@@ -186,7 +176,6 @@ def _take_in(
                 why="A write is all or nothing.",
                 fix=["drop or mend these rows first"],
             )
-        hold(typed)
         intake.add(typed)
         read += typed.num_rows
     return read

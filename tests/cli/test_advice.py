@@ -94,10 +94,11 @@ def test_damage_is_told_on_one_line(dl: Dl, lake: Path) -> None:
 
 
 def test_asset_without_a_schema_is_said_to_be_unknown(dl: Dl, lake: Path, bars: Path) -> None:
+    error = dl("read", FEATURES, "--root", lake, "--json").error
+    assert (error["code"], error["message"]) == ("E_UNKNOWN_ASSET", 'no asset "features/mom.v1" is declared')
     into = ("--source", bars, "--exchange", "USA", "--symbol", "SPY", "--type", "features/mom.v1")
-    for words in (("read", FEATURES), ("ingest", *into)):
-        error = dl(*words, "--root", lake, "--json").error
-        assert (error["code"], error["message"]) == ("E_UNKNOWN_ASSET", 'no asset "features/mom.v1" is declared')
+    error = dl("ingest", *into, "--root", lake, "--json").error
+    assert (error["code"], error["fix"]) == ("E_USAGE", ["dl features write NAME FILE"])
     assert dl("show", FEATURES, "--root", lake, "--json").error["code"] == "E_UNKNOWN_SERIES"
 
 

@@ -31,6 +31,8 @@ def test_demo_holds_and_can_be_run_again(dl: Dl, tmp_path: Path) -> None:
         "seal",
         "offload",
         "restore",
+        "features",
+        "audit",
         "verify",
     ]
     facts = {step["name"]: step["facts"] for step in first.data["steps"]}
@@ -38,7 +40,7 @@ def test_demo_holds_and_can_be_run_again(dl: Dl, tmp_path: Path) -> None:
     assert facts["quarantine"]["rejected"] == {"ohlc_inconsistent": 1, "bad_number": 1, "off_grid": 1}
     second = dl("demo", tmp_path / "demo")
     assert second.status == 0, second.err
-    assert "13 checks held" in second.out
+    assert "15 checks held" in second.out
 
 
 def test_next_commands_it_prints_work(dl: Dl, tmp_path: Path) -> None:

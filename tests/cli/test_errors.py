@@ -135,6 +135,26 @@ def other_ids(lake: Path) -> Words:
     return ingest(lake, written(lake, "BTCUSDT-aggTrades-2024-03-01.csv", aggregates))
 
 
+def ran_before(*words: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
+
+
+def registered(lake: Path, columns: str) -> Words:
+    path = written(lake, "mood.toml", f'inputs = ["bars/1m"]\n[columns]\n{columns}\n')
+    return ["features", "register", "mood", "--schema", path, "--root", lake]
+
+
+def other_columns(lake: Path) -> Words:
+    ran_before(*registered(lake, 'mood = "float64"'))
+    return registered(lake, 'mood = "int64"')
+
+
+def known_too_early(lake: Path) -> Words:
+    ran_before(*registered(lake, 'mood = "float64"'))
+    path = written(lake, "mood.csv", "ts,known_at,mood\n2016-10-07T00:00:00Z,2016-10-07T00:00:59Z,1.5\n")
+    return ["features", "write", "mood", path, "--symbol", "BTCUSDT", "--root", lake]
+
+
 def made_from_others(lake: Path) -> Words:
     words: Words = ["aggregate", BTCUSDT, "--to", "1h", "--root", lake]
     subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
@@ -237,6 +257,8 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "TIME_FORMAT": times_in_words,
     "SCHEMA": mostly_bad,
     "CONFLICT": conflict,
+    "FEATURE_CHANGED": other_columns,
+    "LOOKAHEAD": known_too_early,
     "SYMBOL_CASE": other_case,
     "OTHER_IDS": other_ids,
     "DERIVED": made_from_others,
@@ -246,6 +268,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "UNKNOWN_SERIES": no_series,
     "UNKNOWN_ASSET": no_asset,
     "ASSETS": broken_module,
+    "UNKNOWN_FEATURES": lambda lake: ["features", "show", "mood", "--root", lake],
     "UNKNOWN_PARTITION": no_partition,
     "UNKNOWN_SNAPSHOT": no_snapshot,
     "SNAPSHOT_NAME": name_given_twice,

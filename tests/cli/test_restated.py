@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +14,7 @@ from dl_datalake.output import Output
 from lake.config import locate
 from lake.manifest import Manifest
 from tests.manifests import BTC, ETH
+from tests.runs import REPO
 from tests.written import DAY, RETURNS, bars_lake, features, minute, store
 
 if TYPE_CHECKING:
@@ -127,3 +131,19 @@ def test_lineage_tells_which_inputs_features_were_made_from_and_by_which_code(dl
         (str(ETH), "2024-01-06", 5)
     ]
     assert " · code abc · from snapshot 5\n" in dl(*words).out
+
+
+def test_nothing_heavy_is_loaded_while_no_bar_was_touched(featured: Path) -> None:
+    probe = (
+        "import sys\nfrom dl_datalake.cli import run\nstatus = run(sys.argv[1:])\n"
+        "print('loaded', *[name for name in ('numpy', 'pyarrow', 'pandas') if name in sys.modules], file=sys.stderr)"
+    )
+
+    def loaded() -> str:
+        words = [sys.executable, "-c", probe, "assets", "list", "--root", str(featured)]
+        done = subprocess.run(words, cwd=REPO, env=os.environ, capture_output=True, text=True, check=True)
+        return done.stderr.strip()
+
+    assert loaded() == "loaded"
+    store(locate(featured), [minute("10:00")], price=2.0)
+    assert "pyarrow" in loaded()

@@ -63,6 +63,7 @@ _TABLES = {
     "derivations": "how a derived partition was made: from which range of which series, its content hash, code, schema",
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
+    "feature_sets": "every registration of a feature set: what it declares, its stage, and from when to when",
     "names": "which snapshot has which name, and the snapshots that gave the name and took it away",
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",

@@ -149,7 +149,7 @@ def _compare(verb: Verb, plan: Plan, found: State, done: int) -> None:
 
 def _difference(found: State, wanted: State) -> str:
     items = set(found.parts.items()) ^ set(wanted.parts.items())
-    return f"{sorted(items)} {sorted({*found.files} ^ {*wanted.files})}"
+    return f"{sorted(items)} {sorted({*found.files} ^ {*wanted.files})} {sorted({*found.told} ^ {*wanted.told})}"
 
 
 def _look_closer(verb: Verb, config: Config) -> None:

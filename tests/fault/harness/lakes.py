@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.config import Config, TierSettings
+from lake.declared import schema_of
 from lake.ingest import IngestReport, IngestRequest, ingest
-from lake.lookup import schema_of
 from lake.manifest import Manifest, graph
+from lake.manifest.feature_sets import feature_sets
 from lake.read import Scan
 from lake.rows import ContentHash
 from schemas.keys import Address
@@ -49,10 +50,14 @@ def take(config: Config, source: Path) -> IngestReport:
 
 @dataclass(frozen=True)
 class State:
-    """What a lake holds: of each natural partition the content hash, and in which files of which tier that lies."""
+    """What a lake holds: of each natural partition the content hash, and in which files of which tier that lies.
+
+    And what it knows beside rows: the feature sets, and what rows that were computed elsewhere were made from.
+    """
 
     parts: dict[str, str]
     files: list[str]
+    told: list[str]
 
 
 def state(config: Config, *, read: bool = True) -> State:
@@ -64,19 +69,25 @@ def state(config: Config, *, read: bool = True) -> State:
     """
     parts: dict[str, str] = {}
     files: list[str] = []
+    told: list[str] = []
     if not config.manifest.exists():
-        return State(parts, files)
+        return State(parts, files, told)
     with Manifest.open(config) as manifest:
         for series in manifest.series():
             rows = graph.parts(manifest, series.id, None, None)
             assert not read or _content(config, manifest, series.address) == graph.inputs(rows)
             parts |= {f"{series.address} {row.partition}": row.content_hash for row in rows}
             files += [f"{series.address} {file.partition} {file.tier}" for file in manifest.current(series.id).values()]
-    return State(parts, sorted(files))
+            told += [
+                f"{series.address} {made.partition} {made.upstream} {made.inputs} {made.code_version}"
+                for made in graph.written_at(manifest, series.id, manifest.snapshot())
+            ]
+        told += [f"{row.key} {row.stage} {row.definition}" for row in feature_sets(manifest)]
+    return State(parts, sorted(files), sorted(told))
 
 
 def _content(config: Config, manifest: Manifest, address: Address, snapshot: int | None = None) -> str:
-    content = ContentHash(schema_of(address.key))
+    content = ContentHash(schema_of(config, address.key, snapshot))
     content.update(Scan(config, manifest, [address], as_of=snapshot).to_arrow())
     return content.hexdigest()
 
@@ -85,7 +96,7 @@ def as_of(config: Config, snapshot: int, *, read: bool = True) -> dict[str, str]
     """Return the content hash of every series that had rows at a snapshot, of the rows themselves where it is read."""
     found: dict[str, str] = {}
     with Manifest.open(config) as manifest:
-        for series in manifest.series():
+        for series in manifest.series(snapshot=snapshot):
             rows = graph.parts(manifest, series.id, None, None, snapshot)
             if rows and read:
                 found[str(series.address)] = _content(config, manifest, series.address, snapshot)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.fault.harness import acts, repairs
+from tests.fault.harness import acts, features, repairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +157,34 @@ VERBS: dict[str, Verb] = {
         changes=False,
         read=False,
         settled=repairs.present_whole,
+    ),
+    "features register": Verb(
+        acts.three_days,
+        (features.register_set, features.grow_set, features.deprecate_set),
+        ("lake.features.registering",),
+        at_once=True,
+    ),
+    "features write": Verb(
+        features.registered,
+        (features.write_file, features.correct_rows),
+        ("lake.features.writing",),
+        at_once=True,
+        settled=features.all_quarantined,
+    ),
+    "features delete": Verb(
+        features.written,
+        (features.delete_version,),
+        ("lake.features.deleting",),
+        at_once=True,
+        again=told,
+        settled=features.first_version_is_latest,
+    ),
+    "features delete in parts": Verb(
+        features.written,
+        (features.delete_series,),
+        ("lake.features.deleting",),
+        again=told,
+        settled=features.first_version_is_latest,
     ),
     "check": Verb(acts.three_days, (acts.check_assets,), ("pipelines.checking",), changes=False),
 }

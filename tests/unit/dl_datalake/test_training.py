@@ -1,19 +1,147 @@
-"""What a training set can be made of."""
+"""Training sets in the Python client: which sets, versions, columns and snapshots are joined."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import dl_datalake
 from lake.errors import LakeError
-from tests.feature_rows import BTC, NOON, VOL, give_bars, lake_with, vols
+from tests.feature_rows import BTC, NOON, VOL, give_bars, lake_with, times, vols
+from tests.manifests import make_lake
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from dl_datalake.client import Lake
+
+ETH = BTC.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
+MINUTES = range(NOON, NOON + 5)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """Return a lake with five bars of two symbols, and a set with rows of one of them."""
+    config = make_lake(tmp_path)
+    for address in (BTC, ETH):
+        give_bars(config, MINUTES, address=address)
+    with dl_datalake.open(config.root) as opened:
+        opened.features.register("vol", {"vol": "float64", "rank": "int64"}, inputs=["bars/1m"], ttl="2m")
+        opened.features.write("vol", rows(1.0), symbol="BTCUSDT", code_version="1")
+        yield opened
+
+
+def rows(first: float, minutes: range = MINUTES, **more: Any) -> pa.Table:  # noqa: ANN401 - columns of any kind
+    count = len(minutes)
+    return pa.table({"ts": times(minutes), "vol": [first + at for at in range(count)], "rank": [*range(count)], **more})
+
+
+def joined(lake: Lake, *symbols: str, features: Any = ("vol",), **words: Any) -> list[list[Any]]:  # noqa: ANN401 - as users write
+    found = lake.training_set(lake.bars(list(symbols) or "BTCUSDT", columns=["ts"]), features, **words).to_arrow()
+    return [found[name].to_pylist() for name in found.schema.names if "__" in name]
+
+
+def test_a_bar_gets_the_row_of_its_own_minute_when_it_has_closed(lake: Lake) -> None:
+    assert joined(lake) == [[1.0, 2.0, 3.0, 4.0, 5.0], [0, 1, 2, 3, 4]]
+    assert joined(lake, decide="open", features={"vol": ["vol"]}) == [[None, 1.0, 2.0, 3.0, 4.0]]
+    assert joined(lake, strict=True, features=[("vol", ["vol"])]) == [[None, 1.0, 2.0, 3.0, 4.0]]
+
+
+def test_symbols_without_rows_have_none(lake: Lake) -> None:
+    with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of 1 of 2 series"):
+        assert joined(lake, "ETHUSDT", "BTCUSDT", features=[("vol", ["rank"])]) == [[None] * 5 + [0, 1, 2, 3, 4]]
+    with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of any of these series"):
+        assert joined(lake, "ETHUSDT", features=["vol.v1"]) == [[None] * 5] * 2
+
+
+def test_ttl_and_tolerance_are_ages_at_the_decision(lake: Lake) -> None:
+    lake.features.write("vol", rows(9.0, range(NOON - 9, NOON - 8)), symbol="ETHUSDT")
+    wanted = {"ttl": [None] * 5, "none": [9.0] * 5, "own": [9.0, 9.0, None, None, None]}
+    only = [("vol", ["vol"])]
+    assert joined(lake, "ETHUSDT", features=only) == [wanted["ttl"]]
+    assert joined(lake, "ETHUSDT", features=only, ttl=False) == [wanted["none"]]
+    assert joined(lake, "ETHUSDT", features=only, ttl="11m") == [wanted["own"]]
+    assert joined(lake, "ETHUSDT", features=only, ttl=False, tolerance=dt.timedelta(minutes=11)) == [wanted["own"]]
+
+
+def test_the_latest_version_with_rows_is_joined_and_others_by_name(lake: Lake) -> None:
+    columns = {"vol": "float64", "rank": "int64"}
+    lake.features.register("vol.v2", columns, inputs=["bars/1m"])
+    assert joined(lake, features=[("vol", ["vol"])]) == [[1.0, 2.0, 3.0, 4.0, 5.0]]
+    lake.features.write("vol.v2", rows(10.0), symbol="BTCUSDT")
+    assert joined(lake, features=[("vol", ["vol"])]) == [[10.0, 11.0, 12.0, 13.0, 14.0]]
+    both = lake.training_set(lake.bars("BTCUSDT", columns=["ts"]), {"vol.v1": ["vol"], "vol.v2": ["vol"]})
+    assert both.schema.names == ["ts", "vol.v1__vol", "vol.v2__vol"]
+
+
+def test_rows_written_after_the_bars_were_planned_are_joined(lake: Lake) -> None:
+    bars = lake.bars("BTCUSDT", columns=["ts"])
+    lake.features.write("vol", rows(7.0), symbol="BTCUSDT")
+    assert lake.training_set(bars, ["vol"]).to_arrow()["vol__vol"].to_pylist() == [7.0, 8.0, 9.0, 10.0, 11.0]
+
+
+def test_as_of_gives_what_was_served_then(lake: Lake) -> None:
+    before = lake.snapshot
+    lake.features.write("vol", rows(7.0), symbol="BTCUSDT")
+    lake.features.register("vol", {"vol": "float64", "rank": "int64"}, inputs=["bars/1m"], ttl="1m")
+    then = [[1.0, 2.0, 3.0, 4.0, 5.0], [0, 1, 2, 3, 4]]
+    assert joined(lake, as_of=before) == then
+    read = lake.training_set(lake.bars("BTCUSDT", as_of=before), ["vol"])
+    assert (read.snapshot, read.to_arrow()["vol__vol"].to_pylist()) == (before, then[0])
+    with pytest.raises(LakeError) as caught:
+        joined(lake, as_of=2)
+    assert caught.value.code == "E_UNKNOWN_FEATURES"
+
+
+def test_a_shared_set_is_joined_to_every_symbol(lake: Lake) -> None:
+    lake.features.register("mood", {"mood": "float64"}, inputs=[], keys=["exchange"])
+    table = pa.table({"ts": times([NOON]), "mood": [0.5]})
+    told = lake.features.write("mood", table, exchange="BINANCE")
+    assert [each.address for each in told.series] == ["BINANCE/_ALL/_ALL/features/mood.v1"]
+    assert joined(lake, "ETHUSDT", "BTCUSDT", features=["mood"]) == [[0.5] * 10]
+
+
+def test_what_cannot_be_joined_is_refused(lake: Lake) -> None:
+    bars = lake.bars("BTCUSDT")
+    for words, code in (
+        ({"features": ["mom"]}, "E_UNKNOWN_FEATURES"),
+        ({"features": []}, "E_USAGE"),
+        ({"features": {"vol": ["volume"]}}, "E_USAGE"),
+        ({"features": ["vol"], "by": "time"}, "E_USAGE"),
+        ({"features": ["vol"], "decide": "middle"}, "E_USAGE"),
+        ({"features": ["vol"], "tolerance": "soon"}, "E_USAGE"),
+        ({"features": ["vol", "vol"]}, "E_USAGE"),
+    ):
+        with pytest.raises(LakeError) as caught:
+            lake.training_set(bars, **words)  # what users may write
+        assert caught.value.code == code, words
+    with pytest.raises(LakeError, match="a training set is made of bars"):
+        lake.training_set(lake.features.read("vol"), ["vol"])
+
+
+def test_writing_to_an_address_is_held_to_when_rows_could_be_known(lake: Lake) -> None:
+    address = "BINANCE/SPOT/BTCUSDT/features/vol.v1"
+    early = rows(1.0, known_at=times(MINUTES))
+    with pytest.raises(LakeError) as caught:
+        lake.write(address, early)
+    assert caught.value.code == "E_LOOKAHEAD"
+    told = lake.write(address, rows(1.0, range(NOON + 5, NOON + 7)))
+    assert (told.rows["read"], told.rows["new"], told.files_written) == (2, 2, 1)
+
+
+def test_names_of_rows_are_those_of_their_inputs(lake: Lake) -> None:
+    told = lake.features.write("vol", rows(3.0), inputs=[lake.bars("ETHUSDT")])
+    assert [each.address for each in told.series] == ["BINANCE/SPOT/ETHUSDT/features/vol.v1"]
+    named = rows(4.0).append_column("symbol", pa.array(["ETHUSDT"] * 5))
+    assert lake.features.write("vol", named, inputs=[lake.bars("ETHUSDT")]).rows["corrected"] == 5
+    with pytest.raises(LakeError, match="the rows do not say their exchange"):
+        lake.features.write("vol", rows(3.0), symbol="SOLUSDT")
 
 
 def test_a_frame_is_no_bars_of_the_lake(tmp_path: Path) -> None:

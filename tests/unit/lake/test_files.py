@@ -24,17 +24,16 @@ from lake.rows import ContentHash
 from lake.staging import Staging
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
-from schemas.columns import IDENTITY, Column, Schema
 from schemas.keys import Address, Partition
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
-from tests.embeddings import EMBEDDED, VECTORS, embedded
 from tests.tables import DAY_NS, Row, bar, clean, plain, quote, table, trade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lake.files import StagedFile
+    from schemas.columns import Schema
 
 BTC = Address.of("BINANCE", "SPOT", "BTC/USDT", "bars", "1m")
 TICKS = Address.of("X", "SPOT", "Y", "ticks", "trade")
@@ -42,7 +41,6 @@ QUOTED = Address.of("X", "SPOT", "Y", "ticks", "quote")
 BOOK = Address.of("X", "SPOT", "Y", "orderbook", "l2")
 DAY = Partition.parse("1970-01-01")
 BARS_ROWS = [bar(i, 1.0 + i / 7, vwap=None if i % 3 else 1.5, trades=i) for i in range(300)]
-VECTOR_ROWS = [embedded(i, None if i % 3 else (i, 0.5, -i), (i, -9), score=None) for i in range(300)]
 TRADE_ROWS = [trade(i // 3, 1.0 + i % 5, str(i), side=("buy", "sell", None)[i % 3]) for i in range(300)]
 
 
@@ -75,7 +73,6 @@ def stage(staging: Staging, address: Address, schema: Schema, rows: list[Row]) -
             BOOK_L2,
             [{"ts": 1, "side": "bid", "price": 1.0, "size": 0.0, "is_snapshot": bool(i)} for i in range(9)],
         ),
-        (VECTORS, EMBEDDED, VECTOR_ROWS),
     ],
 )
 def test_what_is_written_is_read_back(staging: Staging, address: Address, schema: Schema, rows: list[Row]) -> None:
@@ -236,50 +233,6 @@ def test_ticks_are_encoded_for_speed(staging: Staging) -> None:
     assert "DELTA_BYTE_ARRAY" in columns["trade_id"].encodings
     for name in ("price", "size", "side", "exchange", "market", "symbol"):
         assert columns[name].has_dictionary_page
-
-
-def test_lists_are_encoded_as_their_elements(staging: Staging) -> None:
-    columns = columns_of(stage(staging, VECTORS, EMBEDDED, VECTOR_ROWS).temporary)
-    vector, levels = columns["vector.list.element"], columns["levels.list.element"]
-    assert (vector.compression, levels.compression) == ("ZSTD", "UNCOMPRESSED")
-    assert "DELTA_BINARY_PACKED" in levels.encodings
-    assert columns["score"].compression == "UNCOMPRESSED"  # it has no value
-    for column in (vector, levels, columns["score"]):
-        assert not column.has_dictionary_page
-
-
-def test_lists_of_events_are_compressed_without_a_dictionary(staging: Staging) -> None:
-    schema = Schema("waves", 1, (Column("ts", "timestamp_ns"), Column("wave", "float64", length=2), *IDENTITY))
-    rows = [{"ts": i, "wave": [1.0, 2.0]} for i in range(9)]
-    columns = columns_of(stage(staging, TICKS, schema, rows).temporary)
-    assert {c.compression for c in columns.values()} == {"ZSTD"}
-    assert not columns["wave.list.element"].has_dictionary_page
-
-
-def test_lists_keep_their_length_in_every_row_group_and_can_be_cast(
-    staging: Staging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "ROW_GROUP", 100)
-    monkeypatch.setattr(files, "PIECE_ROWS", 7)
-    path = stage(staging, VECTORS, EMBEDDED, VECTOR_ROWS).temporary
-    form = arrow_schema(EMBEDDED, identity=False)
-    with files.open_parquet(path, EMBEDDED) as parquet:
-        groups = [files.read_group(parquet, group, form.names) for group in range(parquet.num_row_groups)]
-        pieces = list(files.read_pieces(parquet, form.names))
-    assert (len(groups), len(pieces)) == (3, 45)
-    for parts in (groups, pieces):
-        assert [row for part in parts for row in plain(part.cast(form))] == clean(VECTOR_ROWS)
-        assert {part.schema.field("vector").type for part in parts} == {form.field("vector").type}
-
-
-def test_row_groups_of_rows_with_lists_are_small(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LIST_GROUP_BYTES", 900)
-    metadata = pq.read_metadata(stage(staging, VECTORS, EMBEDDED, VECTOR_ROWS).temporary)
-    sizes = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
-    assert sum(sizes) == 300
-    assert 10 < max(sizes) <= 32  # of some 32 bytes each
-    metadata = pq.read_metadata(stage(staging, TICKS, TRADES, TRADE_ROWS).temporary)
-    assert metadata.num_row_groups == 1
 
 
 def test_times_have_statistics_to_skip_by(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:

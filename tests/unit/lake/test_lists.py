@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from lake import lists
+from lake import lists, merge
 from lake.check import verify
 from lake.diff import Side, diff
 from lake.manifest import Manifest
@@ -23,6 +24,8 @@ from tests.tables import clean, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lake.merge.model import Stream
 
 KIND = pa.list_(pa.field("element", pa.float32(), nullable=False), 3)
 ROWS = [[1.0, 2.0, 3.0], None, [4.0, 5.0, 6.0], None, [7.0, 8.0, 9.0]]
@@ -63,6 +66,19 @@ def test_clean_makes_what_arrow_cannot_cast_castable(part: slice) -> None:
     assert lists.clean(dirty).cast(schema).to_pylist() == dirty.to_pylist()
     without = dirty.select(["n"])
     assert lists.clean(without) is without
+
+
+@pytest.mark.parametrize("size", [1, 3, sys.maxsize])
+def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["lake.merge.windows"], "WINDOW_ROWS", size)
+    stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
+    source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
+    later, sooner = vectors(*source[3:]), vectors(*source[:3])
+    runs: list[Stream] = [lambda: [later], lambda: [sooner]]
+    out: list[pa.Table] = []
+    counts = merge.merge(lambda: [vectors(*stored)], runs, EMBEDDED, "newest", out.append)
+    assert [row for part in out for row in plain(part)] == clean([*source, stored[4]])
+    assert counts == merge.Counts(new=2, identical=2, corrected=2)
 
 
 def test_lists_live_a_whole_life_in_a_lake(tmp_path: Path) -> None:

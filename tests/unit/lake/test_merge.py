@@ -14,7 +14,6 @@ from lake.merge import Counts, dedup
 from lake.merge.windows import windows
 from schemas.bars import BARS
 from schemas.ticks import QUOTES, TRADES
-from tests.embeddings import EMBEDDED, embedded
 from tests.tables import (
     FEATURES,
     Row,
@@ -351,13 +350,3 @@ def test_the_last_of_equal_keys_in_a_source_stays() -> None:
     out, counts = run(FEATURES, [], [feature(0, 2, 1.0), feature(0, 1, 1.0), feature(0, 2, 2.0), feature(0, 1, 1.0)])
     assert out == [feature(0, 1, 1.0), feature(0, 2, 2.0)]
     assert counts == Counts(new=2, identical=1, superseded=1)
-
-
-@pytest.mark.parametrize("size", [1, 3, sys.maxsize])
-def test_lists_are_merged_as_other_values_are(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WINDOWS, "WINDOW_ROWS", size)
-    stored = [embedded(0), embedded(1, None), embedded(3), embedded(4, None), embedded(6)]
-    source = [embedded(0), embedded(1), embedded(2, None), embedded(3, None), embedded(4, None), embedded(5)]
-    out, counts = run(EMBEDDED, stored, source[3:], source[:3])
-    assert out == clean([*source, stored[4]])
-    assert counts == Counts(new=2, identical=2, corrected=2)

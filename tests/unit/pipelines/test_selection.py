@@ -71,6 +71,12 @@ def test_a_selection_names_assets(text: str, keys: set[str]) -> None:
         assert selected == keys
 
 
+def test_what_is_called_by_its_key_is_told_from_what_comes_with_it() -> None:
+    chosen = select(["bars/60m", "+bars/1d", "metrics/*", "tag:mine", "BINANCE/*/*/bars/5m@2024-03"], OWN, STORED)
+    assert chosen.named == ("bars/1h", "bars/1d", "bars/5m")
+    assert select("*", OWN, STORED).named == ()
+
+
 def test_derived_is_what_the_lake_makes() -> None:
     assert set(select("made:derived", OWN).keys) == {"metrics/selection-range", *(f"bars/{p}" for p in COARSER)}
 

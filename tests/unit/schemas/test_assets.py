@@ -14,12 +14,12 @@ from schemas.assets import (
     canonical,
     column,
     declare,
-    describe,
     schema_of,
 )
 from schemas.bars import BARS
 from schemas.calendars import FreshnessPolicy
 from schemas.columns import Column, Schema
+from schemas.describing import describe
 from schemas.features import features_schema
 from schemas.metrics import FUNDING, metrics_schema
 from schemas.orderbook import BOOK_L2

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lake.errors import LakeError
-from lake.features.known import Early, Lookahead, early, filled, longest, refuse_early, shown, too_early, with_known_at
+from lake.features.known import Early, Lookahead, early, filled, longest, shown, too_early, with_known_at
 from schemas.columns import Column
 from schemas.features import FeatureSet, Serving
 from tests.feature_rows import NOON, UTC_US, VOL
@@ -88,11 +87,3 @@ def test_the_first_of_all_blocks_is_told_and_all_are_counted() -> None:
     error = lookahead.refusal(VOL)
     assert error.message.startswith("3 feature rows are stamped before their inputs end")
     assert error.where == "vol.v1, first 2024-03-05 10:00 needs a"
-
-
-def test_rows_that_were_known_too_early_are_refused_with_their_number() -> None:
-    end = 3_600_000_000
-    refuse_early(batch([0, 1], [end, end + 1]), HOURLY)
-    with pytest.raises(LakeError, match="2 feature rows are stamped before their inputs end") as caught:
-        refuse_early(batch([0, 60_000_000, 2], [end, end, end]), HOURLY)
-    assert caught.value.where == "vol.v1, first 1970-01-01 00:01 needs bars/1h to 01:01"

@@ -14,12 +14,18 @@ from lake.check import verify
 from lake.config import TierSettings
 from lake.delete import DeleteRequest, delete
 from lake.errors import LakeError
+from lake.features.registering import register
+from lake.features.sets import Sets
+from lake.features.writing import WriteRequest
+from lake.features.writing import write as write_features
 from lake.manifest import Manifest
 from lake.offload import OffloadRequest, offload
 from lake.repair import RepairReport, RepairRequest, repair
 from lake.seal import SealRequest, seal
 from lake.vacuum import VacuumRequest, vacuum
 from lake.write import live_files
+from schemas.columns import Column
+from tests.feature_rows import NAMES, NOON, VOL, lake_with, vols
 from tests.repairing import BTC, DAY, DAY_NS, ETH, bare, lake_of_many_verbs, reads, source, take
 from tests.sealing import FAR_NS
 from tests.tables import bar, bars
@@ -305,3 +311,21 @@ def test_what_is_made_from_the_files_can_be_made_from_its_own_log(three_days: Co
     three_days.manifest.unlink()
     assert repair(three_days, LOG).status == "repaired"
     assert present(three_days) == before
+
+
+def test_registered_feature_sets_come_back_with_their_files(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    write_features(config, VOL, vols([NOON]), WriteRequest(NAMES))
+    more = replace(VOL, columns=(*VOL.columns, Column("skew", "float64", nullable=True)), owner="desk")
+    register(config, more)
+    with Manifest.open(config) as manifest:
+        known = Sets(manifest).named(VOL.label).set
+    write_features(config, known, vols([NOON + 1440]), WriteRequest(NAMES))
+    before = present(config)
+    lose_all_records(config)
+    assert repair(config, LOG).status == "repaired"
+    assert present(config) == before
+    with Manifest.open(config) as manifest:
+        [found] = Sets(manifest).all()
+    assert (found.set, found.stage, found.set.owner, found.set.revision) == (known, "promoted", "desk", 2)
+    assert verify(config).ok
