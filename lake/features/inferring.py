@@ -46,7 +46,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     Of a text file the first block tells the types.
 
     Raises:
-        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when there are no times; SCHEMA for a type that no column can have, or for no column.
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when there are no times; SCHEMA for a type
+            that no column can have, or for no column.
     """
     kind = kind_of(path)
     if kind == "text":
