@@ -69,7 +69,7 @@ class FeatureRows:
         exchange: str | None = None,
         market: str | None = None,
         version: str | int | None = None,
-        inputs: Sequence[Result] = (),
+        inputs: Result | Sequence[Result] = (),
         inputs_as_of: int | DateLike | None = None,
         code_version: str = "",
         mode: Mode = "upsert",
@@ -109,6 +109,7 @@ class FeatureRows:
 
         sets = self.sets()
         known = sets.named(name, None if version is None else str(version))
+        inputs = _results(inputs)
         names = self._names(known, data, (exchange, market, symbol), inputs)
         refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
@@ -344,6 +345,22 @@ class FeatureRows:
             )
         names = (f"{one.label}@{at_one}", f"{other.label}@{at_other}")
         return SetDiff(*names, one.set.differences(other.set), rows)
+
+
+def _results(given: Result | Sequence[Result]) -> Sequence[Result]:
+    """Return the results that rows were computed from; USAGE for what is none."""
+    from dl_datalake.result import Result
+
+    found: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+    for each in found:
+        if not isinstance(each, Result):
+            raise LakeError(
+                "USAGE",
+                f"inputs are results of the lake, not a {type(each).__name__}",
+                why="Their series, range and snapshot become the lineage.",
+                fix=['inputs=[lake.bars("BTCUSDT")]'],
+            )
+    return found
 
 
 def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:

@@ -165,6 +165,25 @@ def test_series_without_rows_of_the_set_are_told(tmp_path: Path) -> None:
         assert train.to_arrow()["vol__vol"].to_pylist() == [0.0, 0.0, None, None]
 
 
+@pytest.mark.parametrize("named", [5, [None], [("vol",)], {"vol": 5}])
+def test_what_names_no_sets_is_refused(tmp_path: Path, named: Any) -> None:  # noqa: ANN401 -- that is the point
+    give_bars(lake_with(tmp_path, VOL), [NOON])
+    with dl_datalake.open(tmp_path) as lake, pytest.raises(LakeError, match="names no feature sets") as caught:
+        lake.training_set(lake.bars("BTCUSDT"), named)
+    assert caught.value.code == "E_USAGE"
+
+
+def test_one_column_and_one_result_need_no_list(tmp_path: Path) -> None:
+    give_bars(lake_with(tmp_path, VOL), [NOON])
+    with dl_datalake.open(tmp_path) as lake:
+        bars = lake.bars("BTCUSDT")
+        assert lake.features.write("vol", vols([NOON], [2.5]), inputs=bars).lineage == 1
+        assert lake.training_set(bars, {"vol": "vol"}).to_arrow()["vol__vol"].to_pylist() == [2.5]
+        for given in (bars.to_pandas(), ["bars/1m"]):
+            with pytest.raises(LakeError, match="inputs are results of the lake, not a"):
+                lake.features.write("vol", vols([NOON]), inputs=given)  # type: ignore[arg-type]  # that is the point
+
+
 def test_results_of_another_lake_are_refused(tmp_path: Path) -> None:
     for name in ("here", "there"):
         give_bars(lake_with(tmp_path / name, VOL), [NOON])
