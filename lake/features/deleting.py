@@ -130,8 +130,9 @@ class _Version:
         command = f"features delete {self._set.label}"
         with Writer(self._config) as writer, writing.run(writer, "delete", command) as run_id:
             report.run = run_id
-            while (done := self._commit(writer, run_id)) is not None:
-                snapshot, gone = done
+            is_last = False
+            while not is_last and (done := self._commit(writer, run_id)) is not None:
+                snapshot, gone, is_last = done
                 report.snapshot, report.status = snapshot, "committed"
                 for each in gone:
                     each.told.snapshot = snapshot
@@ -159,8 +160,11 @@ class _Version:
         if group:
             yield group
 
-    def _commit(self, writer: Writer, run_id: str) -> tuple[int, list[_Series]] | None:
-        """Commit the delete of the next series, and with the last ones the end of the registration; None when done."""
+    def _commit(self, writer: Writer, run_id: str) -> tuple[int, list[_Series], bool] | None:
+        """Commit the delete of the next series, and with the last ones the end of the registration.
+
+        Returns the snapshot, the series, and whether these were the last; None where nothing is left to delete.
+        """
         deadline: float | None = None
         while True:
             with Manifest.open(self._config) as manifest:
@@ -171,7 +175,7 @@ class _Version:
             if not gone and registration is None:
                 return None
             try:
-                return self._swapped(writer, run_id, gone, registration if is_last else None), gone
+                return self._swapped(writer, run_id, gone, registration if is_last else None), gone, is_last
             except Conflict:
                 if deadline is None:
                     deadline = time.monotonic() + self._config.wait_s

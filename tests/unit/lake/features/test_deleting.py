@@ -181,3 +181,16 @@ def test_rows_from_before_a_column_come_back_without_it(tmp_path: Path) -> None:
     rollback(config, RollbackRequest((str(OF_VOL),), before))
     assert [(row["vol"], row.get("more")) for row in stored(config)] == [(0.0, None)]
     assert lineage(config) == []
+
+
+def test_a_version_that_is_registered_again_at_once_stays(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    write(config, VOL, vols([NOON], [1.0]), WriteRequest(NAMES))
+
+    def again(*_told: object) -> None:
+        register(config, VOL)
+        write(config, VOL, vols([NOON], [2.0]), WriteRequest(NAMES))
+
+    report = delete_features(config, VOL, FeatureDeleteRequest(), progress=again)
+    assert [each.rows for each in report.series] == [1]
+    assert ([row["vol"] for row in stored(config)], latest(config)) == ([2.0], "1")
