@@ -194,3 +194,14 @@ def test_a_version_that_is_registered_again_at_once_stays(tmp_path: Path) -> Non
     report = delete_features(config, VOL, FeatureDeleteRequest(), progress=again)
     assert [each.rows for each in report.series] == [1]
     assert ([row["vol"] for row in stored(config)], latest(config)) == ([2.0], "1")
+
+
+def test_what_others_are_made_from_is_not_deleted(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    other = replace(VOL, name="rank", inputs=(VOL.key,))
+    register(config, other)
+    with pytest.raises(LakeError, match=r"rank\.v1 is made from vol\.v1") as caught:
+        delete_features(config, VOL, FeatureDeleteRequest())
+    assert (caught.value.code, caught.value.fix[0]) == ("E_USAGE", "dl features delete rank.v1")
+    assert delete_features(config, other, FeatureDeleteRequest()).ended
+    assert delete_features(config, VOL, FeatureDeleteRequest()).ended
