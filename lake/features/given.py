@@ -31,6 +31,8 @@ DIALECT = "features"
 """What the manifest says a file of feature rows was read by."""
 BLOCK_BYTES = 1 << 22
 _BATCH_ROWS = 65_536
+_COLUMN_BYTES = 1 << 18
+"""Of a column of a Parquet file, bytes that are read at a time."""
 _MAGIC = 8
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _BINARY = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc")
@@ -207,7 +209,10 @@ class Columnar:
 
     def _opened(self, *, parquet: bool) -> Any:  # noqa: ANN401 -- pyarrow has no types
         if parquet:
-            return pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+            # Without a buffer whole columns of a row group are held, and a file may have one row group.
+            return pq.ParquetFile(
+                self._source, pre_buffer=False, buffer_size=_COLUMN_BYTES, page_checksum_verification=True
+            )
         is_file = self._source.read(len(_ARROW_FILE)) == _ARROW_FILE
         self._source.seek(0)
         options = ipc.IpcReadOptions(use_threads=False)

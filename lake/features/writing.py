@@ -259,20 +259,20 @@ class _Work:
         made = Made(self._set, run_id, outcome.code_version, (source.sha256,) if source else ())
 
         def complete() -> None:
-            self._refuse_unregistered()
-            if self._asked.mode == "append":
-                for delivery in outcome.deliveries:
-                    writing.refuse_overtaken(self._config, delivery)
+            self._refuse(outcome)
             change.derivations = self._lineage(outcome, made)
             change.ledger = outcome.ledger()
             change.keeps_content = not outcome.changes
             change.report = asdict(outcome.report("committed", run_id, 0, change.derivations))
 
-        complete()
-        if not outcome.changes and not outcome.taking.rejected and not change.derivations:
-            writer.end_run(run_id, "unchanged")
-            with Manifest.open(self._config) as manifest:
-                return outcome.report("unchanged", run_id, manifest.snapshot(), [])
+        if outcome.changes or outcome.taking.rejected:
+            self._refuse(outcome)  # before files are made durable
+        else:
+            complete()
+            if not change.derivations:
+                writer.end_run(run_id, "unchanged")
+                with Manifest.open(self._config) as manifest:
+                    return outcome.report("unchanged", run_id, manifest.snapshot(), [])
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
         except AlreadyIngested as same:
@@ -288,13 +288,16 @@ class _Work:
                 found += recorder.record(delivery.settled, each.upstreams)
         return found
 
-    def _refuse_unregistered(self) -> None:
-        """Refuse rows of a version that was deleted meanwhile: nothing would tell what they are."""
+    def _refuse(self, outcome: Outcome) -> None:
+        """Refuse rows of a version that was deleted meanwhile, which nothing would tell of; and overtaken ones."""
         if self._registered:
             with Manifest.open(self._config) as manifest:
                 if not feature_sets(manifest, None, self._set.key):
                     message = f"{self._set.label} was deleted while its rows were written"
                     raise LakeError("UNKNOWN_FEATURES", message, where=self._set.key)
+        if self._asked.mode == "append":
+            for delivery in outcome.deliveries:
+                writing.refuse_overtaken(self._config, delivery)
 
 
 def _sighted(data: object) -> tuple[int, ...]:
