@@ -69,4 +69,4 @@ def write(root: str, file: str, threads: str = "1") -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"rows": write(*sys.argv[1:])}) + "\n")
+    sys.stdout.write(json.dumps({"new": write(*sys.argv[1:])}) + "\n")
