@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-from typer.testing import CliRunner
+import pytest
 
-import dl_datalake
-from dl_datalake.cli import app
+from lake.config import locate
+from lake.manifest import Manifest, graph
+from schemas.keys import Address
 from tests.bench.programs import lake_sets, lake_write, pyarrow_write
 from tests.bench.programs.lake_features import EXCHANGE, MARKET, SYMBOL
+from tests.runs import runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,40 +21,38 @@ ROWS = 3_000
 """Of two days, and some minutes of a third."""
 
 
-def asked(*words: str) -> list[dict[str, Any]]:
-    answer = CliRunner().invoke(app, [*words, "--json"])
-    assert answer.exit_code == 0, answer.output
-    return json.loads(answer.stdout)["data"]  # type: ignore[no-any-return]  # JSON
-
-
-def test_sets_are_recorded_with_what_they_were_made_from(tmp_path: Path) -> None:
+def test_sets_are_recorded_with_what_they_were_made_from(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    dl = runner(capfdbinary)
     made = lake_sets.build(tmp_path, 3, 2)
     assert (made["sets"], made["series"]) == (3, 6)
-    root = ["--root", str(tmp_path)]
-    print(
-        asked("features", "list", *root), asked("features", "list", "--series", *root), asked("assets", "list", *root)
-    )
-    assert 0
+    told = [each for each in dl("assets", "list", "--json", "--root", tmp_path).data if each["type"] == "features"]
+    assert [each["series"] for each in told] == [2, 2, 2]
+    assert all(each["partitions"] | {"materialized": 0} == dict.fromkeys(each["partitions"], 0) for each in told)
+    assert [each["partitions"]["materialized"] for each in told] == [2, 2, 2]
+    with Manifest.open(locate(tmp_path)) as manifest:
+        series = manifest.find(Address.of("BINANCE", "SPOT", "SYM001USDT", "features", "set00002.v1"))
+        assert series is not None
+        [row] = graph.written_at(manifest, series.id, manifest.snapshot())
+    assert (row.upstream.key, row.upstream.symbol) == ("bars/1m", "SYM001USDT")
 
 
-def test_pyarrow_writes_the_files_that_we_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", [lake_write.ARROW, lake_write.PARQUET])
+def test_pyarrow_writes_the_files_that_we_do(tmp_path: Path, file: str) -> None:
     root, folder, theirs = tmp_path / "lake", tmp_path / "rows", tmp_path / "theirs"
     folder.mkdir()
-    dl_datalake.init(root)
+    Manifest.create(locate(root, must_exist=False))
     lake_write.source(str(root), str(folder), str(ROWS))
     assert lake_write.table(str(root), str(folder / lake_write.ARROW))["new"] == ROWS
-    for file in (lake_write.ARROW, lake_write.PARQUET):
-        assert pyarrow_write.write(str(theirs / file), str(folder / file)) == ROWS
-        found = sorted((theirs / file).rglob("*.parquet"))
-        ours = sorted((root / "data" / EXCHANGE / MARKET / SYMBOL / "features").rglob("*.parquet"))
-        assert len(found) == len(ours) == 3
-        for one, other in zip(ours, found, strict=True):
-            mine, yours = pq.ParquetFile(one), pq.ParquetFile(other)
-            assert mine.read().equals(yours.read())
-            for at in range(mine.metadata.num_columns):
-                a, b = (each.metadata.row_group(0).column(at) for each in (mine, yours))
-                assert (a.compression, a.encodings, a.total_compressed_size) == (
-                    b.compression,
-                    b.encodings,
-                    b.total_compressed_size,
-                )
+    assert pyarrow_write.write(str(theirs), str(folder / file)) == ROWS
+    ours = sorted((root / "data" / EXCHANGE / MARKET / SYMBOL / "features").rglob("*.parquet"))
+    found = sorted(theirs.rglob("*.parquet"))
+    assert len(ours) == len(found) == 3
+    for pair in zip(ours, found, strict=True):
+        one, other = (pq.ParquetFile(path) for path in pair)
+        assert one.read().equals(other.read())
+        for at in range(one.metadata.num_columns):
+            a, b = (each.metadata.row_group(0).column(at) for each in (one, other))
+            assert (a.compression, a.encodings) == (b.compression, b.encodings)
+            assert a.total_compressed_size == b.total_compressed_size
