@@ -69,7 +69,7 @@ class FeatureRows:
         exchange: str | None = None,
         market: str | None = None,
         version: str | int | None = None,
-        inputs: Sequence[Result] = (),
+        inputs: Result | Sequence[Result] = (),
         inputs_as_of: int | DateLike | None = None,
         code_version: str = "",
         mode: Mode = "upsert",
@@ -108,6 +108,7 @@ class FeatureRows:
         from lake.features.writing import WriteRequest, write
 
         known = self.sets().named(name, None if version is None else str(version))
+        inputs = _results(inputs)
         names = self._names(known, data, (exchange, market, symbol), inputs)
         refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
@@ -115,7 +116,10 @@ class FeatureRows:
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
         checks = self._lake.registry.checks
-        return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+        report = write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+        for text in report.warnings:
+            warnings.warn(text, stacklevel=2)
+        return report
 
     def store(self, address: Address, data: Any, mode: Mode, message: str) -> WriteResult:  # noqa: ANN401 - anything Arrow can read
         """Store rows of a set under the address of one of its series, all or none; raises as `write` does."""
@@ -336,6 +340,22 @@ class FeatureRows:
             )
         names = (f"{one.label}@{at_one}", f"{other.label}@{at_other}")
         return SetDiff(*names, one.set.differences(other.set), rows)
+
+
+def _results(given: Result | Sequence[Result]) -> Sequence[Result]:
+    """Return the results that rows were computed from; USAGE for what is none."""
+    from dl_datalake.result import Result
+
+    found: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+    for each in found:
+        if not isinstance(each, Result):
+            raise LakeError(
+                "USAGE",
+                f"inputs are results of the lake, not a {type(each).__name__}",
+                why="Their series, range and snapshot become the lineage.",
+                fix=['inputs=[lake.bars("BTCUSDT")]'],
+            )
+    return found
 
 
 def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:

@@ -124,15 +124,27 @@ def _wanted(
 ) -> list[tuple[str, tuple[str, ...] | None]]:
     if isinstance(features, str):
         features = [features]
-    pairs = (
-        features.items()
-        if isinstance(features, Mapping)
-        else [(f, None) if isinstance(f, str) else f for f in features]
-    )
-    found = [(name, None if columns is None else tuple(columns)) for name, columns in pairs]
+    try:
+        pairs = (
+            features.items()
+            if isinstance(features, Mapping)
+            else [(f, None) if isinstance(f, str) else f for f in features]
+        )
+        found = [(name, _names(columns)) for name, columns in pairs]
+    except (TypeError, ValueError):
+        raise LakeError(
+            "USAGE",
+            f"{features!r} names no feature sets",
+            why="Each is named by its name, by a pair of name and columns, or in a mapping of names to columns.",
+            fix=['["momentum"]', '{"momentum": ["momentum"]}'],
+        ) from None
     if not found:
         raise LakeError("USAGE", "no feature set was named", why="A training set joins some.", fix=["dl features list"])
     return found
+
+
+def _names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def _warn_of_none(known: Known, found: Mapping[Address, Address | None]) -> None:

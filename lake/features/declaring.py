@@ -97,6 +97,8 @@ def _rules(name: str, words: Mapping[str, Any], where: str) -> list[Rule]:
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise _refused(f"{name}: {word} is a number, not {bound!r}", where)
         found.append(Rule(kind, "bad_value", (name,), bound=bound))
+    if len(found) == len(_BOUNDS) and words["ge"] > words["le"]:
+        raise _refused(f"{name}: nothing is at least {words['ge']} and at most {words['le']}", where)
     if "isin" in words:
         values = words["isin"]
         texts = isinstance(values, list | tuple) and all(isinstance(each, str) for each in values)

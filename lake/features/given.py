@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 DIALECT = "features"
 """What the manifest says a file of feature rows was read by."""
 BLOCK_BYTES = 1 << 22
-_BATCH_ROWS = 65_536
-_COLUMN_BYTES = 1 << 18
-"""Of a column of a Parquet file, bytes that are read at a time."""
+_BUFFER_BYTES = 1 << 20
+"""Read at a time of a column: else whole row groups are, which may be the whole file."""
 _MAGIC = 8
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _BINARY = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc")
@@ -193,6 +192,12 @@ def _with_times(data: Tabular, feature_set: FeatureSet) -> Tabular:
     return cast("Tabular", cast("Any", data).rename_axis("ts").reset_index())
 
 
+def _decoded(group: Any) -> int:  # noqa: ANN401 -- pyarrow has no types
+    """Return about how many bytes the rows of a row group are once they are read, however well they are packed."""
+    values = sum(group.column(place).num_values for place in range(group.num_columns))
+    return max(int(group.total_byte_size), 8 * int(values))
+
+
 class Columnar:
     """A Parquet file, or an Arrow one, Feather included."""
 
@@ -209,9 +214,8 @@ class Columnar:
 
     def _opened(self, *, parquet: bool) -> Any:  # noqa: ANN401 -- pyarrow has no types
         if parquet:
-            # Without a buffer whole columns of a row group are held, and a file may have one row group.
             return pq.ParquetFile(
-                self._source, pre_buffer=False, buffer_size=_COLUMN_BYTES, page_checksum_verification=True
+                self._source, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
             )
         is_file = self._source.read(len(_ARROW_FILE)) == _ARROW_FILE
         self._source.seek(0)
@@ -224,8 +228,7 @@ class Columnar:
         try:
             for batch in self._batches():
                 batch.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
-                for start in range(0, batch.num_rows, _BATCH_ROWS) or [0]:
-                    piece = batch.slice(start, _BATCH_ROWS)
+                for piece in writing.few(batch):
                     yield Rows(piece, before)
                     before += piece.num_rows
         except _DAMAGE as error:
@@ -238,11 +241,17 @@ class Columnar:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if self._parquet:
-            yield from self._reader.iter_batches(_BATCH_ROWS, use_threads=False)
+            yield from self._reader.iter_batches(self._few(), use_threads=False)
         elif hasattr(self._reader, "num_record_batches"):
             yield from (self._reader.get_batch(number) for number in range(self._reader.num_record_batches))
         else:
             yield from self._reader
+
+    def _few(self) -> int:
+        """Return how many rows are decoded at a time: long lists make rows of many bytes."""
+        found = self._reader.metadata
+        groups = [found.row_group(number) for number in range(found.num_row_groups)]
+        return min((writing.few_of(each.num_rows, _decoded(each)) for each in groups), default=1)
 
     def parse(self, block: Rows) -> Parsed:
         """Return the rows of a block."""

@@ -46,7 +46,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     Of a text file the first block tells the types.
 
     Raises:
-        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; SCHEMA for a type that no column can have, or for no column.
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when there are no times; SCHEMA for a type
+            that no column can have, or for no column.
     """
     kind = kind_of(path)
     if kind == "text":
@@ -56,6 +57,14 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
             schema = file.schema
     known = {column.name for column in (*CLOCKS, *IDENTITY)}
     times = [name for name in schema.names if is_alias(name)]
+    if "ts" not in schema.names and len(times) != 1:
+        raise LakeError(
+            "COLUMN_MISSING",
+            f"{path.name} has no column ts, and {' and '.join(times) or 'none'} may be taken for it",
+            where=str(path),
+            why="A row of features speaks of a time.",
+            fix=["call the column of times ts"],
+        )
     known |= set(times) if "ts" not in schema.names and len(times) == 1 else set()
     found = {
         field.name: {"type": _type(path, field.name, field.type), "nullable": True}

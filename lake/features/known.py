@@ -51,6 +51,11 @@ def complete(ts: Ints, feature_set: FeatureSet) -> Ints:
     return functools.reduce(np.maximum, for_bars, ts)
 
 
+def is_untold(feature_set: FeatureSet) -> bool:
+    """Whether a set says nothing of when its rows are known: what it is made from, how they are stamped, a delay."""
+    return not feature_set.inputs and feature_set.serving.stamp == "open" and not feature_set.serving.delay_us
+
+
 def filled(batch: pa.RecordBatch, feature_set: FeatureSet) -> pa.RecordBatch:
     """Return typed rows with every known_at that is null told by ts: its inputs' end, and the set's delay."""
     place = batch.schema.get_field_index("known_at")

@@ -88,8 +88,8 @@ def write(
     Raises:
         LakeError: LOOKAHEAD when rows are stamped before what they were made from; SCHEMA, COLUMN_MISSING, CHECK;
             CONFLICT (append); SYMBOL_CASE; DERIVED for a set that the lake makes; USAGE, UNKNOWN_SNAPSHOT,
-            SNAPSHOT_EXPIRED, UNKNOWN_FEATURES; SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; LOCKED, DISK_FULL,
-            STORAGE.
+            SNAPSHOT_EXPIRED; UNKNOWN_FEATURES, FEATURE_CHANGED when the set was deleted or changed meanwhile;
+            SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; LOCKED, DISK_FULL, STORAGE.
     """
     asked = request or WriteRequest()
     writing.refuse_unknown(asked.mode, feature_set.label)
@@ -98,9 +98,8 @@ def write(
     naming = Naming(feature_set, asked.names)
     with Manifest.open(config) as manifest:
         inputs = Inputs(manifest, feature_set, asked.computed)
-        registered = bool(feature_sets(manifest, None, feature_set.key))
-    feature_set = replace(feature_set, registered=registered)
-    work = _Work(config, feature_set, asked, naming, inputs, checks, progress, registered=registered)
+        registered = feature_set.registered or bool(feature_sets(manifest, None, feature_set.key))
+    work = _Work(config, replace(feature_set, registered=registered), asked, naming, inputs, checks, progress)
     return work.unchanged(data) or work.write(data)
 
 
@@ -123,12 +122,9 @@ class _Work:
         inputs: Inputs,
         checks: Callable[[str], Sequence[Check]],
         progress: Callable[[Progress], None] | None,
-        *,
-        registered: bool,
     ) -> None:
         self._config, self._set, self._asked, self._naming, self._inputs = config, feature_set, asked, naming, inputs
         self._own, self._progress = checks(feature_set.key), progress
-        self._registered = registered
         self._renews = False
         """Whether the file was written already, and what its rows were made from is to be told anew."""
 
@@ -259,14 +255,14 @@ class _Work:
         made = Made(self._set, run_id, outcome.code_version, (source.sha256,) if source else ())
 
         def complete() -> None:
-            self._refuse(outcome)
+            self._refuse_overtaken(outcome)
             change.derivations = self._lineage(outcome, made)
             change.ledger = outcome.ledger()
             change.keeps_content = not outcome.changes
             change.report = asdict(outcome.report("committed", run_id, 0, change.derivations))
 
         if outcome.changes or outcome.taking.rejected:
-            self._refuse(outcome)  # before files are made durable
+            self._refuse_overtaken(outcome)  # before files are made durable
         else:
             complete()
             if not change.derivations:
@@ -280,6 +276,11 @@ class _Work:
             return repeated(same.ingest)
         return outcome.report("committed", run_id, snapshot, change.derivations)
 
+    def _refuse_overtaken(self, outcome: Outcome) -> None:
+        if self._asked.mode == "append":
+            for delivery in outcome.deliveries:
+                writing.refuse_overtaken(self._config, delivery)
+
     def _lineage(self, outcome: Outcome, made: Made) -> list[NewDerivation]:
         found: list[NewDerivation] = []
         with Manifest.open(self._config) as manifest:
@@ -287,17 +288,6 @@ class _Work:
                 recorder = Recorder(self._config, manifest, made, each.address)
                 found += recorder.record(delivery.settled, each.upstreams)
         return found
-
-    def _refuse(self, outcome: Outcome) -> None:
-        """Refuse rows of a version that was deleted meanwhile, which nothing would tell of; and overtaken ones."""
-        if self._registered:
-            with Manifest.open(self._config) as manifest:
-                if not feature_sets(manifest, None, self._set.key):
-                    message = f"{self._set.label} was deleted while its rows were written"
-                    raise LakeError("UNKNOWN_FEATURES", message, where=self._set.key)
-        if self._asked.mode == "append":
-            for delivery in outcome.deliveries:
-                writing.refuse_overtaken(self._config, delivery)
 
 
 def _sighted(data: object) -> tuple[int, ...]:

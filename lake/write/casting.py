@@ -129,7 +129,7 @@ def _cast(column: pa.Array, target: pa.Field, address: Address, before: int) -> 
             f"column {target.name!r}: {reason}{one_line(error)}",
             where=str(address),
             why="A value does not fit the column's type.",
-            fix=[f"make the column {_spelled(target.type)}"],
+            fix=[f"give values that {_spelled(target.type)} can hold"],
         ) from error
 
 
@@ -146,8 +146,10 @@ def _bools(column: pa.Array, before: int) -> pa.Array:
 
 
 def _spelled(kind: pa.DataType) -> str:
-    """Return the name of a type; Arrow's of lists is hard to read."""
-    return f"lists of {kind.list_size} {kind.value_type}" if pa.types.is_fixed_size_list(kind) else str(kind)
+    """Return the name of a type as declarations spell it, where Arrow has another; its of lists is hard to read."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"lists of {kind.list_size} {_spelled(kind.value_type)}"
+    return {"double": "float64", "float": "float32", "string": "text"}.get(str(kind), str(kind))
 
 
 def _number(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -204,7 +204,7 @@ def feature_write(options: Options) -> Outcome:
 
 
 def feature_list(options: Options) -> Outcome:
-    """Listings of ten thousand series of features: a hundred sets of a hundred symbols each, and as many sets of one."""
+    """Listings of ten thousand series of features: a hundred sets of a hundred symbols, and as many sets of one."""
     if options.peers_only:
         return Outcome({}, [], [])
     contenders = []

@@ -176,6 +176,13 @@ def test_a_text_is_uploaded_with_the_columns_it_has_and_shown(dl: Dl, lake: Path
     assert (shown["rows"], types["rsi"], types["calm"], types["word"]) == (2, "float64", "bool", "text")
 
 
+def test_a_text_without_times_registers_nothing(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "rsi.csv").write_text("when;rsi\n2016-10-07 00:00;1.5\n")
+    ran = upload(dl, lake, tmp_path / "rsi.csv", "BTCUSDT", "1.0.0")
+    assert (ran.status, ran.error["code"]) == (12, "E_COLUMN_MISSING")
+    assert dl("features", "list", "--root", lake, "--json").data["sets"] == []
+
+
 def test_ten_comes_after_nine_and_a_deleted_version_falls_back(dl: Dl, lake: Path, uploads: list[Path]) -> None:
     def latest() -> str:
         return str(dl("features", "show", "rsi_14", "--root", lake, "--json").data["version"])

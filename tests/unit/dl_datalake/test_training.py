@@ -100,7 +100,7 @@ def test_as_of_gives_what_was_served_then(lake: Lake) -> None:
 
 
 def test_a_shared_set_is_joined_to_every_symbol(lake: Lake) -> None:
-    lake.features.register("mood", {"mood": "float64"}, inputs=[], keys=["exchange"])
+    lake.features.register("mood", {"mood": "float64"}, inputs=[], stamp="close", keys=["exchange"])
     table = pa.table({"ts": times([NOON]), "mood": [0.5]})
     told = lake.features.write("mood", table, exchange="BINANCE")
     assert [each.address for each in told.series] == ["BINANCE/_ALL/_ALL/features/mood.v1"]
@@ -163,6 +163,25 @@ def test_series_without_rows_of_the_set_are_told(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of 1 of 2 series: BINANCE/SPOT/ETHUSDT: its col"):
             train = lake.training_set(both, ["vol"])
         assert train.to_arrow()["vol__vol"].to_pylist() == [0.0, 0.0, None, None]
+
+
+@pytest.mark.parametrize("named", [5, [None], [("vol",)], {"vol": 5}])
+def test_what_names_no_sets_is_refused(tmp_path: Path, named: Any) -> None:  # noqa: ANN401 -- that is the point
+    give_bars(lake_with(tmp_path, VOL), [NOON])
+    with dl_datalake.open(tmp_path) as lake, pytest.raises(LakeError, match="names no feature sets") as caught:
+        lake.training_set(lake.bars("BTCUSDT"), named)
+    assert caught.value.code == "E_USAGE"
+
+
+def test_one_column_and_one_result_need_no_list(tmp_path: Path) -> None:
+    give_bars(lake_with(tmp_path, VOL), [NOON])
+    with dl_datalake.open(tmp_path) as lake:
+        bars = lake.bars("BTCUSDT")
+        assert lake.features.write("vol", vols([NOON], [2.5]), inputs=bars).lineage == 1
+        assert lake.training_set(bars, {"vol": "vol"}).to_arrow()["vol__vol"].to_pylist() == [2.5]
+        for given in (bars.to_pandas(), ["bars/1m"]):
+            with pytest.raises(LakeError, match="inputs are results of the lake, not a"):
+                lake.features.write("vol", vols([NOON]), inputs=given)  # type: ignore[arg-type]  # that is the point
 
 
 def test_results_of_another_lake_are_refused(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_most_need_not_be_said() -> None:
         ({"columns": {"x": {"type": "float64", "nulable": True}}}, "x: unknown word 'nulable': did you mean nullable"),
         ({"columns": {"x": {"type": "float64", "nullable": "yes"}}}, "x: nullable is true or false"),
         ({"columns": {"x": {"type": "float64", "ge": "0"}}}, "x: ge is a number"),
+        ({"columns": {"x": {"type": "float64", "ge": 2, "le": 1}}}, "x: nothing is at least 2 and at most 1"),
         ({"columns": {"x": {"type": "text", "isin": []}}}, "x: isin is a list"),
         ({"columns": {"x": {"type": "text", "ge": 1}}}, "does not fit its columns"),
         ({"columns": {"ts": "float64"}}, "every column has its own name"),

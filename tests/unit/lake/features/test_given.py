@@ -17,7 +17,7 @@ from pyarrow import feather, ipc
 from lake.errors import LakeError
 from lake.features.given import Columnar, Given, Table, given
 from lake.features.text import Text
-from tests.feature_rows import NOON, OF_VOL, VOL, vols
+from tests.feature_rows import NOON, OF_VOL, VOL, times, vols
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,3 +119,15 @@ def test_a_lazy_frame_is_to_be_collected() -> None:
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(LakeError, match="dict is not a table"):
         list(given({"ts": [1]}, VOL, OF_VOL).blocks())  # type: ignore[arg-type]  # that is the point
+
+
+def test_rows_of_long_lists_come_a_few_at_a_time_however_well_the_file_packs_them(tmp_path: Path) -> None:
+    length, count, path = 8192, 1200, tmp_path / "rows.parquet"
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(length * count, np.float32)), length)
+    pq.write_table(pa.table({"ts": times(range(NOON, NOON + count)), "vol": lists}), path)
+    assert path.stat().st_size < 1_000_000
+    rows = given(path, VOL, OF_VOL)
+    blocks = [rows.parse(block).rows for block in rows.blocks()]
+    assert sum(block.num_rows for block in blocks) == count
+    assert max(block.num_rows for block in blocks) * length * 4 <= 33_554_432
+    rows.close()

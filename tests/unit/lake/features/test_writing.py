@@ -205,6 +205,26 @@ def test_two_symbols_with_files_of_one_name_never_write_over_each_other(config: 
     assert found == {"AAA": 0.0, "BBB": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("change", "known_at", "warned"),
+    [
+        ({}, None, 2),
+        ({}, times([NOON, NOON]), 0),
+        ({"inputs": ("bars/1m",)}, None, 0),
+        ({"inputs": ("ticks/trade",)}, None, 0),
+        ({"serving": Serving(stamp="close")}, None, 0),
+        ({"serving": Serving(delay_us=1)}, None, 0),
+    ],
+)
+def test_rows_of_which_nothing_tells_when_they_were_known_are_told(
+    tmp_path: Path, change: dict[str, Any], known_at: pa.Array | None, warned: int
+) -> None:
+    bare = replace(VOL, **({"inputs": ()} | change))
+    rows = vols([NOON - 1, NOON], **({} if known_at is None else {"known_at": known_at}))
+    report = write(lake_with(tmp_path, bare), bare, rows, TO_BTC)
+    assert [text.partition(",")[0] for text in report.warnings] == ["2 rows do not say known_at"][:warned]
+
+
 def test_a_shared_set_needs_no_names(tmp_path: Path) -> None:
     config = lake_with(tmp_path, SHARED)
     write(config, SHARED, pa.table({"ts": times([NOON]), "mood": [0.5]}))

@@ -107,6 +107,19 @@ def test_what_does_not_fit_is_said(name: str, values: pa.Array, says: str) -> No
     assert says in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "fix"),
+    [
+        ("score", pa.array(["x", None, None]), "give values that float32 can hold"),
+        ("vector", pa.array([1.0, 2.0, 3.0]), "give values that lists of 3 float32 can hold"),
+    ],
+)
+def test_types_are_called_as_declarations_call_them(name: str, values: pa.Array, fix: str) -> None:
+    with pytest.raises(LakeError) as caught:
+        conformed(with_column(name, values))
+    assert caught.value.fix == (fix,)
+
+
 VIEWS = pa.DictionaryArray.from_arrays(pa.array([1, None, 0], pa.uint32()), pa.array(["a", "b"], pa.string_view()))
 PLAIN = Schema(
     "plain",
