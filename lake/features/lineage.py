@@ -160,6 +160,10 @@ class Recorder:
         """Look at what is known of the series."""
         self._config, self._manifest, self._made, self._address = config, manifest, made, address
         self._comparison = Comparison(config, manifest)
+        serving = made.feature_set.serving
+        opened = replace(made.feature_set, serving=replace(serving, stamp="open"))
+        # What is stamped at the close of a bar was made from one that began before.
+        self._before_us = serving.lookback_us + (opened.wait_us if serving.stamp == "close" else 0)
         series = manifest.find(address)
         self._known: dict[str, dict[Address, DerivationRow]] = {}
         for row in graph.written_at(manifest, series.id, manifest.snapshot()) if series is not None else ():
@@ -245,11 +249,8 @@ class Recorder:
         )
 
     def _start_ns(self, settled: Settled) -> int:
-        """Return from where on the inputs of a partition's rows lie; what is stamped at the close began before."""
-        serving = self._made.feature_set.serving
-        opened = replace(self._made.feature_set, serving=replace(serving, stamp="open"))
-        bar_us = opened.wait_us if serving.stamp == "close" else 0
-        return settled.partition.start_ns - (serving.lookback_us + bar_us) * _NS
+        """Return from where on the inputs of a partition's rows lie."""
+        return settled.partition.start_ns - self._before_us * _NS
 
     def _end_ns(self, settled: Settled, upstream: Upstream) -> int:
         """Return up to where they lie: the end of what the last row needs; but for bars, also what is of its own ts."""

@@ -257,25 +257,31 @@ class _Work:
         made = Made(self._set, run_id, outcome.code_version, (source.sha256,) if source else ())
 
         def complete() -> None:
-            if self._asked.mode == "append":
-                for delivery in outcome.deliveries:
-                    writing.refuse_overtaken(self._config, delivery)
+            self._refuse_overtaken(outcome)
             change.derivations, change.unmade = self._lineage(outcome, made)
             change.ledger = outcome.ledger()
             change.keeps_content = not outcome.changes
             change.report = asdict(outcome.report("committed", run_id, 0, change.derivations))
 
-        complete()
-        if not outcome.changes and not outcome.taking.rejected and not change.derivations:
-            writer.end_run(run_id, "unchanged")
-            with Manifest.open(self._config) as manifest:
-                return outcome.report("unchanged", run_id, manifest.snapshot(), [])
+        if outcome.changes or outcome.taking.rejected:
+            self._refuse_overtaken(outcome)  # before files are made durable
+        else:
+            complete()
+            if not change.derivations:
+                writer.end_run(run_id, "unchanged")
+                with Manifest.open(self._config) as manifest:
+                    return outcome.report("unchanged", run_id, manifest.snapshot(), [])
         try:
             snapshot = writing.commit(self._config, writer, change, outcome.deliveries, complete)
         except AlreadyIngested as same:
             writer.end_run(run_id, "unchanged")
             return repeated(same.ingest)
         return outcome.report("committed", run_id, snapshot, change.derivations)
+
+    def _refuse_overtaken(self, outcome: Outcome) -> None:
+        if self._asked.mode == "append":
+            for delivery in outcome.deliveries:
+                writing.refuse_overtaken(self._config, delivery)
 
     def _lineage(self, outcome: Outcome, made: Made) -> tuple[list[NewDerivation], list[tuple[Address, str]]]:
         found: list[NewDerivation] = []

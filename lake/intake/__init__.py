@@ -25,6 +25,8 @@ from lake.intake.pieces import (
     Piece,
     Run,
     Settled,
+    already,
+    content,
     copied,
     equal_at,
     known,
@@ -129,8 +131,8 @@ class Intake:
         per_day = layout.PER_DAY[self._unit]
         ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
         if ends[0] == ends[1]:
-            content = None if hashes is None else sums(hashes, np.zeros(1, np.int64))[0]
-            self._put(int(ends[0]), Piece(batch, low, high, ordered, content))
+            found = None if hashes is None else sums(hashes, np.zeros(1, np.int64))[0]
+            self._put(int(ends[0]), Piece(batch, low, high, ordered, found))
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
@@ -162,9 +164,9 @@ class Intake:
             self._lazy = True
         starts = np.concatenate([np.zeros(1, np.int64), cuts])
         contents = [None] * len(starts) if hashes is None else sums(hashes, starts)
-        for start, stop, content in zip(starts.tolist(), [*cuts.tolist(), len(days)], contents, strict=True):
+        for start, stop, found in zip(starts.tolist(), [*cuts.tolist(), len(days)], contents, strict=True):
             piece = batch.slice(start, stop - start)
-            self._put(int(days[start]), Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, content))
+            self._put(int(days[start]), Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, found))
 
     def _put(self, day: int, piece: Piece) -> None:
         part = self._open.get(day)
@@ -222,7 +224,8 @@ class Intake:
             small = final and part.writer is None
             if part.goes_on(pieces, table, self._schema):
                 if small and (stored or part.runs):
-                    part.runs.append(self._keep(table, part.partition))
+                    live = already(pieces, self._live.get(part.partition.label), self._schema)
+                    part.runs.append(Run(same=live) if live is not None else self._keep(table, part.partition))
                 else:
                     if part.writer is None:
                         part.writer = self._writer(part.partition)
@@ -316,7 +319,11 @@ class Intake:
             doubts = () if doubt is None else (doubt,)
             return Settled(partition, runs[0].file, None, total, runs, counts, unproven=doubts)
         stored: Stream = tuple if live is None else lambda: self._survivors(live)
-        source: list[Stream] = [functools.partial(run.rows, self._schema) for run in runs]
+        source: list[Stream] = [functools.partial(run.rows, self._schema, self._places) for run in runs]
+        same = runs[0].same if len(runs) == 1 and self.keep_stored is None else None
+        if live is not None and same is not None and content(same) == content(live):
+            total.identical += live.rows
+            return Settled(partition, None, live, total, runs, counts, *self._doubts(partition, source, live))
         writer = self._writer(partition)
         try:
             found = merge.merge(stored, source, self._schema, self._on_conflict, writer.write)

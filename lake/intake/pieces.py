@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lake.files import FileWriter, StagedFile
     from lake.manifest.rows import FileRow
     from lake.merge.model import Place
+    from lake.places import Places
     from schemas.columns import Schema
     from schemas.keys import Partition
 
@@ -38,16 +39,20 @@ _SCRAPS, _SCRAP_BYTES = 4, 65_536
 
 @dataclass(slots=True)
 class Run:
-    """Rows of one partition from one source, in stored order: in memory, or in a staged file."""
+    """Rows of one partition from one source, in stored order: in memory, in a staged file, or just those stored."""
 
     table: pa.Table | None = None
     file: StagedFile | None = None
     path: Path | None = None
+    same: FileRow | None = None
+    """The stored partition that has the same rows, which are read from there if they are needed after all."""
 
-    def rows(self, schema: Schema) -> Iterator[pa.Table]:
+    def rows(self, schema: Schema, places: Places) -> Iterator[pa.Table]:
         """Yield the rows from the start."""
         if self.table is not None:
             yield self.table
+        elif self.same is not None:
+            yield from part_rows(places.parquet(self.same, schema), schema, self.same)
         elif self.path is not None:
             yield from stored_rows(self.path, schema)
 
@@ -245,6 +250,25 @@ def known(pieces: list[Piece]) -> Known | None:
     if len(contents) < len(pieces):
         return None
     return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))
+
+
+def content(part: FileRow) -> tuple[int, str]:
+    """Return what tells the rows of a stored partition from others."""
+    return part.rows, part.content_hash
+
+
+def already(pieces: list[Piece], live: FileRow | None, schema: Schema) -> FileRow | None:
+    """Return what a partition holds where rows that come in order are just that, by their content; else None.
+
+    No key can come twice among rows in order where keys are times, so that the same rows are stored in the same order.
+    """
+    came = known(pieces)
+    if live is None or came is None or not merge.keyed_by_time(schema):
+        return None
+    digest = rows.ContentHash(schema)
+    digest.add(came.total, came.squares)
+    same = (sum(p.batch.num_rows for p in pieces), digest.hexdigest()) == content(live)
+    return live if same else None
 
 
 def equal_at(ts: int, stored: Iterable[pa.Table], source: Iterable[pa.Table]) -> bool:

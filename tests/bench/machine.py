@@ -57,7 +57,11 @@ def versions() -> dict[str, str]:
     (dagster,) = installed(home.peer_python("dagster"), "dagster").values()
     ours["dl-datalake"] = f"{ours['dl-datalake']} ({commit()})"
     found = {"Python": platform.python_version()} | ours
-    return found | {"ArcticDB": f"{theirs['arcticdb']} (with pandas {theirs['pandas']})", "Dagster": dagster}
+    found |= {"ArcticDB": f"{theirs['arcticdb']} (with pandas {theirs['pandas']})", "Dagster": dagster}
+    feast = home.home() / "venv-feast" / "bin" / "python"
+    if feast.exists():  # where it cannot be installed, its own workload says so
+        found["Feast"] = installed(str(feast), "feast")["feast"]
+    return found
 
 
 def installed(python: str, *names: str) -> dict[str, str]:

@@ -239,6 +239,47 @@ def test_rows_that_do_not_fit_wait_on_disk(bench: Bench) -> None:
     check(bench, "bars", intake.settle(), [], source_of("bars")[::-1])
 
 
+STORED = {"bars": [bar(i, 1.0 + i) for i in range(4)], "features": [feature(i, i % 2, float(i)) for i in range(4)]}
+
+
+def brought(bench: Bench, kind: str, given: list[Row]) -> tuple[Intake, list[Settled]]:
+    """Settle rows that come in one batch, with their hashes."""
+    intake = bench.intake(kind)
+    batch = table(KINDS[kind][0], given).to_batches()[0]
+    intake.add(batch, rows.row_hashes(batch))
+    return intake, intake.settle()
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_what_is_stored_already_is_told_by_its_content_alone(bench: Bench, kind: str) -> None:
+    bench.store(brought(bench, kind, STORED[kind])[1])
+    [label] = bench.live
+    path = bench.folder / bench.live[label].path
+    path.rename(bench.folder / "away")
+    intake, [same] = brought(bench, kind, STORED[kind])
+    assert told([same]) == {"identical": 4}
+    assert (same.staged, same.replaces, same.runs[0].table) == (None, bench.live[label], None)
+    intake.close()
+    (bench.folder / "away").rename(path)
+    assert told(brought(bench, kind, STORED[kind][1:])[1]) == {"identical": 3}
+    moved = STORED[kind][-1] | {"ts": STORED[kind][-1]["ts"] + 1}
+    assert told(brought(bench, kind, [*STORED[kind][:-1], moved])[1]) == {"identical": 3, "new": 1}
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_rows_that_were_stored_already_are_merged_when_others_took_their_place(bench: Bench, kind: str) -> None:
+    bench.store(brought(bench, kind, STORED[kind])[1])
+    intake, [same] = brought(bench, kind, STORED[kind])
+    column = "close" if kind == "bars" else "value"
+    other = [STORED[kind][0], STORED[kind][1] | {column: STORED[kind][1][column] + 0.5}, *STORED[kind][2:]]
+    bench.store(brought(bench, kind, other)[1])
+    [live] = bench.live.values()
+    again = intake.merge(same.partition, same.runs, same.own, live)
+    assert told([again]) == {"identical": 3, "corrected": 1}
+    assert again.staged is not None
+    assert [row for part in stored_rows(_path(bench, again), KINDS[kind][0]) for row in plain(part)] == STORED[kind]
+
+
 def test_keep_and_fail_reach_the_merge(bench: Bench) -> None:
     first = bench.intake("bars")
     first.add(table(BARS, [bar(0), bar(1)]).to_batches()[0])

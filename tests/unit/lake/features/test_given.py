@@ -53,6 +53,19 @@ def test_a_file_is_told_by_its_content(tmp_path: Path, kind: str) -> None:
     rows.close()
 
 
+def test_of_a_large_row_group_little_is_held(tmp_path: Path) -> None:
+    path, rows, columns = tmp_path / "rows.parquet", 1_000_000, 4
+    values = np.random.default_rng(1).standard_normal((columns, rows))
+    pq.write_table(pa.table({f"c{at}": column for at, column in enumerate(values)}), path, row_group_size=rows)
+    assert path.stat().st_size > values.nbytes
+    before = pa.total_allocated_bytes()
+    source = given(path, VOL, OF_VOL)
+    held = [pa.total_allocated_bytes() - before for _ in source.blocks()]
+    source.close()
+    assert len(held) == 16  # of 65,536 rows at most
+    assert max(held) < values.nbytes / 2
+
+
 @pytest.mark.parametrize("name", ["a.parquet", "a.feather", "a.arrow", "a.IPC"])
 def test_a_text_that_is_called_otherwise_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("ts,vol\n2024-03-05,1\n")
