@@ -162,19 +162,21 @@ def _joined(
     joining: Joining,
     prefix: str,
 ) -> Joined:
-    scans = {
-        bar: None
-        if address is None
-        else Scan(
+    stored = list(dict.fromkeys(address for address in series.values() if address is not None))
+    scan = None
+    if stored:
+        scan = Scan(
             lake.config,
             lake._manifest,  # noqa: SLF001 -- the lake's own part
-            [address],
+            stored,
             columns=("ts", "known_at", *columns),
             as_of=bars.snapshot,
         )
-        for bar, address in series.items()
-    }
     whole = arrow_schema(known.set.schema)
     return Joined(
-        prefix, scans, pa.schema([whole.field(name) for name in columns]), joining.ttl_us(known.set.serving.ttl_us)
+        prefix,
+        scan,
+        series,
+        pa.schema([whole.field(name) for name in columns]),
+        joining.ttl_us(known.set.serving.ttl_us),
     )

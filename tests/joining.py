@@ -129,7 +129,12 @@ class Held:
 
 def held(address: Address, rows: Sequence[Row], cuts: Sequence[int], group: int) -> Held:
     """Return a series of features whose files end before the given times."""
-    return Held({address: cut(features(rows), cuts)}, STORED, group)
+    return held_features({address: rows}, cuts, group)
+
+
+def held_features(series: Mapping[Address, Sequence[Row]], cuts: Sequence[int], group: int) -> Held:
+    """Return several of them."""
+    return Held({address: cut(features(rows), cuts) for address, rows in series.items()}, STORED, group)
 
 
 def held_bars(series: Mapping[Address, Sequence[Row]], cuts: Sequence[int], group: int) -> Held:

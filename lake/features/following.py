@@ -13,20 +13,18 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake.errors import LakeError
+from lake.features.ahead import Ahead, in_one
 from lake.features.front import NONE, Front
 from lake.sources.arrays import array_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
 
     from lake.features.front import Ints
     from lake.manifest.rows import FileRow
     from lake.read import Scan
 
-JOB_ROWS = 65_536
-"""Rows that are read ahead at once, out of as many files as it takes; the first few files are read singly."""
-_CLOCKS = ("ts", "known_at")
 _US = layout.NS_PER["us"]
 
 
@@ -45,12 +43,41 @@ class Choice:
     limit_us: int | None
 
 
+def needed(scan: Scan, choice: Choice, first: int, last: int) -> Scan:
+    """Return the part of a series that decisions from the first to the last, in microseconds, can depend on.
+
+    Raises:
+        LakeError: of files that are not there, or damaged.
+    """
+    part = copy(scan)
+    plan = [file for file in scan.plan if file.first_ns <= last * _US]
+    if choice.limit_us is not None:
+        start = (first - choice.limit_us) * _US
+        part.start_ns = start if scan.start_ns is None else max(scan.start_ns, start)
+        part.plan = [file for file in plan if file.last_ns >= start]
+    else:
+        # A row known by the first decision is known by every later one, so that none of them gets a row of a lesser ts.
+        # The files are cut by ts: once one has such a row, nothing in those before it can be chosen, also not what
+        # became known of their times afterwards.
+        begun = range(sum(file.first_ns <= first * _US for file in plan) - 1, 0, -1)
+        part.plan = plan[next((at for at in begun if _has_known(scan, plan[at], choice, first)), 0) :]
+    part.require()
+    return part
+
+
+def _has_known(scan: Scan, file: FileRow, choice: Choice, decision: int) -> bool:
+    return any(
+        table.num_rows and int(rows.times(table, choice.by).min()) <= decision - choice.strict
+        for table in scan.pieces(file, [choice.by])
+    )
+
+
 @dataclass(slots=True)
 class _Chunk:
-    """Rows that were read together; its values are read again when they are None."""
+    """Rows that were read at once; their values are read again when they are None."""
 
-    file: FileRow
-    place: int
+    parts: Sequence[tuple[FileRow, int]]
+    """The files, and the how many-th piece of each."""
     known: Ints
     ts: Ints
     values: pa.RecordBatch | None
@@ -58,8 +85,17 @@ class _Chunk:
     """The number of its first row, from the first one read on."""
 
     @property
+    def num_rows(self) -> int:
+        return len(self.ts)
+
+    @property
     def end(self) -> int:
         return self.first + len(self.ts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of values that are held."""
+        return 0 if self.values is None else int(self.values.nbytes)
 
 
 class Following:
@@ -67,67 +103,30 @@ class Following:
 
     Chosen rows go up in stored order as decisions do (`Front`), so the values are read in order, too, and a chunk is
     let go of once a row behind it was chosen. Held are the chunk of the last chosen row, those read ahead, and those
-    that wait to be known. Of the latter `budget` bytes of values at most: what comes on top is read for its clocks
+    that wait to be known. Of the latter `budget` bytes of values, and a chunk: what comes on top is read for its clocks
     only, and for its values when its time has come.
     """
 
-    def __init__(self, scan: Scan, columns: pa.Schema, choice: Choice, ahead: Executor, budget: int) -> None:
-        """Take what to read; nothing is read yet.
+    def __init__(self, scan: Scan, columns: pa.Schema, choice: Choice, pool: Executor, budget: int) -> None:
+        """Begin to read.
 
         Args:
-            scan: All rows of one series, with its clocks and at least `columns`.
+            scan: The part of one series that is `needed`, with its clocks and at least `columns`.
             columns: Which values are wanted.
             choice: Which row a decision gets.
-            ahead: Reads while the caller works.
+            pool: Reads while the caller works.
             budget: Bytes of values to hold of rows that wait.
         """
-        self._scan = copy(scan)
-        self._columns, self._types = columns.names, columns.types
-        self._choice, self._ahead, self._budget = choice, ahead, budget
-        self._clocks = list(_CLOCKS) if choice.by == "known_at" else ["ts"]
-        self._whole = list(dict.fromkeys([*self._clocks, *self._columns]))
+        self._scan, self._columns, self._choice, self._budget = scan, columns, choice, budget
+        self._clocks = ["ts"] if choice.by == "ts" else ["ts", "known_at"]
         self._front = Front(strict=choice.strict)
         self._chunks: deque[_Chunk] = deque()
         """All that is held."""
         self._coming: deque[_Chunk] = deque()
         """The last of them: those with rows that are not let in yet."""
         self._held = self._rows = self._entered = 0
-        self._goal = 1
-        self._reading: Iterator[_Chunk] | None = None
-        self._job: Future[list[_Chunk]] | None = None
-
-    def start(self, first: int, last: int) -> None:
-        """Settle which files are needed for decisions from the first to the last, and begin to read them.
-
-        Raises:
-            LakeError: of files that are not there.
-        """
-        self._scan.plan = self._needed(first, last)
-        self._scan.require()
-        self._reading = self._pieces()
-        self._job = self._ahead.submit(self._read)
-
-    def _needed(self, first: int, last: int) -> list[FileRow]:
-        scan, limit = self._scan, self._choice.limit_us
-        plan = [file for file in scan.plan if file.first_ns <= last * _US]
-        if limit is not None:
-            start = (first - limit) * _US
-            scan.start_ns = start if scan.start_ns is None else max(scan.start_ns, start)
-            return [file for file in plan if file.last_ns >= start]
-        # A row known by the first decision is known by every later one, so that none of them gets a row of a lesser ts.
-        # The files are cut by ts: once one has such a row, nothing in those before it can be chosen, also not what
-        # became known of their times afterwards.
-        for at in range(len(plan) - 1, -1, -1):
-            if plan[at].first_ns <= first * _US and self._has_known(plan[at], first):
-                return plan[at:]
-        return plan
-
-    def _has_known(self, file: FileRow, decision: int) -> bool:
-        clock = self._choice.by
-        for table in self._scan.pieces(file, [clock]):
-            if table.num_rows and int(rows.times(table, clock).min()) <= decision - self._choice.strict:
-                return True
-        return False
+        self._pieces = self._read_pieces()
+        self._ahead = Ahead(pool, self._read)
 
     def values(self, decisions: Ints) -> list[Any]:
         """Return the wanted columns, a row for each decision, null where there is none.
@@ -139,8 +138,7 @@ class Following:
             LakeError: LOOKAHEAD; FILE_DAMAGED and what else reading may end in.
         """
         self._enter(int(decisions[-1]))
-        numbers = self._front.choose(decisions, self._choice.limit_us)
-        taken = self._taken(numbers)
+        taken = self._taken(self._front.choose(decisions, self._choice.limit_us))
         first = self._front.first
         self._forget(self._entered if first is None else first)
         return taken
@@ -158,52 +156,53 @@ class Following:
             self._coming.popleft()
 
     def _more(self) -> bool:
-        """Take what was read ahead, and have more read; False at the end."""
-        found = self._job.result() if self._job is not None else []
-        self._job = None
-        if not found:
+        """Take what was read ahead; False at the end."""
+        chunk = self._ahead.take()
+        if chunk is None:
             return False
-        for chunk in found:
-            chunk.first = self._rows
-            self._rows = chunk.end
-            self._held += _size(chunk.values)
-        self._chunks.extend(found)
-        self._coming.extend(found)
-        self._goal = min(JOB_ROWS, 2 * sum(len(chunk.ts) for chunk in found))
-        self._job = self._ahead.submit(self._read)
+        chunk.first, self._rows = self._rows, self._rows + chunk.num_rows
+        self._held += chunk.size
+        self._chunks.append(chunk)
+        self._coming.append(chunk)
         return True
 
-    def _read(self) -> list[_Chunk]:
-        found: list[_Chunk] = []
-        while self._reading is not None and sum(len(chunk.ts) for chunk in found) < self._goal:
-            chunk = next(self._reading, None)
-            if chunk is None:
-                break
-            found.append(chunk)
-        return found
+    def _read(self, goal: int) -> _Chunk | None:
+        parts: list[tuple[FileRow, int]] = []
+        tables: list[pa.Table] = []
+        whole = True
+        while sum(table.num_rows for table in tables) < goal and (piece := next(self._pieces, None)) is not None:
+            file, place, table, light = piece
+            parts.append((file, place))
+            tables.append(table)
+            whole = whole and not light
+        if not tables:
+            return None
+        clocks = in_one([table.select(self._clocks) for table in tables])
+        ts, known = rows.times(clocks), rows.times(clocks, self._choice.by)
+        if (known < ts).any():
+            raise self._foreseen(clocks.slice(int((known < ts).argmax()), 1))
+        values = in_one([table.select(self._columns.names) for table in tables]) if whole else None
+        return _Chunk(parts, known, ts, values)
 
-    def _pieces(self) -> Iterator[_Chunk]:
+    def _read_pieces(self) -> Iterator[tuple[FileRow, int, pa.Table, bool]]:
+        """Yield each piece of the files with its place in its file, and whether it was read for its clocks only."""
+        columns = list(dict.fromkeys([*self._clocks, *self._columns.names]))
         for file in self._scan.plan:
             light = self._held > self._budget
-            for place, table in enumerate(self._scan.pieces(file, self._clocks if light else self._whole)):
-                if not table.num_rows:
-                    continue
-                ts = rows.times(table)
-                known = ts if self._choice.by == "ts" else rows.times(table, "known_at")
-                if (known < ts).any():
-                    raise self._foreseen(table.slice(int((known < ts).argmax()), 1))
-                yield _Chunk(file, place, known, ts, None if light else _batch(table.select(self._columns)))
+            for place, table in enumerate(self._scan.pieces(file, self._clocks if light else columns)):
+                if table.num_rows:
+                    yield file, place, table, light
 
     def _forget(self, number: int) -> None:
         """Let go of the chunks before a row."""
         while self._chunks and self._chunks[0].end <= number:
-            self._held -= _size(self._chunks.popleft().values)
+            self._held -= self._chunks.popleft().size
 
     def _taken(self, numbers: Ints) -> list[Any]:
         """Return the values of rows by number, which go up but for `NONE`."""
         chosen = numbers[numbers != NONE]
         if not len(chosen):
-            return [pa.nulls(len(numbers), kind) for kind in self._types]
+            return [pa.nulls(len(numbers), kind) for kind in self._columns.types]
         reached = np.maximum.accumulate(numbers)
         pieces: list[pa.RecordBatch] = []
         at = 0
@@ -218,12 +217,13 @@ class Following:
 
     def _values(self, chunk: _Chunk) -> pa.RecordBatch:
         if chunk.values is None:
-            table = next(islice(self._scan.pieces(chunk.file, self._columns, skip=chunk.place), 1))
-            chunk.values = _batch(table)
-            self._held += _size(chunk.values)
+            names = self._columns.names
+            pieces = (islice(self._scan.pieces(file, names, skip=place), 1) for file, place in chunk.parts)
+            chunk.values = in_one([table for piece in pieces for table in piece])
+            self._held += chunk.size
         return chunk.values
 
-    def _foreseen(self, row: pa.Table) -> LakeError:
+    def _foreseen(self, row: pa.RecordBatch) -> LakeError:
         ts, known = (row.column(name)[0].as_py().isoformat() for name in ("ts", "known_at"))
         address = self._scan.addresses[0]
         name = address.period.partition(".v")[0]
@@ -233,16 +233,6 @@ class Following:
             where=str(address),
             fix=[f"dl features audit {name}", "write the rows again with the known_at they could have had"],
         )
-
-
-def _batch(table: pa.Table) -> pa.RecordBatch:
-    """Return a table in one piece."""
-    batches = table.to_batches()
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-
-
-def _size(values: pa.RecordBatch | None) -> int:
-    return 0 if values is None else int(values.nbytes)
 
 
 def _picked(values: pa.RecordBatch, numbers: Ints, first: int) -> pa.RecordBatch:

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from lake import layout, rows
 from lake.errors import LakeError
-from lake.features.following import Choice, Following
+from lake.features.ahead import Ahead, in_one
+from lake.features.following import Choice, Following, needed
 from lake.read import BATCH_ROWS, plain_reader
 from schemas.periods import Period
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from lake.read import Scan
     from schemas.keys import Address
 
+    _Series = Mapping[Address | None, Scan]
+
 By = Literal["known_at", "ts"]
 Decide = Literal["close", "open"]
 _US = layout.NS_PER["us"]
@@ -37,14 +40,15 @@ class Joined:
 
     Attributes:
         name: The prefix of its columns: `<name>__<column>`.
-        scans: For each series of bars the rows of the set's series, all of them, with ts, known_at and `columns`; None
-            where the set has no such series.
+        scan: All rows of the set's series, with ts, known_at and `columns`; None when there is no series.
+        series: For each series of bars the set's series that is joined to it; None where the set has none.
         columns: The wanted ones, in the order they come, with their types: there may be no scan to tell them.
         ttl_us: How old a row may be and still be good; None is any age.
     """
 
     name: str
-    scans: Mapping[Address, Scan | None]
+    scan: Scan | None
+    series: Mapping[Address, Address | None]
     columns: pa.Schema
     ttl_us: int | None
 
@@ -124,8 +128,9 @@ class PointInTime:
         bars.require()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="features")
         try:
+            features = [_by_series(joined.scan) for joined in self._sets]
             for address, files in groupby(self.plan, key=bars.address_of):
-                yield from self._series(address, list(files), pool, size)
+                yield from self._series(address, list(files), features, pool, size)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -138,37 +143,32 @@ class PointInTime:
         return plain_reader(self.schema, self.batches(size))
 
     def _series(
-        self, address: Address, files: Sequence[FileRow], pool: Executor, size: int
+        self, address: Address, files: Sequence[FileRow], features: Sequence[_Series], pool: Executor, size: int
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of one series of bars."""
         decisions = _Decisions(address, self._decide)
         last = int(decisions.of(np.array([files[-1].last_ns // _US], np.int64))[0])
-        columns = self._bars.columns
-        needed = columns if "ts" in columns else (*columns, "ts")
+        ahead = Ahead(pool, _Bars(self._bars, files, size).read)
         followed: list[Following | None] | None = None
-        for file in files:
-            for table in self._bars.pieces(file, needed):
-                for batch in table.to_batches(max_chunksize=size):
-                    if not batch.num_rows:
-                        continue
-                    when = decisions.of(rows.times(batch))
-                    if followed is None:
-                        followed = self._followed(address, pool, (int(when[0]), last))
-                    yield self._joined(batch, when, followed)
+        while (bars := ahead.take()) is not None:
+            when = decisions.of(rows.times(bars))
+            if followed is None:
+                between = int(when[0]), last
+                followed = [
+                    self._followed(joined, series.get(joined.series[address]), pool, between)
+                    for joined, series in zip(self._sets, features, strict=True)
+                ]
+            for at in range(0, bars.num_rows, size):
+                yield self._joined(bars.slice(at, size), when[at : at + size], followed)
 
-    def _followed(self, address: Address, pool: Executor, between: tuple[int, int]) -> list[Following | None]:
-        found: list[Following | None] = []
-        for joined in self._sets:
-            scan = joined.scans[address]
-            if scan is None:
-                found.append(None)
-                continue
-            limits = [limit for limit in (joined.ttl_us, self._tolerance_us) if limit is not None]
-            choice = Choice(self._by, self._strict, min(limits, default=None))
-            following = Following(scan, joined.columns, choice, pool, self._budget)
-            following.start(*between)
-            found.append(following)
-        return found
+    def _followed(
+        self, joined: Joined, series: Scan | None, pool: Executor, between: tuple[int, int]
+    ) -> Following | None:
+        if series is None:
+            return None
+        limits = [limit for limit in (joined.ttl_us, self._tolerance_us) if limit is not None]
+        choice = Choice(self._by, self._strict, min(limits, default=None))
+        return Following(needed(series, choice, *between), joined.columns, choice, pool, self._budget)
 
     def _joined(self, bars: pa.RecordBatch, when: Ints, followed: Sequence[Following | None]) -> pa.RecordBatch:
         columns = [bars.column(name) for name in self._bars.columns]
@@ -178,6 +178,35 @@ class PointInTime:
             else:
                 columns += following.values(when)
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def _by_series(scan: Scan | None) -> _Series:
+    """Return a read of several series as one of each."""
+    found: dict[Address | None, Scan] = {}
+    if scan is not None:
+        for address, files in groupby(scan.plan, key=scan.address_of):
+            found[address] = copy(scan)
+            found[address].addresses, found[address].plan = (address,), list(files)
+    return found
+
+
+class _Bars:
+    """The bars of some files, with their ts whether it is wanted or not."""
+
+    def __init__(self, scan: Scan, files: Sequence[FileRow], size: int) -> None:
+        columns = scan.columns if "ts" in scan.columns else (*scan.columns, "ts")
+        self._tables = (table for file in files for table in scan.pieces(file, columns) if table.num_rows)
+        self._size = size
+
+    def read(self, goal: int) -> pa.RecordBatch | None:
+        """Read on, so many rows or a few more but not for the sake of more than one batch; None at the end."""
+        tables: list[pa.Table] = []
+        while sum(table.num_rows for table in tables) < min(goal, self._size):
+            table = next(self._tables, None)
+            if table is None:
+                break
+            tables.append(table)
+        return in_one(tables) if tables else None
 
 
 class _Decisions:

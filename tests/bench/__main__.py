@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench import derived, home, machine, process, table, trust, vendors, workloads
+from tests.bench import derived, features, home, machine, process, table, trust, vendors, workloads
 
 RESULTS = home.REPOSITORY / "tests" / "bench" / "results.json"
 PAGE = home.REPOSITORY / "docs" / "benchmarks.md"
-WORKLOADS = workloads.WORKLOADS | derived.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS
+WORKLOADS = workloads.WORKLOADS | derived.WORKLOADS | features.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS
 
 
 def measured(name: str, options: workloads.Options) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dl_datalake.result import Result
 from lake import files
-from lake.features import following
+from lake.features import ahead
 from lake.features.join import Joined, PointInTime
 from lake.manifest import Manifest
 from lake.read import Scan
@@ -21,7 +21,7 @@ from lake.write import write
 from schemas.assets import declare
 from schemas.keys import Address
 from tests import tables
-from tests.joining import SCHEMA, STORED, VALUES, Question, Set, answers, features, held, held_bars
+from tests.joining import SCHEMA, STORED, VALUES, Question, Set, answers, features, held_bars, held_features
 from tests.manifests import make_lake
 from tests.tables import DAY_US, MINUTE_US, bar, plain
 
@@ -52,12 +52,18 @@ limits = st.one_of(st.none(), st.sampled_from([0, 1, SECOND, SECOND + 1, 5 * SEC
 numbers = st.one_of(st.none(), st.integers(-9, 9).map(float))
 
 
+def several(one: st.SearchStrategy[Any], least: int, most: int) -> st.SearchStrategy[list[Any]]:
+    """Draw few or none now and then, else many: among few rows there is little to mistake."""
+    many = st.lists(one, min_size=least, max_size=most, unique=True)
+    return st.one_of(st.lists(one, max_size=3, unique=True), many, many, many)
+
+
 @st.composite
 def series(draw: st.DrawFn, *, revised: bool = True) -> list[Row]:
     """Draw rows with what they say, some known late, some all at once, some of one ts told again."""
     rows: dict[tuple[int, ...], Row] = {}
     backfilled = draw(st.one_of(st.none(), st.none(), times))
-    for ts in draw(st.lists(times, max_size=25)):
+    for ts in draw(several(times, 10, 25)):
         first = ts + draw(delays) if backfilled is None else max(ts, backfilled)
         for at in sorted({first + later for later in draw(st.lists(delays, max_size=2))} | {first}):
             row = {"ts": ts, "known_at": at, "x": draw(numbers), "word": draw(st.sampled_from([None, *WORDS]))}
@@ -72,14 +78,18 @@ questions = st.builds(
     strict=st.booleans(),
     tolerance_us=limits,
 )
-opens = st.lists(st.integers(-5, 45), unique=True, max_size=30).map(sorted)
+opens = several(st.integers(-5, 45), 15, 40).map(sorted)
 
 
 @st.composite
 def sets(draw: st.DrawFn, *, revised: bool = True) -> list[Set]:
     """Draw one set or two, each with a series for some of the symbols."""
     return [
-        Set(name, draw(st.dictionaries(st.sampled_from(SYMBOLS), series(revised=revised))), draw(limits))
+        Set(
+            name,
+            {symbol: draw(series(revised=revised)) for symbol in SYMBOLS if draw(st.integers(0, 4))},
+            draw(limits),
+        )
         for name in SETS[: draw(st.integers(1, 2))]
     ]
 
@@ -90,20 +100,13 @@ def address(symbol: str, key: str) -> Address:
 
 def chosen(sets: Sequence[Set], bars: Sequence[Address], cuts: Sequence[int], group: int) -> list[Joined]:
     """Return sets as they are joined, out of memory."""
-    return [
-        Joined(
-            one.name,
-            {
-                place: held(address(place.symbol, KEY), one.series[place.symbol], cuts, group).scan()
-                if place.symbol in one.series
-                else None
-                for place in bars
-            },
-            VALUES,
-            one.ttl_us,
-        )
-        for one in sets
-    ]
+    joins = []
+    for one in sets:
+        series = {place: address(place.symbol, KEY) if place.symbol in one.series else None for place in bars}
+        rows = {own: one.series[own.symbol] for own in series.values() if own is not None}
+        scan = held_features(rows, cuts, group).scan() if rows else None
+        joins.append(Joined(one.name, scan, series, VALUES, one.ttl_us))
+    return joins
 
 
 def asked(how: Question) -> dict[str, Any]:
@@ -129,7 +132,7 @@ def test_a_join_is_the_reference_s(
     group: int,
     sizes: tuple[int, int, int],
 ) -> None:
-    size, ahead, memory_mb = sizes
+    size, job, memory_mb = sizes
     stored = {
         symbol: [{"ts": FIRST + at * SECOND, "close": float(at)} for at in seconds]
         for symbol, seconds in opens_of.items()
@@ -141,7 +144,7 @@ def test_a_join_is_the_reference_s(
         symbol: [row for row in rows if (start is None or row["ts"] >= start) and (end is None or row["ts"] < end)]
         for symbol, rows in stored.items()
     }
-    with mock.patch.object(following, "JOB_ROWS", ahead):
+    with mock.patch.object(ahead, "JOB_ROWS", job):
         join = PointInTime(bars.scan(), chosen(sets, bars.addresses, cuts[1], group), **asked(how), memory_mb=memory_mb)
         got = list(join.batches(size))
     expected = [row for symbol, rows in wanted.items() for row in answers(rows, symbol, sets, how, SECOND)]
@@ -177,15 +180,7 @@ def test_a_join_of_stored_series_is_the_reference_s(
                     write(config, address(symbol, f"features/{one.name}.v1"), features(some))
         with Manifest.open(config) as manifest:
             bars = Scan(config, manifest, [address(symbol, "bars/1m") for symbol in stored])
-            joins = [
-                Joined(
-                    one.name,
-                    {place: _stored_scan(config, manifest, one, place) for place in bars.addresses},
-                    VALUES,
-                    one.ttl_us,
-                )
-                for one in sets
-            ]
+            joins = [_stored_set(config, manifest, one, bars.addresses) for one in sets]
             result = Result(PointInTime(bars, joins, **asked(how), memory_mb=100))
             expected = [row for symbol, some in stored.items() for row in answers(some, symbol, sets, how, MINUTE_US)]
             assert _joined_part(result.to_arrow()) == expected
@@ -195,9 +190,12 @@ def test_a_join_of_stored_series_is_the_reference_s(
             assert pa.table(result).num_rows == len(expected)
 
 
-def _stored_scan(config: Config, manifest: Manifest, one: Set, bars: Address) -> Scan | None:
-    series = address(bars.symbol, f"features/{one.name}.v1")
-    return Scan(config, manifest, [series], columns=STORED.names) if one.series.get(bars.symbol) else None
+def _stored_set(config: Config, manifest: Manifest, one: Set, bars: Sequence[Address]) -> Joined:
+    key = f"features/{one.name}.v1"
+    series = {place: address(place.symbol, key) if one.series.get(place.symbol) else None for place in bars}
+    own = [place for place in series.values() if place is not None]
+    scan = Scan(config, manifest, own, columns=STORED.names) if own else None
+    return Joined(one.name, scan, series, VALUES, one.ttl_us)
 
 
 def _joined_part(table: pa.Table) -> list[Row]:

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pyarrow.compute as pc
 
-from tests.bench.programs.lake_features import NAMES, SETS
+from tests.bench.programs.lake_features import EXCHANGE, MARKET, NAMES, SETS, SYMBOL
 
-PLACE = "BINANCE/SPOT/BTCUSDT"
+PLACE = f"{EXCHANGE}/{MARKET}/{SYMBOL}"
 BATCH_ROWS = 65_536
 
 

@@ -44,7 +44,7 @@ def known(minute: int, at: int | None = None, x: float | None = None, **changes:
 
 
 def joined(scan: Held | None, name: str = "s", ttl_us: int | None = None) -> Joined:
-    return Joined(name, {BTC: scan.scan() if scan else None}, VALUES, ttl_us)
+    return Joined(name, scan.scan() if scan else None, {BTC: SERIES if scan else None}, VALUES, ttl_us)
 
 
 def minutes(first: int, last: int, cuts: Sequence[int] = ()) -> Held:
@@ -82,7 +82,7 @@ def test_a_bar_is_decided_on_at_its_close(
     address = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", period)
     rows = [{"ts": start, "known_at": at, "x": float(at - end)} for at in (end, end + 1)]
     for late, expected in (([rows[0]], 0.0), ([rows[1]], None)):
-        sets = [Joined("s", {address: held(SERIES, late, [], 10).scan()}, VALUES, None)]
+        sets = [Joined("s", held(SERIES, late, [], 10).scan(), {address: SERIES}, VALUES, None)]
         series = held_bars({address: [{"ts": start, "close": 1.0}]}, [], 10)
         assert xs(PointInTime(series.scan(), sets, memory_mb=1).batches()) == [expected]
         assert xs(PointInTime(series.scan(), sets, memory_mb=1, strict=True).batches()) == [None]
@@ -120,11 +120,23 @@ def test_without_a_ttl_it_is_read_back_to_the_file_that_has_a_row_known_by_then(
     assert {file for file, columns in series.reads if columns == ALL} == {2, 3, 4, 5}
 
 
+def test_a_file_that_ends_just_where_rows_are_still_good_is_read() -> None:
+    rows = [known(at) for at in range(10)]
+    for ttl_us, expected in ((3 * MINUTE_US, 9), (3 * MINUTE_US - 1, None)):
+        assert xs(join(minutes(12, 12), joined(held(SERIES, rows, [], 4), ttl_us=ttl_us)).batches()) == [expected]
+
+
+def test_a_file_whose_first_row_is_known_just_at_the_decision_is_not_enough_for_a_strict_join() -> None:
+    series = held(SERIES, [known(at) for at in range(20)], [10 * MINUTE_US], 100)
+    assert xs(join(minutes(10, 11), joined(series), strict=True).batches()) == [9, 10]
+    assert {file for file, columns in series.reads if columns == ALL} == {0, 1}
+
+
 def test_the_first_rows_are_had_without_reading_on() -> None:
     series = held(SERIES, [known(at) for at in range(1000)], [at * MINUTE_US for at in range(10, 1000, 10)], 10)
     bars = minutes(0, 999, range(10, 1000, 10))
     assert Result(join(bars, joined(series))).head(3)["s__x"].to_pylist() == [0, 1, 2]
-    assert {file for file, _ in bars.reads} == {0}
+    assert {file for file, _ in bars.reads} <= {0, 1}
     assert {file for file, _ in series.reads} <= {0, 1, 2}
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("features")]
 
@@ -151,7 +163,7 @@ def test_what_waits_beyond_the_budget_is_read_for_its_clocks_first() -> None:
     assert {columns for _, columns in series.reads} >= {KEYS, ("x", "word")}
     whole = held(SERIES, [known(at, at + 30) for at in range(100)], [at * MINUTE_US for at in range(10, 100, 10)], 4)
     assert xs(join(minutes(0, 99), joined(whole)).batches(7)) == [None] * 30 + list(range(70))
-    assert {columns for _, columns in whole.reads} == {("known_at",), ALL}
+    assert {columns for _, columns in whole.reads} == {ALL}
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
@@ -196,7 +208,7 @@ def lake(tmp_path: Path) -> Config:
 def stored(config: Config, manifest: Manifest, columns: Sequence[str] | None = None) -> PointInTime:
     scan = Scan(config, manifest, [BTC, ETH], columns=columns, start_ns=12 * 60 * MINUTE_US * NS)
     series = Scan(config, manifest, [SERIES], columns=STORED.names)
-    return PointInTime(scan, [Joined("s", {BTC: series, ETH: None}, VALUES, None)], memory_mb=100)
+    return PointInTime(scan, [Joined("s", series, {BTC: SERIES, ETH: None}, VALUES, None)], memory_mb=100)
 
 
 def test_a_join_is_a_result_as_a_read_is(lake: Config) -> None:
