@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from lake.features.sets import Known
     from schemas.keys import Address
 
-Wanted = str | tuple[str, "Sequence[str]"]
-"""A set by its name, with its version or without; or a pair of that and the columns that are wanted of it."""
+Wanted = str | tuple[str, "str | Sequence[str]"]
+"""A set by its name, with its version or without; or a pair of that and the column or columns wanted of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Joining:
 def training_set(
     lake: Lake,
     bars: Result,
-    features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+    features: Sequence[Wanted] | Mapping[str, str | Sequence[str] | None],
     joining: Joining,
     as_of: int | DateLike | None,
 ) -> Result:
@@ -118,7 +118,7 @@ def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
 
 
 def _wanted(
-    features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+    features: Sequence[Wanted] | Mapping[str, str | Sequence[str] | None],
 ) -> list[tuple[str, tuple[str, ...] | None]]:
     if isinstance(features, str):
         features = [features]
@@ -127,10 +127,14 @@ def _wanted(
         if isinstance(features, Mapping)
         else [(f, None) if isinstance(f, str) else f for f in features]
     )
-    found = [(name, None if columns is None else tuple(columns)) for name, columns in pairs]
+    found = [(name, None if columns is None else _texts(columns)) for name, columns in pairs]
     if not found:
         raise LakeError("USAGE", "no feature set was named", why="A training set joins some.", fix=["dl features list"])
     return found
+
+
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _columns(known: Known, wanted: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def register(
 
         told = {"columns": columns_of(str(schema), config.root)}
     elif schema is not None:
-        told = read_words(Path(schema))
+        told = read_words(Path(schema), "It is to declare a feature set, as docs/features.md shows.")
     new = feature_set(own, version, {**told, **words}, "" if schema is None else str(schema))
     refuse_unfit(registry, new)
     return registering.register(config, new, declared=own_sets, promote=promote, message=message)

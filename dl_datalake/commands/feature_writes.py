@@ -11,7 +11,7 @@ from dl_datalake.commands._asking import Yes, confirm
 from dl_datalake.commands._base import Session, command
 from dl_datalake.dates import format_ns
 from dl_datalake.output import Step, clear, plural, size, table
-from lake.errors import Exit
+from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +102,10 @@ def upload_feature(
     exchange: Annotated[str, typer.Argument(metavar="EXCHANGE")],
     market: Annotated[str, typer.Argument(metavar="MARKET")],
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
-    name: Annotated[str, typer.Argument(metavar="SET", help="The feature set.")],
-    version: Annotated[str, typer.Option(metavar="N", help="Its version, such as 2 or 1.0.1.")] = "1",
+    name: Annotated[str, typer.Argument(metavar="SET", help="A set, or one version of it: returns, returns.v2.")],
+    version: Annotated[
+        Text, typer.Option(metavar="N", help="The version, such as 2 or 1.0.1, if it is not in the name; else 1.")
+    ] = None,
 ) -> None:
     """Store a file of features, registering its columns first where the version is new.
 
@@ -111,19 +113,25 @@ def upload_feature(
     """
     from dl_datalake.client import open as open_lake
     from lake.features.inferring import columns_of
+    from lake.features.sets import one_version
 
     session.safe = _SAFE
     config = session.config()
     reporter = session.out.reporter()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest, wait=session.wait) as lake:
-        sets = lake.features.sets()
-        label = f"{name.lower()}.v{version}"
-        if sets.find(f"features/{label}") is None:
+        own, number = one_version(name, version)
+        label = f"{own}.v{number or '1'}"
+        new = lake.features.sets().find(f"features/{label}") is None
+        if new:
             lake.features.register(label, columns_of(path), message=f"columns of {path.name}")
         try:
             told = lake.features.write(
                 label, path, symbol=symbol, exchange=exchange, market=market, progress=_watch(reporter, path)
             )
+        except LakeError:
+            if new:
+                session.out.note([f"{label} stays registered; to take it back: dl features delete {label}"])
+            raise
         finally:
             clear(reporter)
     _answer(session, "upload-feature", told, path)

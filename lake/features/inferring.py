@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from lake.errors import LakeError
 from lake.features.given import Columnar, kind_of, unreadable
-from lake.features.timing import ALIASES
+from lake.features.timing import time_column
 from lake.sources import Source
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
@@ -37,15 +37,18 @@ _TYPES = (
     (pa.types.is_date, "timestamp_us"),
 )
 _ELEMENTS = {"float32", "float64", "int32", "int64"}
+_FIRST_BYTES = 4 << 20
+"""How much of a text file tells the types of its columns."""
 
 
 def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     """Return the columns of a file in words, as `lake.features.declaring` takes them; each may be null.
 
-    Of a text file the first block tells the types.
+    Of a text file the first megabytes tell the types.
 
     Raises:
-        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; SCHEMA for a type that no column can have, or for no column.
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when no column can be ts; SCHEMA for a type that
+            no column can have, for names that are missing or not each its own, or for no column.
     """
     kind = kind_of(path)
     if kind == "text":
@@ -53,9 +56,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     else:
         with closing(Columnar(path, parquet=kind == "parquet")) as file:
             schema = file.schema
-    known = {column.name for column in (*CLOCKS, *IDENTITY)}
-    times = [name for name in ALIASES if name in schema.names]
-    known |= set(times) if "ts" not in schema.names and len(times) == 1 else set()
+    _refuse_names(path, schema.names)
+    known = {column.name for column in (*CLOCKS, *IDENTITY)} | {time_column(schema, (), str(path))}
     found = {
         field.name: {"type": _type(path, field.name, field.type), "nullable": True}
         for field in schema
@@ -66,11 +68,27 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _refuse_names(path: Path, names: list[str]) -> None:
+    for place, name in enumerate(names):
+        if not name:
+            message = f"column {place + 1} has no name"
+        elif name in names[:place]:
+            message = f"two columns are called {name}"
+        else:
+            continue
+        fix = ["give every column a name of its own", "of a pandas frame: to_csv(PATH, index=False)"]
+        raise LakeError("SCHEMA", message, where=str(path), why="Columns are told apart by their names.", fix=fix)
+
+
 def _text_schema(path: Path) -> pa.Schema:
+    data = b""
+    with Source(path) as source:
+        while len(data) < _FIRST_BYTES and (more := source.read(_FIRST_BYTES - len(data))):
+            data += more
+    whole_lines = data[: data.rfind(b"\n") + 1] if len(data) == _FIRST_BYTES else data
     try:
-        with Source(path) as source:
-            return csv.open_csv(pa.PythonFile(source, mode="r")).schema
-    except (pa.ArrowException, OSError, UnicodeError) as error:
+        return csv.read_csv(pa.BufferReader(whole_lines or data), csv.ReadOptions(use_threads=False)).schema
+    except (pa.ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
 
 

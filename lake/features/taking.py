@@ -133,7 +133,7 @@ class Taking:
     def _prepared(self, given: Given, block: object) -> _Ready:
         parsed = given.parse(block)
         batch = parsed.rows
-        ts_from = time_column(batch.schema, self._set)
+        ts_from = time_column(batch.schema, self._set.names, self._set.label)
         if ts_from is not None:
             batch = batch.rename_columns(["ts" if name == ts_from else name for name in batch.schema.names])
         parting = self._naming.part(batch)

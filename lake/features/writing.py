@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lake import space
 from lake import write as writing
@@ -18,7 +18,7 @@ from lake.features.code import git_version
 from lake.features.destinations import Destinations
 from lake.features.given import given as given_rows
 from lake.features.lineage import Inputs, Made, Recorder
-from lake.features.model import Computed, Names, Progress
+from lake.features.model import Computed, Names, OnBad, Progress
 from lake.features.outcome import Outcome, repeated
 from lake.features.parting import Naming
 from lake.features.taking import Taking
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.features.given import Given
-    from lake.features.model import FeatureWriteReport, OnBad
+    from lake.features.model import FeatureWriteReport
     from lake.manifest.rows import IngestRow, NewDerivation, SourceRecord
     from lake.outcome import Check
     from lake.write import Mode, Tabular
@@ -93,6 +93,14 @@ def write(
     """
     asked = request or WriteRequest()
     writing.refuse_unknown(asked.mode, feature_set.label)
+    if asked.on_bad not in (None, *get_args(OnBad)):
+        raise LakeError(
+            "USAGE",
+            f"{asked.on_bad!r} is nothing that can be done with bad rows",
+            where=feature_set.label,
+            why="They refuse a write, or are kept aside.",
+            fix=[f'on_bad="{known}"' for known in get_args(OnBad)],
+        )
     bad_limit(asked.max_bad)
     naming = Naming(feature_set, asked.names)
     with Manifest.open(config) as manifest:

@@ -252,6 +252,12 @@ def test_an_unknown_mode_is_refused(config: Config) -> None:
         write(config, VOL, vols([NOON]), replace(TO_BTC, mode="merge"))  # type: ignore[arg-type]  # that is the point
 
 
+def test_what_cannot_be_done_with_bad_rows_is_refused(config: Config) -> None:
+    with pytest.raises(LakeError, match="'keep' is nothing that can be done") as caught:
+        write(config, VOL, vols([NOON]), replace(TO_BTC, on_bad="keep"))  # type: ignore[arg-type]  # as above
+    assert caught.value.code == "E_USAGE"
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
