@@ -26,8 +26,8 @@ COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined")
 _SERIES_SHOWN = 10
 _SAFE = "The rows were stored whole, or not at all. Run it again to be sure."
 Version = Annotated[Text, typer.Option(metavar="N", help="The version, if it is not in the name.")]
-Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where the rows do not say it.")]
-Market = Annotated[Text, typer.Option(metavar="NAME", help="The market, where the rows do not say it; else SPOT.")]
+Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where neither rows nor inputs say it.")]
+Market = Annotated[Text, typer.Option(metavar="NAME", help="The market, where neither rows nor inputs say it; else SPOT.")]
 Symbol = Annotated[Text, typer.Option(metavar="NAME", help="The symbol, where the rows do not say it.")]
 
 
@@ -50,7 +50,7 @@ def write(
     inputs_as_of: Annotated[
         Text,
         typer.Option(
-            metavar="N|NAME|TIME", help="The snapshot of the bars that the rows were computed from; else the newest."
+            metavar="N|NAME|TIME", help="The snapshot at which the inputs were read: its number or name, or a time."
         ),
     ] = None,
     code_version: Annotated[
@@ -61,7 +61,7 @@ def write(
         typer.Option(help="Refuse any bad row, or keep them aside, those that look ahead too.", show_default=False),
     ] = None,
     max_bad: Annotated[
-        Text, typer.Option(metavar="N|N%", help="Refuse the file at more bad rows; else at 5% and more than 20.")
+        Text, typer.Option(metavar="N|N%", help="Refuse the file at more bad rows; else at more than 5% and 20.")
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Why, for the history.")] = "",
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_restatement_is_found_and_as_of_serves_what_was(
     told = dl("features", "diff", f"move@{snapshot}", "move", "--json", "--root", registered).data
     changed = features.filter(pc.not_equal(features["change"], 0)).num_rows
     assert (told["declared"], told["rows"]["columns"]) == ([], {"change": changed})
+    assert (told["old"], told["new"]) == (f"move.v1@{snapshot}", f"move.v1@{snapshot + 1}")
     with dl_datalake.open(registered) as opened:
         before = opened.training_set(opened.bars("BTCUSDT", as_of=snapshot), ["move"]).to_arrow()
         then = opened.training_set(opened.bars("BTCUSDT"), ["move"], as_of=snapshot).to_arrow()
