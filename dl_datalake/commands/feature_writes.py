@@ -27,7 +27,9 @@ _SERIES_SHOWN = 10
 _SAFE = "The rows were stored whole, or not at all. Run it again to be sure."
 Version = Annotated[Text, typer.Option(metavar="N", help="The version, if it is not in the name.")]
 Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where neither rows nor inputs say it.")]
-Market = Annotated[Text, typer.Option(metavar="NAME", help="The market, where neither rows nor inputs say it; else SPOT.")]
+Market = Annotated[
+    Text, typer.Option(metavar="NAME", help="The market, where neither rows nor inputs say it; else SPOT.")
+]
 Symbol = Annotated[Text, typer.Option(metavar="NAME", help="The symbol, where the rows do not say it.")]
 
 

@@ -69,7 +69,9 @@ def register_(
     promote: Annotated[
         bool | None,
         typer.Option(
-            "--promote/--no-promote", help="Whether it may be the latest version; unless said a new one may.", show_default=False
+            "--promote/--no-promote",
+            help="Whether it may be the latest version; unless said a new one may.",
+            show_default=False,
         ),
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Why, for the history.")] = "",

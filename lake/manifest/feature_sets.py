@@ -27,8 +27,9 @@ _HELD_BY_SERIES = f"""SELECT address, period, count(*) AS files, sum(rows) AS ro
     FROM series CROSS JOIN files ON {_STORED} WHERE type = 'features' GROUP BY series.id"""
 _HELD = f"""SELECT period, count(*), sum(files), sum(rows), sum(bytes), min(first_ns), max(last_ns)
     FROM ({_HELD_BY_SERIES}) GROUP BY period"""
-_HOLDERS = f"""SELECT address FROM series
-    WHERE type = 'features' AND period = :period AND EXISTS (SELECT 1 FROM files WHERE {_STORED})"""
+_HOLDERS = f"""SELECT exchange, market, symbol, type, period FROM series WHERE type = 'features' AND period = :period
+    AND exchange = coalesce(:exchange, exchange) AND market = coalesce(:market, market)
+    AND symbol = coalesce(:symbol, symbol) AND EXISTS (SELECT 1 FROM files WHERE {_STORED})"""
 _CURRENT = "SELECT id FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
 
 
@@ -103,9 +104,18 @@ def held_by_series(manifest: Manifest, snapshot: int | None = None) -> dict[str,
     return {address: Held(1, *facts) for address, _period, *facts in sorted(rows)}
 
 
-def holders(manifest: Manifest, key: str, snapshot: int | None = None) -> set[Address]:
-    """Return the series that hold rows of a version of a set; now, unless a snapshot is given."""
+def holders(
+    manifest: Manifest,
+    key: str,
+    snapshot: int | None = None,
+    *,
+    exchange: str | None = None,
+    market: str | None = None,
+    symbol: str | None = None,
+) -> set[Address]:
+    """Return the series that hold rows of a version of a set, of all that have the names; now, unless at a snapshot."""
     at = manifest.snapshot() if snapshot is None else snapshot
-    given = {"at": at, "period": key.removeprefix("features/")}
+    names = {"exchange": exchange, "market": market, "symbol": symbol}
+    given = {"at": at, "period": key.removeprefix("features/"), **names}
     rows = manifest.read(lambda connection: connection.execute(_HOLDERS, given).fetchall())
-    return {Address.parse(address) for (address,) in rows}
+    return {Address(*parts) for parts in rows}

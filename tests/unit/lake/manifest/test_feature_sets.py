@@ -62,13 +62,16 @@ def test_holders_are_the_series_with_rows_then(config: Config) -> None:
         assert holders(manifest, "features/vol.v1", 1) == set()
         assert holders(manifest, "features/vol.v1", 2) == {VOL_BTC, VOL_ETH}
         assert holders(manifest, "features/vol.v1") == {VOL_BTC}
+        assert holders(manifest, "features/vol.v1", 2, symbol="ETHUSDT", market="SPOT") == {VOL_ETH}
+        assert holders(manifest, "features/vol.v1", 2, exchange="KRAKEN") == set()
         assert holders(manifest, BTC.key) == holders(manifest, "features/vol.v2") == set()
 
 
 @pytest.mark.parametrize("name", ["_HELD", "_HELD_BY_SERIES", "_HOLDERS"])
 def test_files_are_found_by_their_series_and_not_looked_through(config: Config, name: str) -> None:
+    parameters = {"at": 3, "period": "vol.v1", "exchange": None, "market": None, "symbol": "BTCUSDT"}
     with Manifest.open(config) as manifest:
-        steps = manifest._rows(f"EXPLAIN QUERY PLAN {getattr(feature_sets, name)}", at=3, period="vol.v1")
+        steps = manifest._rows(f"EXPLAIN QUERY PLAN {getattr(feature_sets, name)}", **parameters)
     of_files = {step[-1] for step in steps if "files" in step[-1]}
     assert len(of_files) == 2
     for detail in of_files:
