@@ -135,7 +135,7 @@ class FeatureSet:
                 raise ValueError(f"{name!r:.80} cannot name a column: it has 1 to {NAME_MAX} printable characters")
             if name in taken:
                 raise ValueError(f"{name} is a column of every set, and no set declares it")
-        _ = self.schema
+        _ = self._own_schema()
 
     @property
     def label(self) -> str:
@@ -150,8 +150,11 @@ class FeatureSet:
     @property
     def schema(self) -> Schema:
         """The schema of the stored rows."""
-        schema = features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
+        schema = self._own_schema()
         return replace(schema, registration=self.to_json()) if self.registered else schema
+
+    def _own_schema(self) -> Schema:
+        return features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,7 +195,7 @@ class FeatureSet:
         return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> FeatureSet:
+    def from_json(cls, text: str, *, registered: bool = False) -> FeatureSet:
         """Read back what `to_json` wrote."""
         said = json.loads(text)
         return cls(
@@ -205,6 +208,7 @@ class FeatureSet:
             said["owner"],
             said["description"],
             said["revision"],
+            registered,
         )
 
     def changed(self, new: FeatureSet) -> str:

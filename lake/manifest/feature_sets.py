@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from lake.manifest.rows import Conflict
@@ -47,7 +47,7 @@ class FeatureSetRow:
     @property
     def set(self) -> FeatureSet:
         """The set as it was declared."""
-        return replace(FeatureSet.from_json(self.definition), registered=True)
+        return FeatureSet.from_json(self.definition, registered=True)
 
 
 def feature_sets(manifest: Manifest, snapshot: int | None = None, key: str | None = None) -> list[FeatureSetRow]:
