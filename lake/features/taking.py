@@ -240,7 +240,7 @@ class Taking:
     def _refusal(self, bad: int) -> LakeError:
         counted = self.rejected.most_common()
         found = "; ".join(f"{reason}: {n:,} (first {self._first_bad[reason]})" for reason, n in counted)
-        strict = ["correct the row named above", 'or on_bad="quarantine": bad rows are then kept aside']
+        strict = ["correct the row named above", "or keep bad rows aside: --on-bad quarantine"]
         return LakeError(
             "SCHEMA",
             f"{bad:,} of {self.read:,} rows read are bad; nothing was written",

@@ -93,3 +93,38 @@ def test_an_audit_keeps_to_what_is_named(lake: Lake) -> None:
     with pytest.raises(LakeError) as caught:
         lake.features.audit("vox")
     assert caught.value.code == "E_UNKNOWN_FEATURES"
+
+
+@pytest.mark.parametrize("names", [("vol.v1", "vol.v2"), ("vol.v2", "vol.v1")])
+def test_versions_are_compared_in_the_columns_both_have_whichever_may_be_null(
+    lake: Lake, names: tuple[str, str]
+) -> None:
+    columns = {"vol": {"type": "float64", "nullable": True}, "rank": "int64"}
+    lake.features.register("vol.v2", columns, inputs=["bars/1m"], ttl="1h")
+    lake.features.write("vol.v1", ROWS, symbol="BTCUSDT")
+    other = pa.table({"ts": times(MINUTES), "vol": [1.0, None, 3.5, 4.0, 5.0], "rank": [*range(5)]})
+    lake.features.write("vol.v2", other.slice(0, 4), symbol="BTCUSDT")
+    told = lake.features.diff(*names)
+    assert [word for word, _, _ in told.declared] == (
+        ["column vol", "ttl", "column rank"] if names[0] == "vol.v1" else ["column vol", "column rank", "ttl"]
+    )
+    assert told.rows is not None
+    tally = told.rows.tally
+    assert (tally.identical, tally.changed, tally.added + tally.removed, dict(tally.columns)) == (2, 2, 1, {"vol": 2})
+    values = [told.rows.changed_old["vol"].to_pylist(), told.rows.changed_new["vol"].to_pylist()]
+    assert sorted(values, key=str) == [[2.0, 3.0], [None, 3.5]]
+
+
+def test_states_of_a_set_are_compared_for_one_symbol(lake: Lake) -> None:
+    before = lake.features.write("vol", ROWS, symbol="BTCUSDT").snapshot
+    lake.features.write("vol", ROWS, symbol="ETHUSDT", exchange="BINANCE")
+    lake.features.write("vol", ROWS.slice(0, 1).set_column(1, "vol", [[9.0]]), symbol="BTCUSDT")
+    told = lake.features.diff(f"vol@{before}", symbol="btcusdt")
+    assert (told.old, told.new, told.declared) == (f"vol.v1@{before}", f"vol.v1@{lake.snapshot}", ())
+    assert told.rows is not None
+    assert (told.rows.tally.changed, told.rows.tally.identical) == (1, 4)
+    with pytest.raises(LakeError) as caught:
+        lake.features.diff("vol", f"vol@{lake.snapshot}")
+    assert caught.value.code == "E_AMBIGUOUS"
+    lake.features.register("mood", {"mood": "float64"})
+    assert lake.features.diff("vol", "mood", symbol="BTCUSDT").rows is None
