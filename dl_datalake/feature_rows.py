@@ -70,7 +70,7 @@ class FeatureRows:
         exchange: str | None = None,
         market: str | None = None,
         version: str | int | None = None,
-        inputs: Sequence[Result] = (),
+        inputs: Result | Sequence[Result] = (),
         inputs_as_of: int | DateLike | None = None,
         code_version: str = "",
         mode: Mode = "upsert",
@@ -109,7 +109,9 @@ class FeatureRows:
         from lake.features.writing import WriteRequest, write
 
         known = self.sets().named(name, None if version is None else str(version))
+        inputs = _results(inputs)
         names = self._names(known, data, (exchange, market, symbol), inputs)
+        refuse_foreign(self._lake, inputs)
         told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
@@ -338,6 +340,35 @@ class FeatureRows:
         return SetDiff(*names, one.set.differences(other.set), rows)
 
 
+def _results(given: Result | Sequence[Result]) -> Sequence[Result]:
+    """Return the results that rows were computed from; USAGE for what is none."""
+    from dl_datalake.result import Result
+
+    found: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+    for each in found:
+        if not isinstance(each, Result):
+            raise LakeError(
+                "USAGE",
+                f"inputs are results of the lake, not a {type(each).__name__}",
+                why="Their series, range and snapshot become the lineage.",
+                fix=['inputs=[lake.bars("BTCUSDT")]'],
+            )
+    return found
+
+
+def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:
+    """Raise USAGE for results of another lake: their snapshots are not this one's."""
+    for each in results:
+        if each.scan.lake != lake.config.manifest:
+            raise LakeError(
+                "USAGE",
+                f"{each!r} is of another lake",
+                where=f"{each.scan.lake}, not {lake.config.manifest}",
+                why="Its snapshot says nothing of the rows here.",
+                fix=["read it from this lake"],
+            )
+
+
 def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: Known) -> bool:
     from lake.features.series import fitting
 
@@ -346,7 +377,7 @@ def _has_rows(manifest: Manifest, instrument: Instrument, snapshot: int, known: 
 
 def _column_names(data: object) -> set[str]:
     """Return the names of a table's columns, where it tells them; of a file none, which is read later."""
-    schema = getattr(data, "schema", None)
+    schema = getattr(data, "schema", None) if hasattr(data, "__arrow_c_stream__") else None
     names = getattr(schema, "names", None)
     found = names() if callable(names) else names
     return set(map(str, found if found is not None else getattr(data, "columns", ())))

@@ -41,10 +41,10 @@ class FeatureInfo:
 
 
 def length(given: Length) -> int:
-    """Return a length of time in microseconds; USAGE when it is none."""
-    if isinstance(given, dt.timedelta) and given >= dt.timedelta(0):
-        return given // dt.timedelta(microseconds=1)
+    """Return a length of time in microseconds; USAGE when it is none, or less than nothing."""
     try:
+        if isinstance(given, dt.timedelta) and given >= dt.timedelta(0):
+            return given // dt.timedelta(microseconds=1)
         return length_us(str(given))
     except ValueError as error:
         raise _no_length(error) from None

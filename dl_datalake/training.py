@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import pyarrow as pa
 
 from dl_datalake.dates import parse_as_of
+from dl_datalake.feature_rows import refuse_foreign
 from dl_datalake.features import length
 from dl_datalake.result import Result
 from lake.errors import LakeError
@@ -69,8 +70,7 @@ def training_set(
         known = sets.named(text, holds=lambda each: any(_series(lake, each, scan).values()))
         found = _series(lake, known, scan)
         chosen.append((known, _columns(known, columns), found))
-        if not any(found.values()):
-            warnings.warn(f"{known.label} has no rows of any of these series: its columns are empty", stacklevel=3)
+        _warn_of_none(known, found)
     names = [known.name for known, _, _ in chosen]
     joined = [
         _joined(lake, known, columns, series, scan, joining, known.label if names.count(known.name) > 1 else known.name)
@@ -89,20 +89,22 @@ def training_set(
     return Result(point_in_time)
 
 
-def _bars(lake: Lake, bars: Result, as_of: int | DateLike | None) -> Scan:
+def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
     """Return the read of the bars at the training set's snapshot: as of which it is asked for, else they were read.
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
-    scan = bars.scan
-    if not isinstance(scan, Scan) or any(address.type != "bars" for address in scan.addresses):
+    scan = bars.scan if isinstance(bars, Result) else None
+    if not isinstance(bars, Result) or not isinstance(scan, Scan) or {each.type for each in bars.addresses} != {"bars"}:
+        given = "" if isinstance(bars, Result) else f", not a {type(bars).__name__}"
         raise LakeError(
             "USAGE",
-            "a training set is made of bars",
-            where=", ".join(address.key for address in bars.addresses),
+            f"a training set is made of bars of the lake{given}",
+            where=", ".join(address.key for address in bars.addresses) if isinstance(bars, Result) else "",
             why="Each row is a bar, decided on when it closes.",
             fix=['lake.training_set(lake.bars("BTCUSDT"), features=[…])'],
         )
+    refuse_foreign(lake, [bars])
     if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names
@@ -122,19 +124,38 @@ def _wanted(
 ) -> list[tuple[str, tuple[str, ...] | None]]:
     if isinstance(features, str):
         features = [features]
-    pairs = (
-        features.items()
-        if isinstance(features, Mapping)
-        else [(f, None) if isinstance(f, str) else f for f in features]
-    )
-    found = [(name, None if columns is None else _texts(columns)) for name, columns in pairs]
+    try:
+        pairs = (
+            features.items()
+            if isinstance(features, Mapping)
+            else [(f, None) if isinstance(f, str) else f for f in features]
+        )
+        found = [(name, _names(columns)) for name, columns in pairs]
+    except (TypeError, ValueError):
+        raise LakeError(
+            "USAGE",
+            f"{features!r} names no feature sets",
+            why="Each is named by its name, by a pair of name and columns, or in a mapping of names to columns.",
+            fix=['["momentum"]', '{"momentum": ["momentum"]}'],
+        ) from None
     if not found:
         raise LakeError("USAGE", "no feature set was named", why="A training set joins some.", fix=["dl features list"])
     return found
 
 
-def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _names(columns: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def _warn_of_none(known: Known, found: Mapping[Address, Address | None]) -> None:
+    """Warn of series that a set has no rows of: another version of it may."""
+    without = [bar for bar, address in found.items() if address is None]
+    if not without:
+        return
+    first = f"{without[0].exchange}/{without[0].market}/{without[0].symbol}"
+    which = "any of these series" if len(without) == len(found) else f"{len(without)} of {len(found)} series: {first}"
+    more = ", …" if 1 < len(without) < len(found) else ""
+    warnings.warn(f"{known.label} has no rows of {which}{more}: its columns are empty there", stacklevel=4)
 
 
 def _columns(known: Known, wanted: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ class Places:
 
         Raises:
             LakeError: FILE_DAMAGED, naming the copy that was tried first; FILE_MISSING; TIER_UNAVAILABLE or
-                TIER_FOREIGN when it can only be in a tier that is not there.
+                TIER_FOREIGN when it can only be in a tier that is not there; FEATURE_CHANGED when it has columns that
+                its feature set gained after the schema was looked up.
         """
         damaged: LakeError | None = None
         for path, place in self._named(file):
@@ -57,6 +58,8 @@ class Places:
                     damaged = damaged or error
                 elif error.code != "E_FILE_MISSING":
                     raise
+        if damaged and schema.registration and file.schema_version > schema.version:
+            raise _overtaken(schema) from damaged
         raise damaged or self._lost(file) or files.missing(self._config.data / file.path)
 
     def _named(self, file: FileRow) -> Iterator[tuple[Path, str]]:
@@ -187,6 +190,12 @@ def _without(
         why=f"Files that are to be read lie there and nowhere else: {len(away):,} of {len(plan):,}.",
         fix=fix,
     )
+
+
+def _overtaken(schema: Schema) -> LakeError:
+    name = schema.name.removeprefix("features_")
+    why = "Its columns were looked up when the work began, and what is stored by now has more."
+    return LakeError("FEATURE_CHANGED", f"{name} gained columns meanwhile", why=why, fix=["run it again"])
 
 
 def _day(ns: int) -> str:

@@ -69,6 +69,7 @@ class Scan:
                 fix=["read series of one type at a time"],
             )
         self._config = config
+        self.lake = config.manifest  # which lake it reads
         self._places = Places(config)
         self.addresses = tuple(addresses)
         self.declaration: Schema = schemas.pop()

@@ -18,7 +18,8 @@ from lake.intake import Intake, Memory
 from lake.intake.pieces import part_rows, stored_rows
 from lake.leases import Lease
 from lake.lookup import parse_pattern
-from lake.manifest import Change, Manifest, Writer, graph
+from lake.manifest import Change, Manifest, NewFeatureSet, Writer, graph
+from lake.manifest.feature_sets import feature_sets
 from lake.manifest.rows import Conflict
 from lake.merge import keyed_by_time
 from lake.outcome import hold, no_checks
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lake.config import Config
     from lake.manifest import FileRow, NewDerivation, PartRow, SeriesRow
     from lake.outcome import Check
+    from schemas.columns import Schema
     from schemas.keys import Address
 
 
@@ -95,7 +97,8 @@ def rollback(
     """Have series hold again exactly the rows they held at a snapshot, each in a commit of its own.
 
     Nothing is forgotten: the rollback is a snapshot after all others, and can be rolled back itself. What holds the
-    same rows is left as it is; of the rest the old rows are stored once more.
+    same rows is left as it is; of the rest the old rows are stored once more. A feature set that was deleted since is
+    registered again as it was.
 
     Args:
         config: The lake.
@@ -105,8 +108,8 @@ def rollback(
 
     Raises:
         LakeError: UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED, BAD_DATE, USAGE, UNKNOWN_SERIES; DERIVED for a series the lake
-            made; FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE when old rows cannot be read; CHECK, LOCKED, DISK_FULL,
-            STORAGE.
+            made; FEATURE_CHANGED for rows of a feature set that is registered with other columns by now; FILE_DAMAGED,
+            FILE_MISSING, TIER_UNAVAILABLE when old rows cannot be read; CHECK, LOCKED, DISK_FULL, STORAGE.
     """
     with Manifest.open(config) as manifest:
         before, target = manifest.snapshot(), manifest.snapshot(request.to)
@@ -181,10 +184,10 @@ def _refuse_derived(manifest: Manifest, series: SeriesRow, target: int) -> None:
 def _plan(manifest: Manifest, places: Places, series: SeriesRow, target: int) -> _Plan:
     then = graph.parts(manifest, series.id, None, None, target)
     now = graph.parts(manifest, series.id, None, None)
-    doubts = manifest.unproven(series.id, target)
+    doubts, (schema, _) = manifest.unproven(series.id, target), _declared(manifest, series.address.key, target)
     plan = _Plan(series, [], [], [], RolledBackSeries(series.address))
     for old, new in _groups(then, now):
-        differing = _differing(manifest.config, places, series, old, new)
+        differing = _differing(places, schema, old, new)
         plan.told.kept += sum(part.partition not in differing for part in new)
         if not differing:
             continue
@@ -214,9 +217,20 @@ def _groups(then: Sequence[PartRow], now: Sequence[PartRow]) -> Iterator[tuple[l
         yield group
 
 
-def _differing(
-    config: Config, places: Places, series: SeriesRow, old: Sequence[PartRow], new: Sequence[PartRow]
-) -> set[str]:
+def _declared(manifest: Manifest, key: str, target: int) -> tuple[Schema, list[NewFeatureSet]]:
+    """Return the schema that the rows of a snapshot come back by, and the registration that comes back with them."""
+    then, now = (feature_sets(manifest, at, key) if key.startswith("features/") else [] for at in (target, None))
+    if then and now and (said := then[0].set.changed(now[0].set)):
+        message = f"{then[0].set.label} is registered otherwise than at snapshot {target}: {said}"
+        why = "It was deleted since, and its rows are of other columns now."
+        fix = [f"dl features delete {then[0].set.label}, then roll back", f"or read them with --as-of {target}"]
+        raise LakeError("FEATURE_CHANGED", message, where=key, why=why, fix=fix)
+    if then and not now:
+        return then[0].set.schema, [NewFeatureSet(key, then[0].stage, then[0].definition)]
+    return schema_of(manifest.config, key), []
+
+
+def _differing(places: Places, schema: Schema, old: Sequence[PartRow], new: Sequence[PartRow]) -> set[str]:
     """Return the partitions that do not hold the same rows; when there is none, those that have them in another order.
 
     Where times alone settle the order, nothing is read.
@@ -225,7 +239,6 @@ def _differing(
         return set()
     facts = [{(part.partition, part.rows, part.content_hash) for part in parts} for parts in (old, new)]
     other = {label for label, _, _ in facts[0] ^ facts[1]}
-    schema = schema_of(config, series.address.key)
     if other or keyed_by_time(schema):
         return other
 
@@ -291,7 +304,9 @@ class _Rollback:
         return None, plan.told
 
     def _commit(self, plan: _Plan, message: str) -> int:
-        address, schema = plan.series.address, schema_of(self._config, plan.series.address.key)
+        address = plan.series.address
+        with Manifest.open(self._config) as manifest:
+            schema, registrations = _declared(manifest, address.key, self._target)
         with ThreadPoolExecutor(self._config.threads, thread_name_prefix="rollback") as pool:
             intake = Intake(
                 staging=self._staging,
@@ -312,8 +327,10 @@ class _Rollback:
             if own:
                 table = pa.concat_tables(stored_rows(file.temporary, schema))
                 change.checks += hold(own, table, address, file.partition.label)
+        change.feature_sets = registrations
+        change.relies_on = {address.key: schema.registration} if schema.registration and not registrations else {}
         change.removed = [file.id for file in plan.gone]
-        change.derivations = self._lineage(plan)
+        change.derivations, change.unmade = self._lineage(plan), [(address, copy.partition) for copy in plan.copies]
         change.corrected = [(address, label) for label in plan.changed]
         return writing.swap(self._config, self._writer, change, staged, plan.gone)
 

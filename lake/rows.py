@@ -40,6 +40,13 @@ def times(data: pa.RecordBatch | pa.Table, column: str = "ts") -> NDArray[np.int
     return values.view(pa.int64()).to_numpy(zero_copy_only=not values.null_count)  # type: ignore[no-any-return]  # pyarrow is untyped
 
 
+def plain_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return a column of words with these as plain strings: Arrow can take none from the views that Polars has."""
+    if not pa.types.is_string_view(column.dictionary.type):
+        return column
+    return pa.DictionaryArray.from_arrays(column.indices, column.dictionary.cast(pa.string()))
+
+
 def unit(schema: Schema) -> str:
     """Return the unit of the schema's ts: `us` or `ns`."""
     return schema.column("ts").type.removeprefix("timestamp_")

@@ -50,6 +50,8 @@ def columns_of(text: str, root: Path) -> dict[str, dict[str, Any]]:
         raise LakeError("USAGE", f"{module} has no Pandera model {name!r}", where=text, why=_WHY, fix=fix)
     if schema.checks:
         raise _refused(text, f"the check {_name(schema.checks[0])} looks at whole rows")
+    if schema.unique:
+        raise _refused(text, f"{', '.join(schema.unique)} are to be unique")
     clocks = {column.name for column in (*CLOCKS, *IDENTITY)}
     return {name: _words(text, name, column) for name, column in schema.columns.items() if name not in clocks}
 
@@ -60,10 +62,16 @@ def _words(text: str, name: str, column: PanderaColumn) -> dict[str, Any]:
     if not types:
         raise _refused(text, f"{name} is {spelled}, which no column can be")
     words: dict[str, Any] = {"type": types[0], "nullable": bool(column.nullable)}
+    for said, what in ((column.unique, "unique"), (column.regex, "a pattern"), (not column.required, "not required")):
+        if said:
+            raise _refused(text, f"{name} is {what}")
     words |= {"description": column.description} if column.description else {}
     words |= {"unit": column.metadata["unit"]} if column.metadata and "unit" in column.metadata else {}
     for check in column.checks:
-        words |= _bounds(text, name, check)
+        found = _bounds(text, name, check)
+        if twice := found.keys() & words.keys():
+            raise _refused(text, f"{name} says {min(twice)} twice")
+        words |= found
     return words
 
 

@@ -57,9 +57,9 @@ def _is_known(registry: Registry, key: str) -> bool:
 
 def refuse_unfit(registry: Registry, new: FeatureSet) -> None:
     """Raise UNKNOWN_ASSET or ASSETS when a set cannot take its place in the graph: by its inputs, or a circle."""
-    others = Registry([spec for spec in registry if spec.key != new.key])
+    others = [spec for spec in registry if spec.key != new.key]
     try:
-        others.add(AssetSpec.of_set(new))
+        Registry([*others, AssetSpec.of_set(new)])  # together: others may be made from it
     except UnknownAssetError as error:
         raise LakeError(
             "UNKNOWN_ASSET", str(error), where=new.label, why="A set's inputs are assets.", fix=["dl assets list"]

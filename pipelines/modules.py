@@ -128,7 +128,10 @@ def imported(root: Path, name: str, asked: str = "") -> tuple[ModuleType, Path]:
             f"there is no module {name}",
             where=asked or str(root / FILE_NAME),
             why=f"It is looked for as {name.replace('.', '/')}.py beside {FILE_NAME}, and among installed packages.",
-            fix=[f"correct {asked}" if asked else f"correct [assets] modules in {FILE_NAME}"],
+            fix=[
+                f"write {name.replace('.', '/')}.py",
+                f"or correct what names it: {asked or f'[assets] modules in {FILE_NAME}'}",
+            ],
         )
     with _explained(name, file or root / FILE_NAME), _importable(root):
         if file is None:

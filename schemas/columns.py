@@ -154,6 +154,9 @@ class Schema:
         columns = {column.name: column for column in self.columns}
         if len(columns) != len(self.columns) or "ts" not in columns or columns["ts"].type not in _TIMES:
             raise ValueError(f"{self.name}: every column has its own name, and ts is a timestamp")
+        for name in columns:
+            if not _is_name(name):
+                raise ValueError(f"{self.name}: a column's name is printable text, not {name!r}")
         roles = [name for name in (self.volume, self.low, self.high) if name]
         used = [*self.key, *roles, *(name for rule in self.rules for name in rule.columns)]
         if unknown := sorted(set(used) - set(columns)):
@@ -185,6 +188,11 @@ class Schema:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+def _is_name(name: object) -> bool:
+    """Whether a column can be called so: a frame of pandas may have numbers there."""
+    return isinstance(name, str) and name != "" and name.isprintable()
 
 
 def _fits(rule: Rule, columns: list[Column]) -> bool:

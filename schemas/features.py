@@ -162,12 +162,22 @@ class FeatureSet:
         return tuple(column.name for column in self.columns)
 
     @property
+    def bars(self) -> tuple[Period, ...]:
+        """The periods of the bars among its inputs."""
+        return tuple(Period.parse(key.partition("/")[2]) for key in self.inputs if key.startswith("bars/"))
+
+    @property
     def wait_us(self) -> int:
-        """How long after its ts a row's inputs are complete: the longest bar among them, where ts is its open."""
+        """How long after its ts a row's inputs are complete at most: the longest bar, where ts is its open."""
         if self.serving.stamp == "close":
             return 0
-        periods = [Period.parse(key.partition("/")[2]) for key in self.inputs if key.startswith("bars/")]
-        return max((period.fixed_us or period.n * _LONGEST_MONTH_US for period in periods), default=0)
+        return max((period.fixed_us or period.n * _LONGEST_MONTH_US for period in self.bars), default=0)
+
+    def complete_us(self, ts_us: int) -> int:
+        """Return when the inputs of a row are complete, by its ts; months are as long as the calendar has them."""
+        if self.serving.stamp == "close":
+            return ts_us
+        return max((period.later_us(ts_us) for period in self.bars), default=ts_us)
 
     def address(self, exchange: str, market: str, symbol: str) -> Address:
         """Return the set's series for an instrument; ValueError when its names cannot be used."""

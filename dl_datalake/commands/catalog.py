@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lake.manifest import FileRow, HistoryRow, ListRow
+    from schemas.columns import Schema
 
 Text = str | None
 AsOf = Annotated[
@@ -85,11 +86,14 @@ def show(
 
     What it is, its schema and its files; with --stats also rows, ends, volume and extremes, computed from the files.
     """
+    from lake.declared import schema_of
+
     with session.manifest() as manifest:
         snapshot = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
         row = find_one(manifest, address, snapshot)
         files = manifest.plan(row.id, None, None, snapshot)
-        data = _show_data(row, files, snapshot, manifest.unproven(row.id, snapshot))
+        schema = schema_of(session.config(), row.address.key, None if as_of is None else snapshot)
+        data = _show_data(row, files, schema, snapshot, manifest.unproven(row.id, snapshot))
         if stats:
             from dl_datalake.stats import stats_data
 
@@ -180,11 +184,15 @@ def _list_lines(rows: Sequence[ListRow]) -> list[str]:
     return table(head, cells, right=("rows", "files", "gaps", "size", "snapshot"))
 
 
-def _show_data(row: Any, files: Sequence[FileRow], snapshot: int, unproven: Sequence[int]) -> dict[str, Any]:  # noqa: ANN401 - a manifest row
-    from lake.lookup import schema_of
+def _show_data(
+    row: Any,  # noqa: ANN401 - a manifest row
+    files: Sequence[FileRow],
+    schema: Schema,
+    snapshot: int,
+    unproven: Sequence[int],
+) -> dict[str, Any]:
     from schemas.describing import describe
 
-    schema = schema_of(row.address.key)
     return {
         "address": str(row.address),
         "asset": row.address.key,

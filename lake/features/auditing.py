@@ -16,6 +16,7 @@ from lake.amounts import plural
 from lake.errors import LakeError
 from lake.features import nulls
 from lake.features.findings import AuditReport, Fact, Finding, Progress
+from lake.features.known import complete
 from lake.features.restated import Comparison, times_named
 from lake.features.sets import Sets
 from lake.lineage.status import beside, step_ns
@@ -153,14 +154,14 @@ class _Audit:
 
     def _look_ahead(self, series: _Series) -> None:
         """Find rows that were known before what they were made from was complete, or before their own time."""
-        wait = series.set.wait_us
         found: dict[int, _Early] = {}
         for ts, known_at in self._clocks(series):
             self.report.rows += len(ts)
-            early = np.flatnonzero(known_at < ts + wait)
+            earliest = complete(ts, series.set)
+            early = np.flatnonzero(known_at < earliest)
             for day in np.unique(ts[early] // (DAY_NS // _US)):
                 at = early[ts[early] // (DAY_NS // _US) == day]
-                found.setdefault(int(day), _Early()).add(ts[at], known_at[at], wait)
+                found.setdefault(int(day), _Early()).add(ts[at], known_at[at], earliest[at])
         for day, early_rows in found.items():
             before = f", {early_rows.before:,} of them before their own ts" if early_rows.before else ""
             most = length_text(-(-early_rows.most_us // 1000) * 1000)
@@ -212,7 +213,7 @@ class _Audit:
         except LakeError:
             return False
         start = part.start_ns - series.set.serving.lookback_us * _US
-        end = part.last_ns + max(series.set.wait_us * _US, 1)
+        end = max(series.set.complete_us(part.last_ns // _US) * _US, part.last_ns + 1)
         number = self._census.tallies[upstream].id
         then, now = (graph.parts(self._manifest, number, start, end, at) for at in (stored, self.report.snapshot))
         return bool(now) and not then
@@ -357,16 +358,16 @@ class _Early:
     most_us: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, ts: Times, known_at: Times, wait: int) -> None:
+    def add(self, ts: Times, known_at: Times, earliest: Times) -> None:
         self.count += len(ts)
         self.before += int((known_at < ts).sum())
-        self.most_us = max(self.most_us, int((ts + wait - known_at).max()))
+        self.most_us = max(self.most_us, int((earliest - known_at).max()))
         for at in range(min(len(ts), EXAMPLES - len(self.examples))):
-            stamp, known, earliest = (
+            stamp, known, complete_at = (
                 np.datetime_as_string(np.datetime64(int(us), "us"), timezone="UTC")
-                for us in (ts[at], known_at[at], ts[at] + wait)
+                for us in (ts[at], known_at[at], earliest[at])
             )
-            self.examples.append(f"ts {stamp} known at {known}, not before {earliest}")
+            self.examples.append(f"ts {stamp} known at {known}, not before {complete_at}")
 
 
 def _reach(feature_set: FeatureSet, upstream: Address) -> tuple[int, int]:

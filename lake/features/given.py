@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 DIALECT = "features"
 """What the manifest says a file of feature rows was read by."""
 BLOCK_BYTES = 1 << 22
-_BATCH_ROWS = 65_536
+_BUFFER_BYTES = 1 << 20
+"""Read at a time of a column: else whole row groups are, which may be the whole file."""
 _MAGIC = 8
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _BINARY = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc")
-_INDEX_NAMES = frozenset({None, "ts", "timestamp", "date", "datetime", "time"})
 _DAMAGE = (pa.ArrowException, OSError, UnicodeError)
 
 Locate = Callable[[int], tuple[int, str]]
@@ -93,7 +93,7 @@ def given(data: Tabular | str | os.PathLike[str], feature_set: FeatureSet, addre
         LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; USAGE when it is no table.
     """
     if not isinstance(data, str | os.PathLike):
-        return Table(data, address)
+        return Table(data, feature_set, address)
     path = Path(data)
     kind = kind_of(path)
     if kind != "text":
@@ -152,9 +152,9 @@ class Rows:
 class Table:
     """A table of any library."""
 
-    def __init__(self, data: Tabular, address: Address) -> None:
+    def __init__(self, data: Tabular, feature_set: FeatureSet, address: Address) -> None:
         self.nbytes = space.size_of(data)
-        self._data, self._address = _with_times(data), address
+        self._data, self._address = _with_times(data, feature_set), address
 
     def blocks(self) -> Iterator[Rows]:
         """Yield the rows, few at a time."""
@@ -179,14 +179,23 @@ class Table:
         """Leave the table to who gave it."""
 
 
-def _with_times(data: Tabular) -> Tabular:
-    """Return a pandas frame whose index are times with these as the column ts; any other table as it is."""
+def _with_times(data: Tabular, feature_set: FeatureSet) -> Tabular:
+    """Return a pandas frame whose index are times with these as the column ts; any other table as it is.
+
+    An index that is called as another column of the set is that column.
+    """
     index = getattr(data, "index", None)
     if type(index).__name__ != "DatetimeIndex" or "ts" in getattr(data, "columns", ()):
         return data
-    if index.name not in _INDEX_NAMES:  # type: ignore[union-attr]  # pandas is not imported here
+    if index.name in feature_set.schema.names:  # type: ignore[union-attr]  # pandas is not imported here
         return data
     return cast("Tabular", cast("Any", data).rename_axis("ts").reset_index())
+
+
+def _decoded(group: Any) -> int:  # noqa: ANN401 -- pyarrow has no types
+    """Return about how many bytes the rows of a row group are once they are read, however well they are packed."""
+    values = sum(group.column(place).num_values for place in range(group.num_columns))
+    return max(int(group.total_byte_size), 8 * int(values))
 
 
 class Columnar:
@@ -205,7 +214,9 @@ class Columnar:
 
     def _opened(self, *, parquet: bool) -> Any:  # noqa: ANN401 -- pyarrow has no types
         if parquet:
-            return pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+            return pq.ParquetFile(
+                self._source, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
+            )
         is_file = self._source.read(len(_ARROW_FILE)) == _ARROW_FILE
         self._source.seek(0)
         options = ipc.IpcReadOptions(use_threads=False)
@@ -217,8 +228,7 @@ class Columnar:
         try:
             for batch in self._batches():
                 batch.validate(full=True)  # nobody else looks at offsets and encodings, and Arrow trusts them
-                for start in range(0, batch.num_rows, _BATCH_ROWS) or [0]:
-                    piece = batch.slice(start, _BATCH_ROWS)
+                for piece in writing.few(batch):
                     yield Rows(piece, before)
                     before += piece.num_rows
         except _DAMAGE as error:
@@ -231,11 +241,17 @@ class Columnar:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if self._parquet:
-            yield from self._reader.iter_batches(_BATCH_ROWS, use_threads=False)
+            yield from self._reader.iter_batches(self._few(), use_threads=False)
         elif hasattr(self._reader, "num_record_batches"):
             yield from (self._reader.get_batch(number) for number in range(self._reader.num_record_batches))
         else:
             yield from self._reader
+
+    def _few(self) -> int:
+        """Return how many rows are decoded at a time: long lists make rows of many bytes."""
+        found = self._reader.metadata
+        groups = [found.row_group(number) for number in range(found.num_row_groups)]
+        return min((writing.few_of(each.num_rows, _decoded(each)) for each in groups), default=1)
 
     def parse(self, block: Rows) -> Parsed:
         """Return the rows of a block."""

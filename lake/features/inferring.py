@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from lake.errors import LakeError
 from lake.features.given import Columnar, kind_of, unreadable
-from lake.features.timing import time_column
+from lake.features.timing import is_alias, time_column
 from lake.sources import Source
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
@@ -37,6 +37,7 @@ _TYPES = (
     (pa.types.is_date, "timestamp_us"),
 )
 _ELEMENTS = {"float32", "float64", "int32", "int64"}
+_TIME = pa.timestamp("us", tz="UTC")
 _FIRST_BYTES = 4 << 20
 """How much of a text file tells the types of its columns."""
 
@@ -87,9 +88,13 @@ def _text_schema(path: Path) -> pa.Schema:
             data += more
     whole_lines = data[: data.rfind(b"\n") + 1] if len(data) == _FIRST_BYTES else data
     try:
-        return csv.read_csv(pa.BufferReader(whole_lines or data), csv.ReadOptions(use_threads=False)).schema
+        schema = csv.read_csv(pa.BufferReader(whole_lines or data), csv.ReadOptions(use_threads=False)).schema
     except (pa.ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
+    if "ts" in schema.names:
+        return schema
+    # What may be ts is read as a time, however it is written.
+    return pa.schema([pa.field(each.name, _TIME if is_alias(each.name) else each.type) for each in schema])
 
 
 def _type(path: Path, name: str, kind: pa.DataType) -> str:

@@ -15,12 +15,14 @@ from lake import layout, rows
 from lake.errors import LakeError
 from lake.features.ahead import Ahead, in_one
 from lake.features.following import Choice, Following, needed
+from lake.features.known import closes
 from lake.read import BATCH_ROWS, plain_reader
 from schemas.periods import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from lake.features.front import Ints
     from lake.manifest.rows import FileRow
@@ -110,6 +112,11 @@ class PointInTime:
                 why="A set's columns are named by the set, and each is joined once.",
                 fix=["name every set and column once"],
             )
+
+    @property
+    def lake(self) -> Path:
+        """The manifest of the lake it reads."""
+        return self._bars.lake
 
     def count(self) -> int:
         """Count the rows, which are the bars; features are not looked at."""
@@ -219,7 +226,4 @@ class _Decisions:
         """Return the decisions of bars by their opens, both in microseconds; they go up as the opens do."""
         if self._period is None:
             return ts
-        length = self._period.fixed_us
-        if length is not None:
-            return ts + length
-        return np.array([self._period.later_us(int(at)) for at in ts], np.int64)
+        return closes(ts, self._period)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.features import FeatureSet
+    from schemas.periods import Period
+
+    Ints = NDArray[np.int64]
 
 REASON = "look_ahead"
 _KNOWN = pa.timestamp("us", tz="UTC")
 _MINUTE_US = 60_000_000
+_DAY_US = 86_400_000_000
 
 
 def with_known_at(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -29,20 +34,43 @@ def with_known_at(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.append_column("known_at", pa.nulls(batch.num_rows, _KNOWN))
 
 
+def closes(opens: Ints, period: Period) -> Ints:
+    """Return when bars close that open at the given times, both in microseconds; they go up as the opens do."""
+    if period.fixed_us is not None:
+        return opens + period.fixed_us
+    days, places = np.unique(opens // _DAY_US, return_inverse=True)
+    later = np.array([period.later_us(int(day) * _DAY_US) for day in days], np.int64)
+    return later[places] + opens % _DAY_US
+
+
+def complete(ts: Ints, feature_set: FeatureSet) -> Ints:
+    """Return when the inputs of rows are complete, by their ts, in microseconds."""
+    if feature_set.serving.stamp == "close":
+        return ts
+    for_bars = [closes(ts, period) for period in feature_set.bars]
+    return functools.reduce(np.maximum, for_bars, ts)
+
+
+def is_untold(feature_set: FeatureSet) -> bool:
+    """Whether a set says nothing of when its rows are known: what it is made from, how they are stamped, a delay."""
+    return not feature_set.inputs and feature_set.serving.stamp == "open" and not feature_set.serving.delay_us
+
+
 def filled(batch: pa.RecordBatch, feature_set: FeatureSet) -> pa.RecordBatch:
     """Return typed rows with every known_at that is null told by ts: its inputs' end, and the set's delay."""
     place = batch.schema.get_field_index("known_at")
-    column = batch.column(place)
+    column, ts = batch.column(place), batch.column("ts")
     if not column.null_count:
         return batch
-    after = pa.scalar(feature_set.wait_us + feature_set.serving.delay_us, pa.duration("us"))
-    told = pc.coalesce(column, pc.add(batch.column("ts"), after))
+    opens = ts.view(pa.int64()).fill_null(0).to_numpy()
+    known_us = complete(opens, feature_set) + feature_set.serving.delay_us
+    told = pc.coalesce(column, pc.if_else(ts.is_valid(), pa.array(known_us).cast(_KNOWN), None))
     return batch.set_column(place, batch.schema.field(place), told)
 
 
 def too_early(batch: pa.RecordBatch, feature_set: FeatureSet) -> NDArray[np.bool_] | None:
     """Return which rows, whose times are not null, were known before their inputs ended; None where none was."""
-    found: NDArray[np.bool_] = rows.times(batch, "known_at") < rows.times(batch) + feature_set.wait_us
+    found: NDArray[np.bool_] = rows.times(batch, "known_at") < complete(rows.times(batch), feature_set)
     return found if found.any() else None
 
 
@@ -75,7 +103,7 @@ class Early:
 
 def early(ts: int, feature_set: FeatureSet) -> Early:
     """Return what is to be said of a row that was known before the end of its longest bar."""
-    end = shown(ts + feature_set.wait_us)
+    end = shown(feature_set.complete_us(ts))
     same_day = end[:10] == shown(ts)[:10]
     return Early(ts, f"{longest(feature_set)} to {end[11:] if same_day else end}")
 

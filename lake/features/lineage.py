@@ -181,7 +181,7 @@ class Recorder:
         if series is None:
             return None
         start = min(self._start_ns(each) for each in settled)
-        end = max(self._end_ns(each) for each in settled)
+        end = max(self._end_ns(each, upstream) for each in settled)
         parts = graph.parts(self._manifest, series.id, start, end, upstream.snapshot)
         if parts or graph.parts(self._manifest, series.id, None, None, upstream.snapshot):
             return parts
@@ -221,7 +221,7 @@ class Recorder:
         return self._restated[row.id]
 
     def _new(self, settled: Settled, upstream: Upstream, parts: list[PartRow]) -> NewDerivation:
-        made, start, end = self._made, self._start_ns(settled), self._end_ns(settled)
+        made, start, end = self._made, self._start_ns(settled), self._end_ns(settled, upstream)
         first = bisect_left(parts, start + 1, key=lambda part: part.end_ns)
         behind = bisect_left(parts, end, key=lambda part: part.start_ns)
         return NewDerivation(
@@ -245,11 +245,12 @@ class Recorder:
         bar_us = opened.wait_us if serving.stamp == "close" else 0
         return settled.partition.start_ns - (serving.lookback_us + bar_us) * _NS
 
-    def _end_ns(self, settled: Settled) -> int:
-        """Return up to where they lie: the end of what the last row needs."""
+    def _end_ns(self, settled: Settled, upstream: Upstream) -> int:
+        """Return up to where they lie: the end of what the last row needs; but for bars, also what is of its own ts."""
         after = settled.staged or settled.replaces
         last = settled.partition.start_ns if after is None else after.last_ns
-        return last + self._made.feature_set.wait_us * _NS
+        own_ns = 0 if upstream.address.type == "bars" else 1
+        return max(self._made.feature_set.complete_us(last // _NS) * _NS, last + own_ns)
 
 
 def _differs(row: DerivationRow, new: NewDerivation) -> bool:

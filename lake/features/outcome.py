@@ -76,7 +76,16 @@ class Outcome:
             sha256=None if source is None else source.sha256,
             ts_from=taking.ts_from,
             code_version=self.code_version,
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> list[str]:
+        count, label = self.taking.assumed, self.feature_set.label
+        if not count:
+            return []
+        rows = "1 row does" if count == 1 else f"{count:,} rows do"
+        said = f"{rows} not say known_at, and {label} names no inputs: each is taken to be known at its ts"
+        return [f"{said}, which is too early where that is the open of a bar"]
 
 
 def _counted(deliveries: Sequence[Delivery]) -> Counts:

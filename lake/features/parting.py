@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from lake import rows
 from lake.errors import LakeError
 from schemas.features import ALL, KEYS
 from schemas.keys import normalise
@@ -121,7 +122,7 @@ class Naming:
     def _encoded(self, column: pa.Array, key: str) -> tuple[list[str | None], NDArray[np.int64]]:
         try:
             if pa.types.is_dictionary(column.type):
-                column = column.dictionary_decode()
+                column = rows.plain_words(column).dictionary_decode()
             coded = column.cast(pa.string()).dictionary_encode()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise self._refusal(f"a column {key} of {column.type}, and names are texts") from error

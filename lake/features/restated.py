@@ -43,7 +43,8 @@ SHOWN = 3
 HELD_TIMES = 4_000_000
 """Times of rows that differ, kept of partitions already compared."""
 _WORDS = {"restated": "restated", "late": "came in late", "deleted": "deleted"}
-_HELD_PARTS = 100_000
+HELD_PARTS = 20_000
+"""Partitions of inputs that are kept, each as often as it is in a range that was asked for; a kilobyte each."""
 _EMPTY = np.empty(0, np.int64)
 
 
@@ -117,7 +118,7 @@ class Comparison:
         self._schemas: dict[tuple[str, int], Schema] = {}
         self._compared: dict[tuple[object, ...], Restated] = {}
         self._grown: dict[tuple[object, ...], str] = {}
-        self._held = 0
+        self._held = self._held_parts = 0
 
     def of(self, row: DerivationRow) -> list[Restated]:
         """Return what was restated of the rows that a written partition was made from, by the input's partitions.
@@ -151,9 +152,11 @@ class Comparison:
         """Return the natural partitions of what a partition was made from, by label, as they were at a snapshot."""
         key = (row.upstream_id, row.start_ns, row.end_ns, snapshot)
         if key not in self._parts:
-            if len(self._parts) >= _HELD_PARTS:
-                self._parts.clear()
             parts = graph.parts(self._manifest, row.upstream_id, row.start_ns, row.end_ns, snapshot)
+            if self._held_parts > HELD_PARTS:
+                self._parts.clear()
+                self._held_parts = 0
+            self._held_parts += 1 + len(parts)
             self._parts[key] = {part.partition: part for part in parts}
         return self._parts[key]
 

@@ -64,6 +64,7 @@ class Sets:
             declared: The sets that are declared in code; what the lake itself knows of the same key goes first.
             snapshot: The snapshot; the newest unless given.
         """
+        self._at = "" if snapshot is None else f" at snapshot {snapshot}"
         found = {each.key: Known(each) for each in declared}
         for row in feature_sets(manifest, snapshot):
             found[row.key] = Known(row=row)
@@ -102,12 +103,12 @@ class Sets:
         if not versions:
             near = get_close_matches(name, {known.name for known in self._known.values()}, 3)
             why = f"Near it: {', '.join(sorted(near))}." if near else ""
-            raise LakeError("UNKNOWN_FEATURES", f'no feature set "{name}" is registered', why=why)
+            raise LakeError("UNKNOWN_FEATURES", f'no feature set "{name}" is registered{self._at}', why=why)
         if wanted is not None:
             found = self._known.get(f"features/{name}.v{wanted}")
             if found is None:
                 there = ", ".join(known.version for known in versions)
-                raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}", why=f"It has {there}.")
+                raise LakeError("UNKNOWN_FEATURES", f"{name} has no version {wanted}{self._at}", why=f"It has {there}.")
             return found
         staged = [known for known in versions if known.stage == "staged"]
         return self.latest(name, holds) or (staged or versions)[-1]

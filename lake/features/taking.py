@@ -59,6 +59,8 @@ class _Ready:
     """Those known too early, where one of these refuses the write: they are among the good rows."""
     locate: Locate
     ts_from: str | None
+    assumed: int
+    """How many do not say when they were known, where the set does not tell it either."""
 
 
 class Taking:
@@ -94,6 +96,8 @@ class Taking:
         self.read = self.accepted = 0
         self.rejected: Counter[str] = Counter()
         self.ts_from: str | None = None
+        self.assumed = 0
+        """Rows that were taken to be known at their ts for want of anything that tells it."""
 
     def into(self, destinations: Destinations, given: Given, progress: Callable[[int, int], None]) -> None:
         """Read the rows through and hand the good ones on, in their order.
@@ -140,13 +144,14 @@ class Taking:
         typed = writing.conform(
             known.with_known_at(without_names(batch)), self._set.schema, self._naming.place, before=self._before(parsed)
         )
+        assumed = typed.column("known_at").null_count if known.is_untold(self._set) else 0
         typed = known.filled(typed, self._set)
         bad, early = self._bad(typed, parsed, parting.nameless)
         good = np.ones(typed.num_rows, np.bool_)
         good[list(bad)] = False
         shares = [self._share(where, places, typed, good, bad, parsed.locate) for where, places in parting.places]
         lost = [*parsed.lost, *(_record(parsed.locate, row, *bad[row]) for row in sorted(parting.nameless))]
-        return _Ready(shares, lost, early, parsed.locate, ts_from)
+        return _Ready(shares, lost, early, parsed.locate, ts_from, assumed)
 
     def _before(self, parsed: Parsed) -> int:
         return parsed.locate(0)[0] - 1 if parsed.rows.num_rows else 0
@@ -194,6 +199,7 @@ class Taking:
 
     def _accept(self, ready: _Ready, destinations: Destinations) -> None:
         self.ts_from = self.ts_from or ready.ts_from
+        self.assumed += ready.assumed
         self._lookahead.add(ready.early)
         self.read += len(ready.lost)
         self._keep_aside(ready.lost, None)

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 
 from lake.errors import LakeError
 from lake.features.given import BLOCK_BYTES, Parsed, source_of, unreadable
-from lake.features.timing import ALIASES
+from lake.features.timing import is_alias
 from lake.manifest.rows import QuarantineRecord
 from lake.sources import Source
 from lake.sources.flatten import whole_lines
@@ -51,13 +51,13 @@ class Text:
         self.nbytes = self._source.file.size
         self._sha256 = ""
         types = {field.name: field.type for field in arrow_schema(feature_set.schema, identity=False)}
-        self._types: dict[str, pa.DataType] = dict.fromkeys(ALIASES, _UTC) | types
         try:
             self._chunks = self._lines()
             head = next(self._chunks, b"")
             first, _, self._rest = head.partition(b"\n")
             self.names = next(csv.reader([self._text(first).rstrip("\r")], strict=True), [])
             self._refuse_empty()
+            self._types: dict[str, pa.DataType] = dict.fromkeys(filter(is_alias, self.names), _UTC) | types
         except BaseException as error:
             self._source.close()
             if isinstance(error, csv.Error):

@@ -88,27 +88,26 @@ def write(
     Raises:
         LakeError: LOOKAHEAD when rows are stamped before what they were made from; SCHEMA, COLUMN_MISSING, CHECK;
             CONFLICT (append); SYMBOL_CASE; DERIVED for a set that the lake makes; USAGE, UNKNOWN_SNAPSHOT,
-            SNAPSHOT_EXPIRED, UNKNOWN_FEATURES; SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; LOCKED, DISK_FULL,
-            STORAGE.
+            SNAPSHOT_EXPIRED; UNKNOWN_FEATURES, FEATURE_CHANGED when the set was deleted or changed meanwhile;
+            SOURCE_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSAFE; LOCKED, DISK_FULL, STORAGE.
     """
     asked = request or WriteRequest()
     writing.refuse_unknown(asked.mode, feature_set.label)
-    if asked.on_bad not in (None, *get_args(OnBad)):
-        raise LakeError(
-            "USAGE",
-            f"{asked.on_bad!r} is nothing that can be done with bad rows",
-            where=feature_set.label,
-            why="They refuse a write, or are kept aside.",
-            fix=[f'on_bad="{known}"' for known in get_args(OnBad)],
-        )
+    _refuse_unknown(asked.on_bad, feature_set.label)
     bad_limit(asked.max_bad)
     naming = Naming(feature_set, asked.names)
     with Manifest.open(config) as manifest:
         inputs = Inputs(manifest, feature_set, asked.computed)
-        registered = bool(feature_sets(manifest, None, feature_set.key))
-    feature_set = replace(feature_set, registered=registered)
-    work = _Work(config, feature_set, asked, naming, inputs, checks, progress, registered=registered)
+        registered = feature_set.registered or bool(feature_sets(manifest, None, feature_set.key))
+    work = _Work(config, replace(feature_set, registered=registered), asked, naming, inputs, checks, progress)
     return work.unchanged(data) or work.write(data)
+
+
+def _refuse_unknown(on_bad: str | None, where: str) -> None:
+    if on_bad not in (None, *get_args(OnBad)):
+        why = "A bad row refuses the write, or is kept aside."
+        fix = [f'on_bad="{known}"' for known in get_args(OnBad)]
+        raise LakeError("USAGE", f"{on_bad!r} is none of {', '.join(get_args(OnBad))}", where=where, why=why, fix=fix)
 
 
 class _Work:
@@ -123,12 +122,9 @@ class _Work:
         inputs: Inputs,
         checks: Callable[[str], Sequence[Check]],
         progress: Callable[[Progress], None] | None,
-        *,
-        registered: bool,
     ) -> None:
         self._config, self._set, self._asked, self._naming, self._inputs = config, feature_set, asked, naming, inputs
         self._own, self._progress = checks(feature_set.key), progress
-        self._registered = registered
         self._renews = False
         """Whether the file was written already, and what its rows were made from is to be told anew."""
 
@@ -259,7 +255,6 @@ class _Work:
         made = Made(self._set, run_id, outcome.code_version, (source.sha256,) if source else ())
 
         def complete() -> None:
-            self._refuse_unregistered()
             if self._asked.mode == "append":
                 for delivery in outcome.deliveries:
                     writing.refuse_overtaken(self._config, delivery)
@@ -287,14 +282,6 @@ class _Work:
                 recorder = Recorder(self._config, manifest, made, each.address)
                 found += recorder.record(delivery.settled, each.upstreams)
         return found
-
-    def _refuse_unregistered(self) -> None:
-        """Refuse rows of a version that was deleted meanwhile: nothing would tell what they are."""
-        if self._registered:
-            with Manifest.open(self._config) as manifest:
-                if not feature_sets(manifest, None, self._set.key):
-                    message = f"{self._set.label} was deleted while its rows were written"
-                    raise LakeError("UNKNOWN_FEATURES", message, where=self._set.key)
 
 
 def _sighted(data: object) -> tuple[int, ...]:

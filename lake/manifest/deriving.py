@@ -48,8 +48,9 @@ def write(connection: sqlite3.Connection, change: Change, known: Known, snapshot
     else:
         _end_of_removed(connection, snapshot)
     derivations = change.derivations
-    if derivations:
-        places = dict.fromkeys((known(each.address), packed.days(each.partition)[0]) for each in derivations)
+    if derivations or change.unmade:
+        told = [*change.unmade, *((each.address, each.partition) for each in derivations)]
+        places = dict.fromkeys((known(address), packed.days(label)[0]) for address, label in told)
         connection.executemany(
             f"UPDATE derivations SET to_snapshot = ? WHERE {_CURRENT}", ((snapshot, *place) for place in places)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
+from lake.errors import LakeError
 from lake.manifest.rows import Conflict
 from schemas.features import FeatureSet
 from schemas.keys import Address
@@ -31,6 +32,9 @@ _HOLDERS = f"""SELECT exchange, market, symbol, type, period FROM series WHERE t
     AND exchange = coalesce(:exchange, exchange) AND market = coalesce(:market, market)
     AND symbol = coalesce(:symbol, symbol) AND EXISTS (SELECT 1 FROM files WHERE {_STORED})"""
 _CURRENT = "SELECT id FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
+_DEFINITION = "SELECT definition FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
+_LEFT = """SELECT address, partition FROM series JOIN files ON series_id = series.id AND to_snapshot IS NULL
+    WHERE type = 'features' AND period = ? LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,11 @@ def feature_sets(manifest: Manifest, snapshot: int | None = None, key: str | Non
 def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None:
     """Write the registrations of the change, each in the place of the current one of its key, and end others.
 
+    The files of the change are written already.
+
     Raises:
-        Conflict: Another writer registered the same set first.
+        Conflict: Another writer registered the same set first, or wrote rows of one that is to end.
+        LakeError: UNKNOWN_FEATURES, FEATURE_CHANGED when the rows of the change would no longer be those of their set.
     """
     for key, expected in [(new.key, new.replaces) for new in change.feature_sets] + list(change.ended_feature_sets):
         row = connection.execute(_CURRENT, (key,)).fetchone()
@@ -77,6 +84,22 @@ def write(connection: sqlite3.Connection, change: Change, snapshot: int) -> None
         "INSERT INTO feature_sets (key, stage, definition, from_snapshot) VALUES (?, ?, ?, ?)",
         ((new.key, new.stage, new.definition, snapshot) for new in change.feature_sets),
     )
+    for key, _ in change.ended_feature_sets:
+        left = connection.execute(_LEFT, (key.removeprefix("features/"),)).fetchone()
+        if left is not None:
+            raise Conflict([(Address.parse(left[0]), left[1])])
+    for key, definition in change.relies_on.items():
+        _refuse_other(key, definition, connection.execute(_DEFINITION, (key,)).fetchone())
+
+
+def _refuse_other(key: str, definition: str, found: tuple[str] | None) -> None:
+    """Refuse rows of a set that was deleted meanwhile, or is registered otherwise: nothing would tell what they are."""
+    label = key.removeprefix("features/")
+    if found is None:
+        raise LakeError("UNKNOWN_FEATURES", f"{label} was deleted while its rows were written", where=key)
+    if found[0] != definition and (said := FeatureSet.from_json(definition).changed(FeatureSet.from_json(found[0]))):
+        message = f"{label} was registered anew while its rows were written: {said}"
+        raise LakeError("FEATURE_CHANGED", message, where=key)
 
 
 class Held(NamedTuple):

@@ -55,7 +55,8 @@ class Recording:
         Raises:
             AlreadyIngested: The change's ingest key is current already.
             Conflict: A partition, or a feature set's registration, is not as the change expects it.
-            LakeError: SYMBOL_CASE when two vendor symbols differ only in case.
+            LakeError: SYMBOL_CASE when two vendor symbols differ only in case; UNKNOWN_FEATURES, FEATURE_CHANGED when
+                rows are no longer those of their feature set; DERIVED.
         """
         change = self._change
         self._refuse_repeat()

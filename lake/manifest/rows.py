@@ -243,6 +243,8 @@ class Change:
     """Whether the commit also ends its run as ok; always so with `run`."""
     derivations: list[NewDerivation] = field(default_factory=list)
     """Each replaces what was known of how its partition was made."""
+    unmade: list[tuple[Address, str]] = field(default_factory=list)
+    """Partitions of which what was known of that holds no more, whether or not `derivations` tell it anew."""
     moves: list[NewMove] = field(default_factory=list)
     tiers: list[NewTier] = field(default_factory=list)
     names: list[NewName] = field(default_factory=list)
@@ -250,6 +252,8 @@ class Change:
     feature_sets: list[NewFeatureSet] = field(default_factory=list)
     ended_feature_sets: list[tuple[str, int]] = field(default_factory=list)
     """Keys of feature sets that are no longer registered, with the ids of their registrations."""
+    relies_on: dict[str, str] = field(default_factory=dict)
+    """Keys of feature sets that are to be registered still, with the definitions the files' rows follow."""
     expired: list[tuple[int, int]] = field(default_factory=list)
     reclaimed: list[tuple[int, int]] = field(default_factory=list)
     """First and last of each run of snapshots to be forgotten, and of files, by id, whose bytes are given back."""

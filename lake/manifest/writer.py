@@ -132,7 +132,8 @@ class Writer:
         Raises:
             Conflict: Another writer changed one of the partitions first; nothing was written.
             AlreadyIngested: The same ingest became current meanwhile; nothing was written.
-            LakeError: SYMBOL_CASE, LOCKED, DISK_FULL, STORAGE, MANIFEST_DAMAGED.
+            LakeError: SYMBOL_CASE, DERIVED, UNKNOWN_FEATURES, FEATURE_CHANGED, LOCKED, DISK_FULL, STORAGE,
+                MANIFEST_DAMAGED.
         """
         refuse_unbalanced(change)
         with explained(self._path), self._link.held() as connection:

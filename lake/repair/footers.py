@@ -223,7 +223,8 @@ def _placed(local: Path, path: str, tier: str, metadata: pq.FileMetaData) -> _Ca
     try:
         schema = _schema_of(address, told)
     except LakeError as error:
-        return _Doubt(path, error.message, broken=True)
+        again = "; register the set again, and dl features write its files" if address.type == "features" else ""
+        return _Doubt(path, f"{error.message}{again}", broken=True)
     name, _, version = told.get("dl.schema", "").partition("/")
     if name != schema.name or not version.isdecimal() or not schema.since <= int(version) <= schema.version:
         return _Doubt(path, f"its schema is {told.get('dl.schema')}, not {schema.name}/{schema.version}", broken=True)

@@ -7,7 +7,7 @@ from lake.write.casting import conform
 from lake.write.commit import Delivery, commit, hold_to_checks, new_file, run, swap
 from lake.write.modes import Mode, prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
-from lake.write.table import Tabular, WriteResult, slices, write
+from lake.write.table import Tabular, WriteResult, few, few_of, slices, write
 
 __all__ = [
     "Delivery",
@@ -16,6 +16,8 @@ __all__ = [
     "WriteResult",
     "commit",
     "conform",
+    "few",
+    "few_of",
     "hold_to_checks",
     "live_files",
     "new_file",

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake import lists
+from lake import lists, rows
 from lake.errors import LakeError
 from lake.sources.times import bounds
 from schemas.arrow import arrow_schema
@@ -46,7 +46,13 @@ def conform(batch: pa.RecordBatch, schema: Schema, address: Address, *, before: 
         )
     if len(names) < len(batch.schema.names):
         twice = sorted({name for name in names if batch.schema.names.count(name) > 1})
-        raise LakeError("SCHEMA", f"columns that come twice: {', '.join(twice)}", where=str(address))
+        raise LakeError(
+            "SCHEMA",
+            f"columns that come twice: {', '.join(twice)}",
+            where=str(address),
+            why="Nobody can tell which of them is meant.",
+            fix=["give every column its own name"],
+        )
     for column in IDENTITY:
         if column.name in names:
             _refuse_other_series(batch.column(column.name), column.name, address)
@@ -100,8 +106,12 @@ def _spelt(name: str) -> str | None:
 
 def _cast(column: pa.Array, target: pa.Field, address: Address, before: int) -> pa.Array:
     try:
+        if pa.types.is_dictionary(column.type):
+            column = rows.plain_words(column)
         if pa.types.is_timestamp(target.type):
             return _times(column, target.type, before)
+        if pa.types.is_boolean(target.type):
+            return _bools(column, before)
         if pa.types.is_fixed_size_list(target.type):
             return _lists(column, target.type, before)
         if pa.types.is_dictionary(column.type) and column.dictionary.null_count:
@@ -119,13 +129,27 @@ def _cast(column: pa.Array, target: pa.Field, address: Address, before: int) -> 
             f"column {target.name!r}: {reason}{one_line(error)}",
             where=str(address),
             why="A value does not fit the column's type.",
-            fix=[f"make the column {_spelled(target.type)}"],
+            fix=[f"give values that {_spelled(target.type)} can hold"],
         ) from error
 
 
+def _bools(column: pa.Array, before: int) -> pa.Array:
+    """Cast to bools; ArrowInvalid for numbers but 0 and 1, which Arrow takes for true."""
+    made = column.cast(pa.bool_())
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        other = pc.not_equal(made.cast(pa.int8()).cast(column.type), column).fill_null(False)  # noqa: FBT003 -- the argument has another name in each of Arrow's classes
+        if pc.any(other).as_py():
+            row = other.index(pa.scalar(value=True)).as_py()
+            msg = f"row {before + row}: {column[row].as_py()} is neither 0 nor 1"
+            raise pa.ArrowInvalid(msg)
+    return made
+
+
 def _spelled(kind: pa.DataType) -> str:
-    """Return the name of a type; Arrow's of lists is hard to read."""
-    return f"lists of {kind.list_size} {kind.value_type}" if pa.types.is_fixed_size_list(kind) else str(kind)
+    """Return the name of a type as declarations spell it, where Arrow has another; its of lists is hard to read."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"lists of {kind.list_size} {_spelled(kind.value_type)}"
+    return {"double": "float64", "float": "float32", "string": "text"}.get(str(kind), str(kind))
 
 
 def _number(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -172,7 +196,7 @@ def _times(column: pa.Array, target: pa.TimestampType, before: int) -> pa.Array:
     if pa.types.is_integer(column.type):
         msg = "integers are no times: make them timestamps first"
         raise pa.ArrowInvalid(msg)
-    times = column if pa.types.is_timestamp(column.type) else column.cast(target)
+    times = column if pa.types.is_timestamp(column.type) else _read_times(column, target)
     unit = times.type.unit
     low, high, _ = bounds(unit)
     numbers = times.view(pa.int64())
@@ -183,6 +207,26 @@ def _times(column: pa.Array, target: pa.TimestampType, before: int) -> pa.Array:
         msg = f"row {before + row}: {np.datetime64(numbers[row].as_py(), unit)} is outside the years 1800 to 2199"
         raise pa.ArrowInvalid(msg)
     return times.cast(target)
+
+
+def _read_times(column: pa.Array, target: pa.TimestampType) -> pa.Array:
+    """Make times of texts or dates; texts without a zone are UTC."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not any(is_kind(kind) for is_kind in _TEXTS):
+        return column.cast(target)
+    texts = column.cast(pa.string())
+    try:
+        return texts.cast(target)
+    except pa.ArrowInvalid:
+        try:
+            return texts.cast(pa.timestamp(target.unit))
+        except pa.ArrowInvalid as error:
+            said = one_line(error).partition(" as a scalar")[0]
+            msg = f"{said}: times are written 2024-03-05T10:00, all with a zone or none"
+            raise pa.ArrowInvalid(msg) from error
+
+
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
 def _without_fractions(column: pa.Array) -> pa.Array:

@@ -232,6 +232,7 @@ def _publish(config: Config, deliveries: Sequence[Delivery], staged: list[Staged
 def _fill(change: Change, deliveries: Sequence[Delivery]) -> None:
     change.files, change.checks = [], []
     change.touched, change.corrected, change.removed, change.expected = [], [], [], []
+    change.relies_on = {d.address.key: d.schema.registration for d in deliveries if d.schema.registration and d.staged}
     for delivery in deliveries:
         _fill_series(change, delivery)
     change.removed.sort()
@@ -337,7 +338,7 @@ def _merge_series_again(config: Config, delivery: Delivery, named: set[str]) -> 
     return still_read
 
 
-_NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE", "E_DERIVED"}
+_NOTHING_WRITTEN = {"E_LOCKED", "E_SYMBOL_CASE", "E_DERIVED", "E_UNKNOWN_FEATURES", "E_FEATURE_CHANGED"}
 """Errors of a commit that leave no doubt."""
 
 

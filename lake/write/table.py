@@ -181,6 +181,18 @@ def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *,
     return read
 
 
+def few_of(rows: int, nbytes: int) -> int:
+    """Return how many rows are few, where so many have so many bytes."""
+    return max(1, min(_SLICE_ROWS, _SLICE_BYTES * rows // max(1, nbytes)))
+
+
+def few(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a batch few at a time; once where there are none."""
+    step = few_of(batch.num_rows, batch.nbytes)
+    for start in range(0, batch.num_rows, step) or [0]:
+        yield batch.slice(start, step)
+
+
 def slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows, few at a time; LakeError USAGE or SCHEMA when it is none, or cannot be read."""
     try:
@@ -192,12 +204,10 @@ def slices(data: Tabular, address: Address) -> Iterator[pa.RecordBatch]:
                 f"{type(data).__name__} is not a table",
                 where=str(address),
                 why="Rows are taken from Arrow, pandas, Polars or anything with __arrow_c_stream__.",
-                fix=["pa.table(rows)"],
+                fix=["pa.table(rows)" if not hasattr(data, "collect") else "rows.collect()"],
             )
         for batch in pa.RecordBatchReader.from_stream(data):
-            step = max(1, min(_SLICE_ROWS, _SLICE_BYTES * batch.num_rows // max(1, batch.nbytes)))
-            for start in range(0, batch.num_rows, step) or [0]:
-                yield batch.slice(start, step)
+            yield from few(batch)
     except (pa.ArrowException, ValueError, TypeError) as error:
         if str(error).rstrip().endswith("\nKeyboardInterrupt"):  # in a generator of batches, Arrow makes it its own
             raise KeyboardInterrupt from error

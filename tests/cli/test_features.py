@@ -169,6 +169,22 @@ def test_two_symbols_with_one_file_name_keep_their_rows(dl: Dl, lake: Path, uplo
         assert [address.symbol for address in both.addresses] == ["BTCUSDT", "ETHUSDT"]
 
 
+def test_a_text_is_uploaded_with_the_columns_it_has_and_shown(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rsi.csv"
+    path.write_text("\ufeffDatetime,rsi,calm,word\n2016-10-07 00:00,1.5,true,x\n2016-10-07 00:01,,false,\n")
+    assert upload(dl, lake, path, "BTCUSDT", "1.0.0").data["rows"]["new"] == 2
+    shown = dl("show", "BINANCE/SPOT/BTCUSDT/features/rsi_14.v1.0.0", "--stats", "--root", lake, "--json").data
+    types = {column["name"]: column["type"] for column in shown["schema"]["columns"]}
+    assert (shown["rows"], types["rsi"], types["calm"], types["word"]) == (2, "float64", "bool", "text")
+
+
+def test_a_text_without_times_registers_nothing(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "rsi.csv").write_text("when;rsi\n2016-10-07 00:00;1.5\n")
+    ran = upload(dl, lake, tmp_path / "rsi.csv", "BTCUSDT", "1.0.0")
+    assert (ran.status, ran.error["code"]) == (12, "E_COLUMN_MISSING")
+    assert dl("features", "list", "--root", lake, "--json").data["sets"] == []
+
+
 def test_ten_comes_after_nine_and_a_deleted_version_falls_back(dl: Dl, lake: Path, uploads: list[Path]) -> None:
     def latest() -> str:
         return str(dl("features", "show", "rsi_14", "--root", lake, "--json").data["version"])

@@ -15,6 +15,7 @@ from dl_datalake import LakeError
 from lake.config import Config
 from lake.manifest import Manifest
 from tests.embeddings import VECTORS, embedded, vectors
+from tests.feature_rows import NOON, OF_VOL, VOL, lake_with, times, vols
 from tests.manifests import make_lake
 
 if TYPE_CHECKING:
@@ -240,6 +241,15 @@ def test_write_takes_frames_and_tells_what_it_did(tmp_path: Path) -> None:
         assert (again.rows["new"], again.rows["identical"]) == (0, 1440)
         with pytest.raises(LakeError):
             lake.write(BTC, frame, mode="append")
+
+
+def test_features_are_held_to_their_inputs_however_they_are_written(tmp_path: Path) -> None:
+    lake_with(tmp_path, VOL)
+    with dl_datalake.open(tmp_path) as lake:
+        with pytest.raises(LakeError, match="stamped before its inputs end") as caught:
+            lake.write(OF_VOL, vols([NOON], known_at=times([NOON])))
+        assert caught.value.code == "E_LOOKAHEAD"
+        assert lake.write(OF_VOL, vols([NOON], known_at=times([NOON + 1]))).rows["new"] == 1
 
 
 def test_closed_lake_says_so(root: Path) -> None:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODULE = """
+from typing import Optional
+
 import pandas as pd
 import pandera.pandas as pa
+from pandera.typing import Series
 
 
 class Vol(pa.DataFrameModel):
@@ -44,6 +47,28 @@ class Whole(pa.DataFrameModel):
 
 class Odd(pa.DataFrameModel):
     x: complex
+
+
+class Twice(pa.DataFrameModel):
+    x: float = pa.Field(ge=0.5, in_range={"min_value": 0, "max_value": 1})
+
+
+class Unique(pa.DataFrameModel):
+    x: float = pa.Field(unique=True)
+
+
+class Rows(pa.DataFrameModel):
+    x: float
+
+    class Config:
+        unique = ["x"]
+
+
+class Optionally(pa.DataFrameModel):
+    x: Optional[Series[float]]
+
+
+Pattern = pa.DataFrameSchema({"x.*": pa.Column(float, regex=True)})
 
 
 nothing = 1
@@ -79,6 +104,11 @@ def test_a_schema_will_do(root: Path) -> None:
         ("Strict", "x has the check greater_than"),
         ("Whole", "the check rises looks at whole rows"),
         ("Odd", "x is complex128, which no column can be"),
+        ("Twice", "x says ge twice"),
+        ("Unique", "x is unique"),
+        ("Rows", "x are to be unique"),
+        ("Optionally", "x is not required"),
+        ("Pattern", "x.* is a pattern"),
         ("nothing", "has no Pandera model 'nothing'"),
         ("Missing", "has no Pandera model 'Missing'"),
     ],
@@ -96,5 +126,5 @@ def test_a_module_that_is_not_there_is_named(root: Path) -> None:
     assert (caught.value.code, caught.value.where, caught.value.fix) == (
         "E_ASSETS",
         "their_models:Vol",
-        ("correct their_models:Vol",),
+        ("write their_models.py", "or correct what names it: their_models:Vol"),
     )

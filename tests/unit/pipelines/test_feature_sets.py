@@ -84,6 +84,15 @@ def test_inputs_are_assets_and_go_in_no_circle(config: Config) -> None:
     assert caught.value.code == "E_ASSETS"
 
 
+def test_a_set_that_others_are_made_from_is_registered_again(config: Config) -> None:
+    register(config, load(config), "pipes-first", {"columns": {"x": "float64"}})
+    inputs = ["features/pipes-first.v1"]
+    register(config, load(config), "pipes-second", {"columns": {"x": "float64"}, "inputs": inputs})
+    assert register(config, load(config), "pipes-first", {"columns": {"x": "float64"}}).status == "unchanged"
+    with pytest.raises(LakeError, match="made from itself"):
+        refuse_unfit(load(config), replace(VOL, name="pipes-first", inputs=("features/pipes-second.v1",)))
+
+
 def test_words_go_before_those_of_a_file(config: Config, tmp_path: Path) -> None:
     path = tmp_path / "vol.toml"
     path.write_text('inputs = ["bars/1m"]\nttl = "2h"\nowner = "desk"\n[columns]\nvol = "float64"\n')

@@ -21,6 +21,9 @@ SMALL = Column("small", "int8")
         ((X,), {}, "ts is a timestamp"),
         ((Column("ts", "int64"),), {}, "ts is a timestamp"),
         ((TS, X, X), {}, "its own name"),
+        ((TS, Column("", "float64")), {}, "printable text, not ''"),
+        ((TS, Column("a\nb", "float64")), {}, "printable text"),
+        ((TS, Column(1, "float64")), {}, "printable text, not 1"),  # type: ignore[arg-type]  # what a frame has
         ((TS, X), {"key": ("y",)}, "no column is called y"),
         ((TS, X), {"volume": "size"}, "no column is called size"),
         ((TS, X), {"rules": (Rule("positive", "bad_value", ("z",)),)}, "no column is called z"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_row_waits_for_the_longest_bar_it_is_made_from() -> None:
     assert replace(SET, inputs=("bars/1mo",)).wait_us == 31 * 24 * hour
     assert replace(SET, inputs=("ticks/trade",)).wait_us == 0
     assert replace(SET, serving=Serving(stamp="close")).wait_us == 0
+
+
+def test_a_row_of_months_waits_for_the_end_of_its_own() -> None:
+    monthly = replace(SET, inputs=("bars/1d", "bars/1mo"))
+    ends = {"2016-02-01": "2016-03-01", "2015-01-01": "2015-02-01", "2015-12-01": "2016-01-01"}
+    assert {ts: monthly.complete_us(_us(ts)) for ts in ends} == {ts: _us(end) for ts, end in ends.items()}
+    assert replace(monthly, serving=Serving(stamp="close")).complete_us(5) == 5
+    assert replace(SET, inputs=()).complete_us(5) == 5
+
+
+def _us(day: str) -> int:
+    return int(dt.datetime.fromisoformat(f"{day}+00:00").timestamp()) * 10**6
 
 
 def test_the_series_of_a_shared_set_leave_out_what_they_are_shared_by() -> None:

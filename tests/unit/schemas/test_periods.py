@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pytest
 
 from schemas.periods import Period, from_step
@@ -109,3 +110,19 @@ def test_a_bucket_begins_in_utc_weeks_on_mondays_months_by_the_calendar(period: 
 def test_buckets_that_reach_over_midnight_are_told() -> None:
     texts = ("1s", "7s", "1m", "7m", "30m", "5h", "12h", "1d", "3d", "1w", "1mo")
     assert [text for text in texts if not Period.parse(text).splits_days] == ["7s", "7m", "5h"]
+
+
+@pytest.mark.parametrize(
+    ("period", "opened", "closed"),
+    [
+        ("1m", "2024-02-29T23:59:00", "2024-03-01T00:00:00"),
+        ("1d", "2024-12-31T22:00:00", "2025-01-01T22:00:00"),
+        ("1mo", "2024-01-31T22:00:00", "2024-02-29T22:00:00"),
+        ("1mo", "2024-12-01T00:00:00", "2025-01-01T00:00:00"),
+        ("3mo", "1969-11-01T00:00:00", "1970-02-01T00:00:00"),
+        ("14mo", "2023-12-31T00:00:00", "2025-02-28T00:00:00"),
+    ],
+)
+def test_a_bar_closes_one_period_later(period: str, opened: str, closed: str) -> None:
+    start, end = (np.datetime64(text, "us").astype(int) for text in (opened, closed))
+    assert Period.parse(period).later_us(int(start)) == end

@@ -16,6 +16,7 @@ from lake.features.sets import Sets
 from lake.features.writing import WriteRequest, write
 from lake.manifest import Manifest
 from lake.rollback import RollbackRequest, rollback
+from schemas.columns import Column
 from tests.feature_rows import (
     DAY,
     NAMES,
@@ -135,3 +136,48 @@ def test_a_rollback_brings_back_rows_with_what_they_were_made_from(tmp_path: Pat
     assert [row["vol"] for row in stored(config)] == [1.0]
     [again] = lineage(config)
     assert (again.inputs, again.recipe, again.suspect) == (made[0].inputs, made[0].recipe, True)
+
+
+def test_a_rollback_to_rows_of_unknown_making_forgets_how_those_since_were_made(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    first = write(config, VOL, vols([NOON], [1.0]), WriteRequest(NAMES)).snapshot
+    give_bars(config, [NOON])
+    write(config, VOL, vols([NOON], [2.0]), WriteRequest(NAMES))
+    assert len(lineage(config)) == 1
+    rollback(config, RollbackRequest((str(OF_VOL),), first))
+    assert ([row["vol"] for row in stored(config)], lineage(config)) == ([1.0], [])
+
+
+def test_a_rollback_registers_a_deleted_version_again(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, replace(VOL, owner="me"))
+    write(config, VOL, vols([NOON] * 2, symbol=["A", "B"]), WriteRequest(Names("X", "SPOT")))
+    before = newest(config)
+    delete_features(config, VOL, FeatureDeleteRequest())
+    report = rollback(config, RollbackRequest(("*/*/*/features/vol.v1",), before))
+    assert [each.rows for each in report.series] == [1, 1]
+    with Manifest.open(config) as manifest:
+        known = Sets(manifest).find(VOL.key)
+    assert known is not None
+    assert (known.set.owner, known.stage, known.snapshot) == ("me", "promoted", before + 2)
+    assert [row["vol"] for row in stored(config, VOL.address("X", "SPOT", "B"))] == [1.0]
+
+
+def test_rows_of_other_columns_do_not_come_back(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    before = write(config, VOL, vols([NOON]), WriteRequest(NAMES)).snapshot
+    delete_features(config, VOL, FeatureDeleteRequest())
+    register(config, replace(VOL, columns=(Column("other", "float64"),)))
+    with pytest.raises(LakeError, match=r"registered otherwise than at snapshot 2: the column vol would go") as caught:
+        rollback(config, RollbackRequest((str(OF_VOL),), before))
+    assert caught.value.code == "E_FEATURE_CHANGED"
+    assert [row["vol"] for row in stored(config, as_of=before)] == [0.0]
+
+
+def test_rows_from_before_a_column_come_back_without_it(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    before = write(config, VOL, vols([NOON]), WriteRequest(NAMES)).snapshot
+    grown = register(config, replace(VOL, columns=(*VOL.columns, Column("more", "float64", nullable=True)))).set
+    write(config, grown, vols([NOON], [5.0], more=[6.0]), WriteRequest(NAMES))
+    rollback(config, RollbackRequest((str(OF_VOL),), before))
+    assert [(row["vol"], row.get("more")) for row in stored(config)] == [(0.0, None)]
+    assert lineage(config) == []

@@ -6,6 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +17,7 @@ from pyarrow import feather, ipc
 from lake.errors import LakeError
 from lake.features.given import Columnar, Given, Table, given
 from lake.features.text import Text
-from tests.feature_rows import NOON, OF_VOL, VOL, vols
+from tests.feature_rows import NOON, OF_VOL, VOL, times, vols
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +80,41 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kind: str, cut: int)
 
 
 def test_rows_of_a_table_are_numbered_through() -> None:
-    rows = Table(vols(range(NOON, NOON + 70_000)), OF_VOL)
+    rows = Table(vols(range(NOON, NOON + 70_000)), VOL, OF_VOL)
     first, second = (rows.parse(block) for block in rows.blocks())
     assert (first.locate(0)[0], second.locate(0)[0], second.locate(10)[0]) == (1, 65_537, 65_547)
     assert json.loads(second.locate(10)[1]) == {"ts": "2024-04-19 22:26:00+00:00", "vol": 65_546.0}
 
 
+@pytest.mark.parametrize("name", [None, "Datetime", "when", 3])
+def test_a_frame_of_pandas_has_its_times_as_index(name: str | int | None) -> None:
+    frame = pd.DataFrame({"vol": [1.0]}, index=pd.DatetimeIndex(["2024-03-05T10:00"], name=name))
+    assert read(given(frame, VOL, OF_VOL)).to_pylist() == [{"ts": pd.Timestamp("2024-03-05T10:00"), "vol": 1.0}]
+
+
+def test_an_index_that_is_called_as_a_column_is_that_column() -> None:
+    frame = pd.DataFrame({"vol": [1.0]}, index=pd.DatetimeIndex(["2024-03-05T10:00"], name="known_at"))
+    assert "ts" not in read(given(frame, VOL, OF_VOL)).column_names
+
+
+def test_a_lazy_frame_is_to_be_collected() -> None:
+    with pytest.raises(LakeError, match="LazyFrame is not a table") as caught:
+        list(given(pl.LazyFrame({"ts": [1]}), VOL, OF_VOL).blocks())  # type: ignore[arg-type]  # that is the point
+    assert caught.value.fix == ("rows.collect()",)
+
+
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(LakeError, match="dict is not a table"):
         list(given({"ts": [1]}, VOL, OF_VOL).blocks())  # type: ignore[arg-type]  # that is the point
+
+
+def test_rows_of_long_lists_come_a_few_at_a_time_however_well_the_file_packs_them(tmp_path: Path) -> None:
+    length, count, path = 8192, 1200, tmp_path / "rows.parquet"
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(length * count, np.float32)), length)
+    pq.write_table(pa.table({"ts": times(range(NOON, NOON + count)), "vol": lists}), path)
+    assert path.stat().st_size < 1_000_000
+    rows = given(path, VOL, OF_VOL)
+    blocks = [rows.parse(block).rows for block in rows.blocks()]
+    assert sum(block.num_rows for block in blocks) == count
+    assert max(block.num_rows for block in blocks) * length * 4 <= 33_554_432
+    rows.close()

@@ -39,6 +39,14 @@ def test_text_is_typed_by_its_first_lines(tmp_path: Path, ending: str) -> None:
     assert types(packed) == OF_TEXT
 
 
+def test_what_may_be_ts_is_none_of_the_columns_unless_ts_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("Date,x\n2024-03-01T00:00:00Z,1\n2024-03-02 00:00,2\n")
+    assert types(path) == {"x": "int64"}
+    path.write_text("ts,date,x\n2024-03-01T00:00:00Z,monday,1\n")
+    assert types(path) == {"date": "text", "x": "int64"}
+
+
 def test_text_of_many_megabytes_is_cut_at_a_line(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     with path.open("w") as file:
@@ -79,7 +87,7 @@ def test_arrow_types_are_those_that_hold_their_values(tmp_path: Path) -> None:
         (
             "time,date,x\n2024-03-01T00:00:00Z,2024-03-01,1\n",
             "E_COLUMN_MISSING",
-            "column 'ts' is missing, and time and",
+            "column 'ts' is missing: time and",
         ),
         ("", "E_SOURCE_UNREADABLE", "f.csv cannot be read"),
         ("ts,x\n1,2,3\n", "E_SOURCE_UNREADABLE", "f.csv cannot be read"),

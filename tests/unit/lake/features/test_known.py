@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -13,6 +14,7 @@ from schemas.features import FeatureSet, Serving
 from tests.feature_rows import NOON, UTC_US, VOL
 from tests.tables import MINUTE_US
 
+MONTHS = ("2016-02-01", "2016-03-01", "2016-04-01")
 HOURLY = replace(VOL, inputs=("bars/1m", "bars/1h", "ticks/trade"), serving=Serving(delay_us=7))
 
 
@@ -26,6 +28,18 @@ def batch(ts: list[int | None], known_at: list[int | None] | None = None) -> pa.
 def test_what_is_not_told_is_the_end_of_the_longest_bar_and_the_delay() -> None:
     told = filled(with_known_at(batch([0, 60, None])), HOURLY)
     assert told.column("known_at").cast(pa.int64()).to_pylist() == [3_600_000_007, 3_600_000_067, None]
+
+
+def test_a_row_of_a_month_is_known_when_that_month_ends() -> None:
+    monthly = replace(VOL, inputs=("bars/1mo", "bars/1d"), serving=Serving(delay_us=7))
+    february, march, april = (int(np.datetime64(day, "us").astype(np.int64)) for day in MONTHS)
+    told = filled(with_known_at(batch([february, None, march])), monthly)
+    assert told.column("known_at").cast(pa.int64()).to_pylist() == [march + 7, None, april + 7]
+    assert too_early(batch([february], [march]), monthly) is None
+    found = too_early(batch([february, march], [march - 1, april]), monthly)
+    assert found is not None
+    assert found.tolist() == [True, False]
+    assert early(february, monthly).detail == "2016-02-01 00:00 needs bars/1mo to 2016-03-01 00:00"
 
 
 def test_what_is_told_stays() -> None:

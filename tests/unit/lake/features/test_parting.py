@@ -95,3 +95,12 @@ def test_a_name_that_cannot_stand_in_an_address_is_refused() -> None:
 def test_names_are_taken_off_the_rows() -> None:
     batch = pa.RecordBatch.from_pydict({"exchange": ["A"], "ts": [1], "symbol": ["x"]})
     assert without_names(batch).schema.names == ["ts"]
+
+
+def test_names_may_be_categories_of_polars() -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([1, 0], pa.uint32()), pa.array(["y", "x"], pa.string_view()))
+    found = Naming(VOL, Names("A", "SPOT")).part(pa.RecordBatch.from_pydict({"ts": [1, 2], "symbol": words}))
+    assert [(where, places.tolist()) for where, places in found.places if places is not None] == [
+        (("A", "SPOT", "x"), [0]),
+        (("A", "SPOT", "y"), [1]),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,7 @@ from lake import lineage
 from lake.delete import DeleteRequest, delete
 from lake.expire import ExpireRequest, expire
 from lake.features import restated
-from lake.manifest import Manifest
+from lake.manifest import Manifest, PartRow, graph
 from lake.read import Scan
 from lake.vacuum import VacuumRequest, vacuum
 from lake.write import write
@@ -19,7 +21,7 @@ from pipelines.assets import load
 from schemas.features import FeatureSet
 from schemas.keys import Address
 from tests.manifests import BTC, ETH
-from tests.tables import trade, trades
+from tests.tables import MINUTE_US, trade, trades
 from tests.written import DAY, RETURNS, bars_lake, features, minute, of, store
 
 if TYPE_CHECKING:
@@ -194,6 +196,27 @@ def test_sets_on_one_symbol_read_each_partition_of_its_bars_once(
         ("bars/1m 2024-01-05: 2 bars restated (10:00, 11:01)",),
     ]
     assert len(opened) == 2  # as it was, and as it is
+
+
+def test_what_is_remembered_of_inputs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [minute("09:00", DAY + number) for number in range(10)]
+    config = bars_lake(tmp_path, days, RETURNS)
+    features(config, RETURNS, days)
+    store(config, days, price=2.0)
+    monkeypatch.setattr(restated, "HELD_PARTS", 20)
+    with Manifest.open(config) as manifest:
+        series = manifest.find(of(RETURNS))
+        assert series is not None
+        made = graph.derivations(manifest, series.id)
+        comparison = restated.Comparison(config, manifest)
+        # Each over all ten days, as with a lookback, and no two over the same time.
+        asked = [
+            replace(row, start_ns=days[0] * MINUTE_US * 1000 - at, end_ns=made[-1].end_ns)
+            for at, row in enumerate(made)
+        ]
+        assert [sum(found.count for found in comparison.of(row)) for row in asked] == [10] * 10
+        held = sum(isinstance(each, PartRow) for each in gc.get_objects())
+    assert held < 20 + 3 * 10
 
 
 def test_trades_are_told_by_their_times_and_like_ones_are_counted(tmp_path: Path) -> None:

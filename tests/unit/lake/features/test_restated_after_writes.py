@@ -13,13 +13,14 @@ from lake.features.restated import Comparison
 from lake.features.writing import WriteRequest, write
 from lake.manifest import Manifest
 from schemas.features import Serving
-from tests.feature_rows import BTC, DAY, NAMES, NOON, VOL, give_bars, lake_with, lineage, vols
+from tests.feature_rows import BTC, DAY, NAMES, NOON, OF_VOL, VOL, give_bars, lake_with, lineage, times, vols
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
+    from schemas.keys import Address
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ def config(tmp_path: Path) -> Config:
     return lake_with(tmp_path, VOL)
 
 
-def restated(config: Config) -> list[bool]:
+def restated(config: Config, address: Address = OF_VOL) -> list[bool]:
     with Manifest.open(config) as manifest:
-        return [bool(Comparison(config, manifest).of(row)) for row in lineage(config)]
+        return [bool(Comparison(config, manifest).of(row)) for row in lineage(config, address)]
 
 
 def make(config: Config, minutes: list[int], *inputs: Input) -> None:
@@ -106,3 +107,17 @@ def test_what_is_forgotten_counts_as_another(config: Config) -> None:
     assert restated(config) == [False]
     expire(config, ExpireRequest(keep_last=1, force=True))
     assert restated(config) == [True]
+
+
+def test_of_a_set_made_from_another_the_row_of_the_same_ts_counts_and_those_behind_are_growth(tmp_path: Path) -> None:
+    above = replace(VOL, name="above", inputs=(VOL.key,))
+    config = lake_with(tmp_path, VOL, above)
+    write(config, VOL, vols([NOON, NOON + 1]), WriteRequest(NAMES))
+    known = times([NOON + 1, NOON + 2])
+    write(config, above, vols([NOON, NOON + 1], known_at=known), WriteRequest(NAMES))
+    [row] = lineage(config, of_above := above.address("BINANCE", "SPOT", "BTCUSDT"))
+    assert row.end_ns == (NOON + 1) * MINUTE_US * 1000 + 1
+    write(config, VOL, vols([NOON + 2]), WriteRequest(NAMES))
+    assert restated(config, of_above) == [False]
+    write(config, VOL, vols([NOON + 1], [7.0]), WriteRequest(NAMES))
+    assert restated(config, of_above) == [True]

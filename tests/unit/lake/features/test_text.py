@@ -64,6 +64,11 @@ def micros(row: dict[str, Any], name: str = "ts") -> int:
     return int(pa.scalar(row[name], pa.timestamp("us", tz="UTC")).value)
 
 
+def test_names_of_times_are_told_in_any_case(path: Path) -> None:
+    [row] = Read(path, "Datetime,x\n2024-03-05 10:00,1\n").rows
+    assert micros(row, "Datetime") == NOON_US
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -22,6 +22,9 @@ OWN_DATE = FeatureSet("a", "1", (Column("date", "timestamp_us"),))
         ({"timestamp": TIME}, PLAIN, "timestamp"),
         ({"date": DATE, "time": pa.string()}, PLAIN, "date"),
         ({"date": TIME, "time": TIME}, OWN_DATE, "time"),
+        ({"x": pa.float64(), "__index_level_0__": TIME}, PLAIN, "__index_level_0__"),
+        ({"x": pa.float64(), "Datetime": TIME}, PLAIN, "Datetime"),
+        ({"Open time": TIME, "close time": TIME}, PLAIN, "Open time"),
     ],
 )
 def test_the_only_one_of_a_time_type_is(
@@ -33,12 +36,18 @@ def test_the_only_one_of_a_time_type_is(
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"timestamp": pa.int64()}, "column 'ts' is missing"),
-        ({"when": TIME}, "column 'ts' is missing"),
-        ({"timestamp": TIME, "date": DATE}, "column 'ts' is missing, and timestamp and date may each be it"),
+        ({"timestamp": pa.int64()}, "column 'ts' is missing: the rows have 'timestamp'"),
+        ({"when": TIME, "x": DATE}, "column 'ts' is missing: the rows have 'when', 'x'"),
+        ({"timestamp": TIME, "date": DATE}, "column 'ts' is missing: timestamp and date may each be it"),
     ],
 )
 def test_nothing_is_guessed(columns: dict[str, pa.DataType], said: str) -> None:
     with pytest.raises(LakeError) as caught:
         time_column(pa.schema(columns), PLAIN.names, PLAIN.label)
     assert (caught.value.code, caught.value.message) == ("E_COLUMN_MISSING", said)
+
+
+def test_other_delimiters_are_pointed_at() -> None:
+    with pytest.raises(LakeError, match="the rows have 'ts;x'") as caught:
+        time_column(pa.schema({"ts;x": pa.string()}), PLAIN.names, PLAIN.label)
+    assert caught.value.fix == ("separate the cells by commas",)

@@ -205,6 +205,26 @@ def test_two_symbols_with_files_of_one_name_never_write_over_each_other(config: 
     assert found == {"AAA": 0.0, "BBB": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("change", "known_at", "warned"),
+    [
+        ({}, None, 2),
+        ({}, times([NOON, NOON]), 0),
+        ({"inputs": ("bars/1m",)}, None, 0),
+        ({"inputs": ("ticks/trade",)}, None, 0),
+        ({"serving": Serving(stamp="close")}, None, 0),
+        ({"serving": Serving(delay_us=1)}, None, 0),
+    ],
+)
+def test_rows_of_which_nothing_tells_when_they_were_known_are_told(
+    tmp_path: Path, change: dict[str, Any], known_at: pa.Array | None, warned: int
+) -> None:
+    bare = replace(VOL, **({"inputs": ()} | change))
+    rows = vols([NOON - 1, NOON], **({} if known_at is None else {"known_at": known_at}))
+    report = write(lake_with(tmp_path, bare), bare, rows, TO_BTC)
+    assert [text.partition(",")[0] for text in report.warnings] == ["2 rows do not say known_at"][:warned]
+
+
 def test_a_shared_set_needs_no_names(tmp_path: Path) -> None:
     config = lake_with(tmp_path, SHARED)
     write(config, SHARED, pa.table({"ts": times([NOON]), "mood": [0.5]}))
@@ -252,13 +272,13 @@ def test_an_unknown_mode_is_refused(config: Config) -> None:
         write(config, VOL, vols([NOON]), replace(TO_BTC, mode="merge"))  # type: ignore[arg-type]  # that is the point
 
 
-def test_what_cannot_be_done_with_bad_rows_is_refused(config: Config) -> None:
-    with pytest.raises(LakeError, match="'keep' is nothing that can be done") as caught:
-        write(config, VOL, vols([NOON]), replace(TO_BTC, on_bad="keep"))  # type: ignore[arg-type]  # as above
-    assert caught.value.code == "E_USAGE"
-
-
 # ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_way_with_bad_rows_is_refused(config: Config) -> None:
+    request = replace(TO_BTC, on_bad="drop")  # type: ignore[arg-type]  # what a caller may say
+    with pytest.raises(LakeError, match="'drop' is none of refuse, quarantine"):
+        write(config, VOL, vols([NOON]), request)
 
 
 def test_a_text_that_is_called_parquet_is_refused(config: Config, tmp_path: Path) -> None:

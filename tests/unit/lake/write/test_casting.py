@@ -13,6 +13,7 @@ import pytest
 from lake.errors import LakeError
 from lake.write import conform, slices
 from schemas.arrow import arrow_schema
+from schemas.columns import Column, Schema
 from tests.embeddings import EMBEDDED, VECTORS, embedded, vectors
 
 FORM = arrow_schema(EMBEDDED, identity=False)
@@ -104,6 +105,66 @@ def test_what_does_not_fit_is_said(name: str, values: pa.Array, says: str) -> No
     assert caught.value.code == "E_SCHEMA"
     assert caught.value.message.startswith(f"column '{name}': ")
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fix"),
+    [
+        ("score", pa.array(["x", None, None]), "give values that float32 can hold"),
+        ("vector", pa.array([1.0, 2.0, 3.0]), "give values that lists of 3 float32 can hold"),
+    ],
+)
+def test_types_are_called_as_declarations_call_them(name: str, values: pa.Array, fix: str) -> None:
+    with pytest.raises(LakeError) as caught:
+        conformed(with_column(name, values))
+    assert caught.value.fix == (fix,)
+
+
+VIEWS = pa.DictionaryArray.from_arrays(pa.array([1, None, 0], pa.uint32()), pa.array(["a", "b"], pa.string_view()))
+PLAIN = Schema(
+    "plain",
+    1,
+    (Column("ts", "timestamp_us"), Column("word", "text", nullable=True), Column("up", "bool", nullable=True)),
+)
+TIMES = pa.array([0, 1, 2]).cast(pa.timestamp("us", tz="UTC"))
+
+
+def plain(**columns: pa.Array) -> pa.RecordBatch:
+    given = {"ts": TIMES} | columns
+    return conform(pa.RecordBatch.from_pydict(given), PLAIN, VECTORS, before=100)
+
+
+def test_words_of_polars_become_texts() -> None:
+    frame = pl.DataFrame({"word": ["b", None, "a"]}, schema={"word": pl.Categorical})
+    [batch] = frame.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+    for words in (VIEWS, batch.column("word")):
+        assert plain(word=words).column("word").to_pylist() == ["b", None, "a"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+@pytest.mark.parametrize("zone", ["", "Z", "+00:00"])
+def test_times_in_texts_are_utc_unless_they_say(kind: pa.DataType, zone: str) -> None:
+    texts = [f"2024-03-05 10:0{minute}{zone}" for minute in range(3)]
+    assert plain(ts=pa.array(texts).cast(kind)).column("ts").cast(pa.int64()).to_pylist() == [
+        1_709_632_800_000_000 + minute * 60_000_000 for minute in range(3)
+    ]
+
+
+@pytest.mark.parametrize("texts", [["05.03.2024", "06.03.2024", "07.03.2024"], ["2024-03-05", "2024-03-05T10:00Z", ""]])
+def test_texts_that_are_no_times_are_said(texts: list[str]) -> None:
+    with pytest.raises(LakeError, match="times are written 2024-03-05T10:00, all with a zone or none"):
+        plain(ts=pa.array(texts))
+
+
+@pytest.mark.parametrize("values", [[1, 0, None], [1.0, 0.0, None], [True, False, None]])
+def test_numbers_that_are_no_or_yes_become_bools(values: list[Any]) -> None:
+    assert plain(up=pa.array(values)).column("up").to_pylist() == [True, False, None]
+
+
+@pytest.mark.parametrize("values", [[0, None, 2], [0.0, None, -1.0], [1.0, 1.0, 0.5]])
+def test_other_numbers_are_no_bools(values: list[Any]) -> None:
+    with pytest.raises(LakeError, match=f"row 102: {values[2]} is neither 0 nor 1"):
+        plain(up=pa.array(values))
 
 
 def test_numbers_are_rounded_to_the_nearest_float32_and_infinities_stay_what_they_are() -> None:
