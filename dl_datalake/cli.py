@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -127,11 +128,15 @@ def _explain(caught: BaseException, session: Session) -> tuple[LakeError, int]:
 
 def _invoke(words: Sequence[str], session: Session) -> int:
     group_command = typer.main.get_command(app)
-    try:
-        with group_command.make_context("dl", list(words), obj=session) as context:
-            group_command.invoke(context)
-    except typer.Exit as stop:
-        return stop.exit_code
+    with warnings.catch_warnings():
+        # What the client warns of is part of the answer, in the document too.
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_rest: session.out.warn(str(message))
+        try:
+            with group_command.make_context("dl", list(words), obj=session) as context:
+                group_command.invoke(context)
+        except typer.Exit as stop:
+            return stop.exit_code
     return Exit.OK
 
 

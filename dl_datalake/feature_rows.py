@@ -117,7 +117,10 @@ class FeatureRows:
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
         checks = self._lake.registry.checks
-        return write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+        report = write(self._lake.config, known.set, data, request, checks=checks, progress=progress)
+        for text in report.warnings:
+            warnings.warn(text, stacklevel=2)
+        return report
 
     def store(self, address: Address, data: Any, mode: Mode, message: str) -> WriteResult:  # noqa: ANN401 - anything Arrow can read
         """Store rows of a set under the address of one of its series, all or none; raises as `write` does."""

@@ -71,7 +71,10 @@ class Result:
         return self._scan.count()
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in batches of up to `size`, in bounded memory."""
+        """Yield the rows in batches of up to `size`, in bounded memory; USAGE for a size of none."""
+        if size < 1:
+            why = "Rows come a number at a time."
+            raise LakeError("USAGE", f"there are no batches of {size} rows", why=why, fix=["batches(65_536)"])
         return self._scan.batches(size)
 
     def to_arrow(self) -> pa.Table:

@@ -148,8 +148,6 @@ def _watch(reporter: Callable[[Step], None] | None, path: Path) -> Callable[[Pro
 
 
 def _answer(session: Session, name: str, told: FeatureWriteReport, path: Path) -> None:
-    for text in told.warnings:
-        session.out.warn(text)
     session.out.done(name, _data(told), _lines(told, path))
     if told.rows["quarantined"]:
         session.out.note([f"see the rejected rows: dl quarantine show {told.run}"])

@@ -92,7 +92,7 @@ def _columns(given: object, where: str) -> tuple[tuple[Column, ...], tuple[Rule,
 
 
 def _rules(column: Column, words: Mapping[str, Any], where: str) -> list[Rule]:
-    name, found, bounds = column.name, list[Rule](), list[float]()
+    name, found = column.name, list[Rule]()
     for word, kind in _BOUNDS.items():
         bound = words.get(word)
         if bound is None:
@@ -100,12 +100,12 @@ def _rules(column: Column, words: Mapping[str, Any], where: str) -> list[Rule]:
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise _refused(f"{name}: {word} is a number, not {bound!r}", where)
         try:
-            bounds.append(column.as_held(bound))
+            column.as_held(bound)
         except ValueError as error:
             raise _refused(str(error), where) from None
         found.append(Rule(kind, "bad_value", (name,), bound=bound))
-    if bounds != sorted(bounds):
-        raise _refused(f"{name}: nothing is ≥ {words['ge']} and ≤ {words['le']}", where)
+    if len(found) == len(_BOUNDS) and words["ge"] > words["le"]:
+        raise _refused(f"{name}: nothing is at least {words['ge']} and at most {words['le']}", where)
     if "isin" in words:
         values = words["isin"]
         texts = isinstance(values, list | tuple) and all(isinstance(each, str) for each in values)

@@ -11,6 +11,7 @@ from lake.amounts import plural
 from lake.delete import DeletedSeries, DeleteRequest, delete
 from lake.errors import LakeError
 from lake.features.model import FeatureDeleteReport
+from lake.features.sets import Sets
 from lake.manifest import Change, Conflict, Manifest, Writer, graph
 from lake.manifest.feature_sets import feature_sets
 from lake.outcome import no_checks
@@ -66,7 +67,8 @@ def delete_features(
         progress: Told how many series of how many are done, and the last one.
 
     Raises:
-        LakeError: UNKNOWN_SERIES for a series that is not there; DERIVED when a partition that the lake made would be
+        LakeError: UNKNOWN_SERIES for a series that is not there; USAGE for a version that other sets are made from;
+            DERIVED when a partition that the lake made would be
             cut; CHECK, LOCKED, DISK_FULL, STORAGE.
     """
     if request.whole:
@@ -116,6 +118,7 @@ class _Version:
 
     def delete(self, progress: Callable[[int, int, Address], None] | None) -> FeatureDeleteReport:
         with Manifest.open(self._config) as manifest:
+            self._refuse_needed(manifest)
             before, registration = manifest.snapshot(), self._registration(manifest)
             count = len(_stored(manifest, self._set))
             report = FeatureDeleteReport(
@@ -140,6 +143,18 @@ class _Version:
                         progress(len(report.series), max(count, len(report.series)), each.told.address)
             writer.end_run(run_id, "ok" if report.status == "committed" else "unchanged")
         return report
+
+    def _refuse_needed(self, manifest: Manifest) -> None:
+        """Refuse to delete what other sets are made from: these could be neither written nor registered again."""
+        made = [each.label for each in Sets(manifest).all() if self._set.key in each.set.inputs]
+        if made:
+            raise LakeError(
+                "USAGE",
+                f"{', '.join(made)} {'is' if len(made) == 1 else 'are'} made from {self._set.label}",
+                where=self._set.key,
+                why="What is made from a set needs it, to be written and to be told apart from what it was.",
+                fix=[f"dl features delete {made[0]}", f"dl features deprecate {self._set.label}"],
+            )
 
     def _registration(self, manifest: Manifest) -> int | None:
         found = feature_sets(manifest, None, self._set.key)

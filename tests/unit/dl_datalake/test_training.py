@@ -101,7 +101,7 @@ def test_as_of_gives_what_was_served_then(lake: Lake) -> None:
 
 
 def test_a_shared_set_is_joined_to_every_symbol(lake: Lake) -> None:
-    lake.features.register("mood", {"mood": "float64"}, inputs=[], keys=["exchange"])
+    lake.features.register("mood", {"mood": "float64"}, inputs=[], stamp="close", keys=["exchange"])
     table = pa.table({"ts": times([NOON]), "mood": [0.5]})
     told = lake.features.write("mood", table, exchange="BINANCE")
     assert [each.address for each in told.series] == ["BINANCE/_ALL/_ALL/features/mood.v1"]

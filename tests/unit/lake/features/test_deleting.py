@@ -181,3 +181,14 @@ def test_rows_from_before_a_column_come_back_without_it(tmp_path: Path) -> None:
     rollback(config, RollbackRequest((str(OF_VOL),), before))
     assert [(row["vol"], row.get("more")) for row in stored(config)] == [(0.0, None)]
     assert lineage(config) == []
+
+
+def test_what_others_are_made_from_is_not_deleted(tmp_path: Path) -> None:
+    config = lake_with(tmp_path, VOL)
+    other = replace(VOL, name="rank", inputs=(VOL.key,))
+    register(config, other)
+    with pytest.raises(LakeError, match=r"rank\.v1 is made from vol\.v1") as caught:
+        delete_features(config, VOL, FeatureDeleteRequest())
+    assert (caught.value.code, caught.value.fix[0]) == ("E_USAGE", "dl features delete rank.v1")
+    assert delete_features(config, other, FeatureDeleteRequest()).ended
+    assert delete_features(config, VOL, FeatureDeleteRequest()).ended
