@@ -215,7 +215,7 @@ class Lake(CareClient, TravelClient, StudyClient):
     def training_set(
         self,
         bars: Result,
-        features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+        features: Sequence[Wanted] | Mapping[str, str | Sequence[str] | None],
         *,
         by: By = "known_at",
         tolerance: Length | None = None,

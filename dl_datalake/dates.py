@@ -83,6 +83,7 @@ def format_ns(ns: int) -> str:
     return f"{_EPOCH + dt.timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
+@lru_cache(maxsize=4096)
 def format_short(ns: int) -> str:
     """Return the instant for people: to the minute, or as fine as it needs."""
     text = format_ns(ns)[:-1].replace("T", " ")

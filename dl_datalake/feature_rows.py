@@ -35,6 +35,7 @@ class SetDiff:
     """What differs between two versions of a feature set, or two states of one."""
 
     old: str
+    """The version and the snapshot, `returns.v1@5`."""
     new: str
     declared: tuple[tuple[str, str, str], ...]
     """What is declared otherwise: of what, and what each of the two says; empty where it says nothing."""

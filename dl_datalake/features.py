@@ -47,15 +47,22 @@ def length(given: Length) -> int:
             return given // dt.timedelta(microseconds=1)
         return length_us(str(given))
     except ValueError as error:
-        raise LakeError("USAGE", str(error), why="Ages and delays are lengths of time.", fix=["2h", "500ms"]) from None
+        raise _no_length(error) from None
+
+
+def _no_length(error: ValueError) -> LakeError:
+    return LakeError("USAGE", str(error), why="Ages and delays are lengths of time.", fix=["2h", "500ms"])
 
 
 def said(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of a set in words, without what is not said."""
+    """Return what is said of a set in words, without what is not said; USAGE for a length that cannot be kept."""
     words = {word: value for word, value in given.items() if value is not None}
     for word in ("ttl", "delay", "lookback"):
         if isinstance(words.get(word), dt.timedelta):
-            words[word] = length_text(length(words[word]))
+            try:
+                words[word] = length_text(length(words[word]))
+            except ValueError as error:
+                raise _no_length(error) from None
     return words
 
 

@@ -196,16 +196,11 @@ def error_data(error: LakeError, exit_status: int | None = None) -> dict[str, ob
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> list[str]:
     """Return rows as aligned text; the columns named in `right` are numbers."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(head)]
-    lines = []
-    for row in ([*head], *cells):
-        parts = [
-            cell.rjust(width) if name in right else cell.ljust(width)
-            for cell, width, name in zip(row, widths, head, strict=True)
-        ]
-        lines.append("  ".join(parts).rstrip())
-    return lines
+    lines = [tuple(head), *(tuple(map(str, row)) for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    sides = (f"{{:{'>' if name in right else '<'}{width}}}" for name, width in zip(head, widths, strict=True))
+    aligned = "  ".join(sides).format
+    return [aligned(*cells).rstrip() for cells in lines]
 
 
 def facts(pairs: Mapping[str, object]) -> list[str]:

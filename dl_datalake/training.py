@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lake.features.sets import Known
     from schemas.keys import Address
 
-Wanted = str | tuple[str, "Sequence[str]"]
-"""A set by its name, with its version or without; or a pair of that and the columns that are wanted of it."""
+Wanted = str | tuple[str, "str | Sequence[str]"]
+"""A set by its name, with its version or without; or a pair of that and the column or columns wanted of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Joining:
 def training_set(
     lake: Lake,
     bars: Result,
-    features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+    features: Sequence[Wanted] | Mapping[str, str | Sequence[str] | None],
     joining: Joining,
     as_of: int | DateLike | None,
 ) -> Result:
@@ -120,7 +120,7 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
 
 
 def _wanted(
-    features: Sequence[Wanted] | Mapping[str, Sequence[str] | None],
+    features: Sequence[Wanted] | Mapping[str, str | Sequence[str] | None],
 ) -> list[tuple[str, tuple[str, ...] | None]]:
     if isinstance(features, str):
         features = [features]
@@ -143,7 +143,7 @@ def _wanted(
     return found
 
 
-def _names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+def _names(columns: str | Sequence[str] | None) -> tuple[str, ...] | None:
     return None if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
 
 

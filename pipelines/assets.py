@@ -78,7 +78,7 @@ def load(
     registry = Registry(ASSETS)
     if config:
         _set_freshness(registry, config)
-    if (config and config.modules) or is_offered(ENTRY_POINTS):
+    if is_extended(config):
         from pipelines import modules
 
         modules.enter_installed(registry, warn or (lambda _text: None))
@@ -89,6 +89,11 @@ def load(
 
         feature_sets.enter_registered(registry, config, warn or (lambda _text: None))
     return registry
+
+
+def is_extended(config: Config | None) -> bool:
+    """Whether modules that dl.toml names, or installed packages, declare assets besides the project's."""
+    return bool(config and config.modules) or is_offered(ENTRY_POINTS)
 
 
 def _set_freshness(registry: Registry, config: Config) -> None:

@@ -42,7 +42,7 @@ def columns_of(text: str, root: Path) -> dict[str, dict[str, Any]]:
             the module cannot be loaded.
     """
     module, _, name = text.partition(":")
-    found = getattr(imported(root, module)[0], name, None)
+    found = getattr(imported(root, module, text)[0], name, None)
     to_schema = getattr(found, "to_schema", None)
     schema = to_schema() if callable(to_schema) else found
     if schema is None or not hasattr(schema, "columns") or not hasattr(schema, "checks"):

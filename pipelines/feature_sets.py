@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lake.errors import LakeError
 from lake.features.sets import Sets, parse_name
 from lake.manifest import Manifest
-from pipelines.assets import load
+from pipelines.assets import is_extended, load
 from schemas.assets import AssetSpec, GraphError, UnknownAssetError
 from schemas.graph import Registry
 
@@ -70,6 +70,8 @@ def refuse_unfit(registry: Registry, new: FeatureSet) -> None:
 
 def declared(config: Config, warn: Callable[[str], None] | None = None) -> list[FeatureSet]:
     """Return the sets that code declares; ASSETS when it cannot be loaded."""
+    if not is_extended(config):
+        return []  # the project itself declares none
     found = [spec.feature_set for spec in load(config, warn, registered=False)]
     return [each for each in found if each is not None]
 
@@ -114,7 +116,7 @@ def register(
 
         told = {"columns": columns_of(str(schema), config.root)}
     elif schema is not None:
-        told = read_words(Path(schema))
+        told = read_words(Path(schema), "It is to declare a feature set, as docs/features.md shows.")
     new = feature_set(own, version, {**told, **words}, "" if schema is None else str(schema))
     refuse_unfit(registry, new)
     return registering.register(config, new, declared=own_sets, promote=promote, message=message)

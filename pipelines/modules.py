@@ -109,19 +109,28 @@ class _Fresh(SourceFileLoader):
         return code
 
 
-def imported(root: Path, name: str) -> tuple[ModuleType, Path]:
-    """Return a module found beside dl.toml, else an installed one, and its file."""
+def imported(root: Path, name: str, asked: str = "") -> tuple[ModuleType, Path]:
+    """Return a module found beside dl.toml, else an installed one, and its file.
+
+    Args:
+        root: The folder of dl.toml.
+        name: The module.
+        asked: What a user wrote to ask for it; unless given dl.toml names it.
+
+    Raises:
+        LakeError: ASSETS when there is none, or it cannot be loaded.
+    """
     stem = root.joinpath(*name.split("."))
     file = next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
     if file is None and not _is_installed(name):
         raise LakeError(
             "ASSETS",
             f"there is no module {name}",
-            where=str(root / FILE_NAME),
+            where=asked or str(root / FILE_NAME),
             why=f"It is looked for as {name.replace('.', '/')}.py beside {FILE_NAME}, and among installed packages.",
             fix=[
                 f"write {name.replace('.', '/')}.py",
-                f"or correct what names it: [assets] modules in {FILE_NAME}",
+                f"or correct what names it: {asked or f'[assets] modules in {FILE_NAME}'}",
             ],
         )
     with _explained(name, file or root / FILE_NAME), _importable(root):

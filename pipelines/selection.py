@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -48,11 +48,16 @@ class Term:
     end_ns: int | None = None
     named: str = ""
     """The one asset that was called by its very key."""
+    _among: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep the keys for looking one up: there may be as many as there are series."""
+        object.__setattr__(self, "_among", frozenset(self.keys))
 
     def fits(self, address: Address) -> bool:
         """Whether a series is of these assets and this place."""
         names = (address.exchange, address.market, address.symbol)
-        return address.key in self.keys and all(map(fnmatchcase, names, self.place))
+        return address.key in self._among and all(map(fnmatchcase, names, self.place))
 
     def covers(self, address: Address, start_ns: int, end_ns: int) -> bool:
         """Whether a partition of a series lies, at least in part, in what is selected."""

@@ -16,7 +16,7 @@ from schemas.bars import BARS
 from schemas.calendars import FreshnessPolicy
 from schemas.columns import FLOATS, IDENTITY, REASONS, Column, parse_type
 from schemas.describing import demand
-from schemas.features import CLOCKS, KEYS, FeatureSet, Serving, features_schema, length_us, split_name
+from schemas.features import CLOCKS, KEYS, FeatureSet, Serving, length_us, split_name
 from schemas.keys import Address
 from schemas.metrics import FUNDING, LONG_SHORT_RATIO, OPEN_INTEREST, metrics_schema
 from schemas.orderbook import BOOK_L2, BOOK_L3
@@ -381,6 +381,7 @@ def _own_schema(key: str, columns: Mapping[str, str | Column] | None, version: i
     try:
         if kind == "metrics":
             return metrics_schema(name, named, version=version)
-        return features_schema(name, named, version=version)
+        set_name, number = split_name(name)
+        return FeatureSet(set_name, number or "1", named, revision=version).schema
     except ValueError as error:
         raise SchemaMismatchError(f"{key}: {error}") from None

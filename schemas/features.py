@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Stamp = Literal["open", "close"]
 ALL = "_ALL"
 """Stands in an address for what the rows of a shared set are not told apart by."""
+NAME_MAX = 120
+"""Characters of a column's name at most."""
 KEYS = tuple(column.name for column in IDENTITY)
 _LENGTH = re.compile(r"(0|[1-9][0-9]{0,8})(ms|s|m|h|d|w)")
 _UNIT_US = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6, "w": 604_800 * 10**6}
@@ -56,8 +58,10 @@ def length_us(text: str) -> int:
 
 
 def length_text(us: int) -> str:
-    """Return a length of whole milliseconds as `length_us` reads it, in the largest unit that fits."""
-    unit = next(unit for unit in ("w", "d", "h", "m", "s", "ms") if us % _UNIT_US[unit] == 0)
+    """Return a length as `length_us` reads it, in the largest unit that fits; ValueError for parts of a millisecond."""
+    unit = next((unit for unit in ("w", "d", "h", "m", "s", "ms") if us % _UNIT_US[unit] == 0), None)
+    if unit is None:
+        raise ValueError(f"{us} µs are not whole milliseconds")
     return f"{us // _UNIT_US[unit]}{unit}" if us else "0s"
 
 
@@ -125,7 +129,13 @@ class FeatureSet:
         Address.of("-", "-", "-", "features", self.label)
         if not self.columns:
             raise ValueError(f"{self.label} has no columns of its own")
-        _ = self.schema
+        taken = {column.name for column in (*CLOCKS, *IDENTITY)}
+        for name in self.names:
+            if not name.isprintable() or not 1 <= len(name) <= NAME_MAX:
+                raise ValueError(f"{name!r:.80} cannot name a column: it has 1 to {NAME_MAX} printable characters")
+            if name in taken:
+                raise ValueError(f"{name} is a column of every set, and no set declares it")
+        _ = self._own_schema()
 
     @property
     def label(self) -> str:
@@ -140,8 +150,11 @@ class FeatureSet:
     @property
     def schema(self) -> Schema:
         """The schema of the stored rows."""
-        schema = features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
+        schema = self._own_schema()
         return replace(schema, registration=self.to_json()) if self.registered else schema
+
+    def _own_schema(self) -> Schema:
+        return features_schema(self.label, self.columns, version=self.revision, rules=self.rules)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -192,7 +205,7 @@ class FeatureSet:
         return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> FeatureSet:
+    def from_json(cls, text: str, *, registered: bool = False) -> FeatureSet:
         """Read back what `to_json` wrote."""
         said = json.loads(text)
         return cls(
@@ -205,6 +218,7 @@ class FeatureSet:
             said["owner"],
             said["description"],
             said["revision"],
+            registered,
         )
 
     def changed(self, new: FeatureSet) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from schemas.periods import Grain, Period
@@ -26,6 +27,7 @@ _SET_NAMES = {
 _LABEL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
+@lru_cache(maxsize=4096)
 def normalise(name: str) -> str:
     """Return an exchange, market or symbol as the lake spells it: NFC, upper case; ValueError when it cannot be one."""
     controls = any(unicodedata.category(c).startswith("C") for c in name)

@@ -72,10 +72,12 @@ def list_(session: Session) -> None:
         )
         for info in infos
     ]
+    if session.out.json:
+        session.out.answer("assets.list", [info_data(info) for info in infos], ())
+        return
     first, *lines = table(head, rows, right=numbers)
     coloured = [session.out.red(line) if info.restated else line for info, line in zip(infos, lines, strict=True)]
-    data = [info_data(info) for info in infos]
-    session.out.answer("assets.list", data, [first, *coloured, *_restated_lines(infos)])
+    session.out.text([first, *coloured, *_restated_lines(infos)])
 
 
 def _restated_lines(infos: Sequence[AssetInfo]) -> Iterator[str]:

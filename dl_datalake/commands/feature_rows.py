@@ -103,6 +103,8 @@ def diff(
         finally:
             clear(reporter)
     data: dict[str, Any] = {
+        "old": told.old,
+        "new": told.new,
         "declared": [{"word": word, "old": before, "new": after} for word, before, after in told.declared],
         "rows": None if told.rows is None else report_data(told.rows),
     }

@@ -11,7 +11,7 @@ from dl_datalake.commands._asking import Yes, confirm
 from dl_datalake.commands._base import Session, command
 from dl_datalake.dates import format_ns
 from dl_datalake.output import Step, clear, plural, size, table
-from lake.errors import Exit
+from lake.errors import Exit, LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,10 @@ COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined")
 _SERIES_SHOWN = 10
 _SAFE = "The rows were stored whole, or not at all. Run it again to be sure."
 Version = Annotated[Text, typer.Option(metavar="N", help="The version, if it is not in the name.")]
-Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where the rows do not say it.")]
-Market = Annotated[Text, typer.Option(metavar="NAME", help="The market, where the rows do not say it; else SPOT.")]
+Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where neither rows nor inputs say it.")]
+Market = Annotated[
+    Text, typer.Option(metavar="NAME", help="The market, where neither rows nor inputs say it; else SPOT.")
+]
 Symbol = Annotated[Text, typer.Option(metavar="NAME", help="The symbol, where the rows do not say it.")]
 
 
@@ -50,7 +52,7 @@ def write(
     inputs_as_of: Annotated[
         Text,
         typer.Option(
-            metavar="N|NAME|TIME", help="The snapshot of the bars that the rows were computed from; else the newest."
+            metavar="N|NAME|TIME", help="The snapshot at which the inputs were read: its number or name, or a time."
         ),
     ] = None,
     code_version: Annotated[
@@ -61,7 +63,7 @@ def write(
         typer.Option(help="Refuse any bad row, or keep them aside, those that look ahead too.", show_default=False),
     ] = None,
     max_bad: Annotated[
-        Text, typer.Option(metavar="N|N%", help="Refuse the file at more bad rows; else at 5% and more than 20.")
+        Text, typer.Option(metavar="N|N%", help="Refuse the file at more bad rows; else at more than 5% and 20.")
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Why, for the history.")] = "",
 ) -> None:
@@ -102,8 +104,10 @@ def upload_feature(
     exchange: Annotated[str, typer.Argument(metavar="EXCHANGE")],
     market: Annotated[str, typer.Argument(metavar="MARKET")],
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
-    name: Annotated[str, typer.Argument(metavar="SET", help="The feature set.")],
-    version: Annotated[str, typer.Option(metavar="N", help="Its version, such as 2 or 1.0.1.")] = "1",
+    name: Annotated[str, typer.Argument(metavar="SET", help="A set, or one version of it: returns, returns.v2.")],
+    version: Annotated[
+        Text, typer.Option(metavar="N", help="The version, such as 2 or 1.0.1, if it is not in the name; else 1.")
+    ] = None,
 ) -> None:
     """Store a file of features, registering its columns first where the version is new.
 
@@ -111,19 +115,25 @@ def upload_feature(
     """
     from dl_datalake.client import open as open_lake
     from lake.features.inferring import columns_of
+    from lake.features.sets import one_version
 
     session.safe = _SAFE
     config = session.config()
     reporter = session.out.reporter()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest, wait=session.wait) as lake:
-        sets = lake.features.sets()
-        label = f"{name.lower()}.v{version}"
-        if sets.find(f"features/{label}") is None:
+        own, number = one_version(name, version)
+        label = f"{own}.v{number or '1'}"
+        new = lake.features.sets().find(f"features/{label}") is None
+        if new:
             lake.features.register(label, columns_of(path), message=f"columns of {path.name}")
         try:
             told = lake.features.write(
                 label, path, symbol=symbol, exchange=exchange, market=market, progress=_watch(reporter, path)
             )
+        except LakeError:
+            if new:
+                session.out.note([f"{label} stays registered; to take it back: dl features delete {label}"])
+            raise
         finally:
             clear(reporter)
     _answer(session, "upload-feature", told, path)

@@ -69,7 +69,9 @@ def register_(
     promote: Annotated[
         bool | None,
         typer.Option(
-            "--promote/--no-promote", help="Whether it may be the latest version; a new one is.", show_default=False
+            "--promote/--no-promote",
+            help="Whether it may be the latest version; unless said a new one may.",
+            show_default=False,
         ),
     ] = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Why, for the history.")] = "",
@@ -161,16 +163,20 @@ def list_(
     config = session.config()
     with Manifest.open(config) as manifest:
         snapshot = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
-        found = infos(Sets(manifest, declared(config, session.out.warn), snapshot), held(manifest, snapshot), name)
+        sets = Sets(manifest, declared(config, session.out.warn), snapshot)
         by_series = held_by_series(manifest, snapshot) if series else {}
+        found = infos(sets, {} if series and not session.out.json else held(manifest, snapshot), name)
     labels = {info.known.label for info in found}
     rows = [(address, each) for address, each in by_series.items() if address.rpartition("/")[2] in labels]
-    data = {
-        "snapshot": snapshot,
-        "sets": [_info_data(info) for info in found],
-        "series": [{"address": address, **_held_data(each)} for address, each in rows] if series else None,
-    }
-    session.out.answer("features.list", data, _series_lines(rows) if series else _set_lines(found))
+    if session.out.json:
+        data = {
+            "snapshot": snapshot,
+            "sets": [_info_data(info) for info in found],
+            "series": [{"address": address, **_held_data(each)} for address, each in rows] if series else None,
+        }
+        session.out.answer("features.list", data, ())
+    else:
+        session.out.text(_series_lines(rows) if series else _set_lines(found))
 
 
 def _info_data(info: FeatureInfo) -> dict[str, Any]:
@@ -211,8 +217,7 @@ def _set_lines(found: list[FeatureInfo]) -> list[str]:
 
 
 def _held_cells(held: Held) -> tuple[str, ...]:
-    ends = (format_short(ns)[:16] for ns in (held.first_ns, held.last_ns))
-    return (f"{held.rows:,}", size(held.bytes), *ends)
+    return f"{held.rows:,}", size(held.bytes), format_short(held.first_ns)[:16], format_short(held.last_ns)[:16]
 
 
 def _series_lines(rows: list[tuple[str, Held]]) -> list[str]:

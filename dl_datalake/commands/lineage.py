@@ -14,7 +14,7 @@ from lake.manifest.origins import Origin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lake.lineage import LineageNode
+    from lake.lineage import LineageNode, SeriesStatus
     from lake.manifest import Manifest
     from schemas.keys import Address
 
@@ -37,10 +37,11 @@ def graph(
 
     registry, states = look(session)
     chosen = select(selection or (), registry, [state.address for state in states])
-    by_key = {
-        key: counts([state for state in states if state.address.key == key and chosen.fits(state.address)])
-        for key in chosen.keys
-    }
+    shown: dict[str, list[SeriesStatus]] = {key: [] for key in chosen.keys}
+    for state in states:
+        if chosen.fits(state.address):
+            shown[state.address.key].append(state)
+    by_key = {key: counts(own) for key, own in shown.items()}
     nodes = drawing.nodes(registry, chosen.keys, by_key)
     forms = {"text": drawing.text, "mermaid": drawing.mermaid, "svg": drawing.svg}
     session.out.json |= format_ == "json"

@@ -101,9 +101,14 @@ def _compared(work: _Work, samples: int, progress: Callable[[Progress], None]) -
 def _common_schema(config: Config, old: Side, new: Side) -> Schema:
     schema, other = (schema_of(config, side.address.key, side.snapshot) for side in (old, new))
     if schema.key == other.key == ("ts", "known_at"):
-        held = {column.name: (column.type, column.length) for column in other.columns}
-        shared = tuple(each for each in schema.columns if held.get(each.name) == (each.type, each.length))
-        return replace(schema, columns=shared, rules=())
+        held = {column.name: column for column in other.columns}
+        shared = [(each, held[each.name]) for each in schema.columns if each.name in held]
+        columns = tuple(
+            replace(each, nullable=each.nullable or its.nullable)
+            for each, its in shared
+            if (each.type, each.length) == (its.type, its.length)
+        )
+        return replace(schema, columns=columns, rules=())
     if schema != other or old.address.grain != new.address.grain:
         raise LakeError(
             "USAGE",
@@ -182,7 +187,8 @@ class _Work:
         return self._scan(side, part, ["ts"]).count()
 
     def _stream(self, side: int, part: PartRow) -> Iterator[pa.Table]:
-        scan = self._scan(side, part, arrow_schema(self.schema, identity=False).names)
-        yield scan.schema.empty_table()
+        common = arrow_schema(self.schema, identity=False)
+        scan = self._scan(side, part, common.names)
+        yield common.empty_table()
         for batch in scan.batches():
-            yield pa.Table.from_batches([batch])
+            yield pa.Table.from_arrays(batch.columns, schema=common)

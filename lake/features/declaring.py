@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FORM = "A set is declared by its columns, as docs/features.md shows."
 _BOUNDS: dict[str, RuleKind] = {"ge": "at_least", "le": "at_most"}
+_TEXTS, _WHOLE = ("text", "category"), ("int64", "int32", "int8")
 _COLUMN_WORDS = ("type", "unit", "nullable", "description", "ge", "le", "isin")
 
 _WORDS = ("columns", "inputs", "ttl", "delay", "stamp", "lookback", "keys", "owner", "description")
@@ -71,6 +72,8 @@ def _columns(given: object, where: str) -> tuple[tuple[Column, ...], tuple[Rule,
     columns: list[Column] = []
     rules: list[Rule] = []
     for name, said in given.items():
+        if not isinstance(name, str):
+            raise _refused(f"a column is called by a text, not {name!r}", where)
         words = {"type": said} if isinstance(said, str) else said
         if not isinstance(words, dict):
             raise _refused(f"{name}: a column is a type, or a table with one, not {said!r}", where)
@@ -84,18 +87,22 @@ def _columns(given: object, where: str) -> tuple[tuple[Column, ...], tuple[Rule,
             raise _refused(f"{name}: nullable is true or false, not {nullable!r}", where)
         told = {word: str(words.get(word, "")) for word in ("unit", "description")}
         columns.append(Column(name, type_, nullable=nullable, length=length, **told))
-        rules += _rules(name, words, where)
+        rules += _rules(columns[-1], words, where)
     return tuple(columns), tuple(rules)
 
 
-def _rules(name: str, words: Mapping[str, Any], where: str) -> list[Rule]:
-    found = []
+def _rules(column: Column, words: Mapping[str, Any], where: str) -> list[Rule]:
+    name, found = column.name, list[Rule]()
     for word, kind in _BOUNDS.items():
         bound = words.get(word)
         if bound is None:
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             raise _refused(f"{name}: {word} is a number, not {bound!r}", where)
+        try:
+            column.as_held(bound)
+        except ValueError as error:
+            raise _refused(str(error), where) from None
         found.append(Rule(kind, "bad_value", (name,), bound=bound))
     if len(found) == len(_BOUNDS) and words["ge"] > words["le"]:
         raise _refused(f"{name}: nothing is at least {words['ge']} and at most {words['le']}", where)
@@ -105,6 +112,8 @@ def _rules(name: str, words: Mapping[str, Any], where: str) -> list[Rule]:
         numbers = isinstance(values, list | tuple) and all(type(each) is int for each in values)
         if not values or not (texts or numbers):
             raise _refused(f"{name}: isin is a list of texts, or of whole numbers, not {values!r}", where)
+        if column.length is not None or column.type not in (_TEXTS if texts else _WHOLE):
+            raise _refused(f"{name}: {column.spelled} is none of {', '.join(map(str, values))}", where)
         found.append(Rule("one_of", "bad_value", (name,), values=tuple(values)))
     return found
 

@@ -9,10 +9,9 @@ import pyarrow as pa
 from pyarrow import csv
 
 from lake.errors import LakeError
-from lake.features.given import BLOCK_BYTES, Columnar, kind_of, unreadable
-from lake.features.timing import is_alias
+from lake.features.given import Columnar, kind_of, unreadable
+from lake.features.timing import is_alias, time_column
 from lake.sources import Source
-from lake.sources.flatten import whole_lines
 from schemas.columns import IDENTITY
 from schemas.features import CLOCKS
 
@@ -38,16 +37,19 @@ _TYPES = (
     (pa.types.is_date, "timestamp_us"),
 )
 _ELEMENTS = {"float32", "float64", "int32", "int64"}
+_TIME = pa.timestamp("us", tz="UTC")
+_FIRST_BYTES = 4 << 20
+"""How much of a text file tells the types of its columns."""
 
 
 def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     """Return the columns of a file in words, as `lake.features.declaring` takes them; each may be null.
 
-    Of a text file the first block tells the types.
+    Of a text file the first megabytes tell the types.
 
     Raises:
-        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when there are no times; SCHEMA for a type
-            that no column can have, or for no column.
+        LakeError: SOURCE_NOT_FOUND, SOURCE_UNREADABLE; COLUMN_MISSING when no column can be ts; SCHEMA for a type that
+            no column can have, for names that are missing or not each its own, or for no column.
     """
     kind = kind_of(path)
     if kind == "text":
@@ -55,17 +57,8 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     else:
         with closing(Columnar(path, parquet=kind == "parquet")) as file:
             schema = file.schema
-    known = {column.name for column in (*CLOCKS, *IDENTITY)}
-    times = [name for name in schema.names if is_alias(name)]
-    if "ts" not in schema.names and len(times) != 1:
-        raise LakeError(
-            "COLUMN_MISSING",
-            f"{path.name} has no column ts, and {' and '.join(times) or 'none'} may be taken for it",
-            where=str(path),
-            why="A row of features speaks of a time.",
-            fix=["call the column of times ts"],
-        )
-    known |= set(times) if "ts" not in schema.names and len(times) == 1 else set()
+    _refuse_names(path, schema.names)
+    known = {column.name for column in (*CLOCKS, *IDENTITY)} | {time_column(schema, (), str(path))}
     found = {
         field.name: {"type": _type(path, field.name, field.type), "nullable": True}
         for field in schema
@@ -76,13 +69,32 @@ def columns_of(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _refuse_names(path: Path, names: list[str]) -> None:
+    for place, name in enumerate(names):
+        if not name:
+            message = f"column {place + 1} has no name"
+        elif name in names[:place]:
+            message = f"two columns are called {name}"
+        else:
+            continue
+        fix = ["give every column a name of its own", "of a pandas frame: to_csv(PATH, index=False)"]
+        raise LakeError("SCHEMA", message, where=str(path), why="Columns are told apart by their names.", fix=fix)
+
+
 def _text_schema(path: Path) -> pa.Schema:
+    data = b""
+    with Source(path) as source:
+        while len(data) < _FIRST_BYTES and (more := source.read(_FIRST_BYTES - len(data))):
+            data += more
+    whole_lines = data[: data.rfind(b"\n") + 1] if len(data) == _FIRST_BYTES else data
     try:
-        with Source(path) as source:
-            first = next(whole_lines(iter(lambda: source.read(BLOCK_BYTES), b""), path.name), b"")
-        return csv.read_csv(pa.BufferReader(first)).schema
-    except (pa.ArrowException, OSError, UnicodeError) as error:
+        schema = csv.read_csv(pa.BufferReader(whole_lines or data), csv.ReadOptions(use_threads=False)).schema
+    except (pa.ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
+    if "ts" in schema.names:
+        return schema
+    # What may be ts is read as a time, however it is written.
+    return pa.schema([pa.field(each.name, _TIME if is_alias(each.name) else each.type) for each in schema])
 
 
 def _type(path: Path, name: str, kind: pa.DataType) -> str:

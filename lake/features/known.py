@@ -134,5 +134,9 @@ class Lookahead:
             "LOOKAHEAD",
             f"{self.count:,} {rows_are} stamped before {inputs}; nothing was written",
             where=f"{feature_set.label}{first}",
-            fix=["set known_at to when each row could be known", "or shift the rows", "or on_bad: quarantine"],
+            fix=[
+                "set known_at to when each row could be known",
+                "or shift the rows",
+                "or keep them aside: --on-bad quarantine",
+            ],
         )

@@ -30,11 +30,12 @@ class Instrument:
 
     def fits(self, address: Address, keys: Collection[str]) -> bool:
         """Whether a series may be the one that is meant, where a set's series are told apart by some of its names."""
-        return all(
-            getattr(self, key) is None or getattr(address, key) == normalise(getattr(self, key))
-            for key in KEYS
-            if key in keys
-        )
+        return all(getattr(address, key) == name for key, name in self.told(keys).items())
+
+    def told(self, keys: Collection[str]) -> dict[str, str]:
+        """Return what is said of these names, as the lake spells it; ValueError for impossible ones."""
+        said = {key: getattr(self, key) for key in KEYS if key in keys}
+        return {key: normalise(name) for key, name in said.items() if name is not None}
 
     def __str__(self) -> str:
         """Return its names as an address has them, `*` for what is not said."""
@@ -83,5 +84,4 @@ def unknown(manifest: Manifest, known: Known, instrument: Instrument, snapshot: 
 
 def fitting(manifest: Manifest, known: Known, instrument: Instrument, snapshot: int) -> list[Address]:
     """Return the series of a version that hold rows and that an instrument fits; ValueError for impossible names."""
-    keys = known.set.serving.keys
-    return sorted(each for each in holders(manifest, known.key, snapshot) if instrument.fits(each, keys))
+    return sorted(holders(manifest, known.key, snapshot, **instrument.told(known.set.serving.keys)))

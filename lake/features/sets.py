@@ -35,6 +35,9 @@ class Known:
         self.snapshot: int | None = row.from_snapshot if row else None
         """The one that registered it as it is."""
 
+    def __repr__(self) -> str:
+        return f"<{self.label}, {self.stage}>"
+
     @property
     def label(self) -> str:
         """`returns.v2`."""
@@ -95,11 +98,7 @@ class Sets:
         Raises:
             LakeError: UNKNOWN_FEATURES with the nearest names or the versions there are; USAGE when it is no name.
         """
-        name, own = parse_name(text)
-        wanted = own if version in (None, LATEST) else version
-        if own is not None and wanted != own:
-            message = f"{text} names version {own}, and version {wanted} was asked for"
-            raise LakeError("USAGE", message, why="A version is named once.", fix=["leave one of them out"])
+        name, wanted = one_version(text, None if version == LATEST else version)
         versions = self.versions(name)
         if not versions:
             near = get_close_matches(name, {known.name for known in self._known.values()}, 3)
@@ -144,3 +143,12 @@ def parse_name(text: str) -> tuple[str, str | None]:
     except ValueError as error:
         fix = ["returns", "returns.v2"]
         raise LakeError("USAGE", str(error), why="A set is named, and may be named with a version.", fix=fix) from None
+
+
+def one_version(text: str, version: str | None) -> tuple[str, str | None]:
+    """Return name and version where the version may stand in the name or beside it; USAGE when these are two."""
+    name, own = parse_name(text)
+    if own is not None and version not in (None, own):
+        message = f"{text} names version {own}, and version {version} was asked for"
+        raise LakeError("USAGE", message, why="A version is named once.", fix=["leave one of them out"])
+    return name, own or version

@@ -137,7 +137,7 @@ class Taking:
     def _prepared(self, given: Given, block: object) -> _Ready:
         parsed = given.parse(block)
         batch = parsed.rows
-        ts_from = time_column(batch.schema, self._set)
+        ts_from = time_column(batch.schema, self._set.names, self._set.label)
         if ts_from is not None:
             batch = batch.rename_columns(["ts" if name == ts_from else name for name in batch.schema.names])
         parting = self._naming.part(batch)
@@ -246,7 +246,7 @@ class Taking:
     def _refusal(self, bad: int) -> LakeError:
         counted = self.rejected.most_common()
         found = "; ".join(f"{reason}: {n:,} (first {self._first_bad[reason]})" for reason, n in counted)
-        strict = ["correct the row named above", 'or on_bad="quarantine": bad rows are then kept aside']
+        strict = ["correct the row named above", "or keep bad rows aside: --on-bad quarantine"]
         return LakeError(
             "SCHEMA",
             f"{bad:,} of {self.read:,} rows read are bad; nothing was written",

@@ -9,7 +9,7 @@ import pyarrow as pa
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from schemas.features import FeatureSet
+    from collections.abc import Collection
 
 ALIASES = ("timestamp", "time", "datetime", "date", "open_time")
 _INDEX = "__index_level_0__"
@@ -22,15 +22,19 @@ def is_alias(name: str) -> bool:
     return name == _INDEX or name.lower().replace(" ", "_") in ALIASES
 
 
-def time_column(schema: pa.Schema, feature_set: FeatureSet) -> str | None:
+def time_column(schema: pa.Schema, own: Collection[str], where: str) -> str | None:
     """Return the one column of a time type that may be taken for ts; None where ts is there.
+
+    Args:
+        schema: The columns that were given.
+        own: Those that are the set's own, whatever they are called.
+        where: What was given, for what is said of it.
 
     Raises:
         LakeError: COLUMN_MISSING when there is none, or more than one.
     """
     if "ts" in schema.names:
         return None
-    own = set(feature_set.names)
     found: list[str] = [
         name
         for name in schema.names
@@ -43,7 +47,7 @@ def time_column(schema: pa.Schema, feature_set: FeatureSet) -> str | None:
         raise LakeError(
             "COLUMN_MISSING",
             f"column 'ts' is missing: {several}",
-            where=feature_set.label,
+            where=where,
             why=f"Without it, one of {', '.join(ALIASES)} is taken for it, when it is of a time type and the only one.",
             fix=["separate the cells by commas" if joined else "call the column of times ts"],
         )

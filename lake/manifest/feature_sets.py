@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from lake.errors import LakeError
 from lake.manifest.rows import Conflict
@@ -21,11 +21,16 @@ Stage = Literal["promoted", "staged", "deprecated"]
 
 _COLUMNS = "id, key, stage, definition, from_snapshot, to_snapshot"
 _AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
-_STORED = f"FROM series JOIN files ON series_id = series.id AND {_AT} WHERE type = 'features'"
-_FACTS = "count(DISTINCT series_id), count(*), sum(rows), sum(bytes), min(first_ns), max(last_ns)"
-_HELD = f"SELECT period, {_FACTS} {_STORED} GROUP BY period"
-_HELD_BY_SERIES = f"SELECT address, {_FACTS} {_STORED} GROUP BY series_id ORDER BY address"
-_HOLDERS = f"SELECT DISTINCT address {_STORED} AND period = :period"
+# Series come first, and a plus keeps an index out of use: else every file of the lake is looked at, bars and all.
+_STORED = f"series_id = series.id AND +{_AT}"
+_HELD_BY_SERIES = f"""SELECT address, period, count(*) AS files, sum(rows) AS rows, sum(bytes) AS bytes,
+    min(first_ns) AS first_ns, max(last_ns) AS last_ns
+    FROM series CROSS JOIN files ON {_STORED} WHERE type = 'features' GROUP BY series.id"""
+_HELD = f"""SELECT period, count(*), sum(files), sum(rows), sum(bytes), min(first_ns), max(last_ns)
+    FROM ({_HELD_BY_SERIES}) GROUP BY period"""
+_HOLDERS = f"""SELECT exchange, market, symbol, type, period FROM series WHERE type = 'features' AND period = :period
+    AND exchange = coalesce(:exchange, exchange) AND market = coalesce(:market, market)
+    AND symbol = coalesce(:symbol, symbol) AND EXISTS (SELECT 1 FROM files WHERE {_STORED})"""
 _CURRENT = "SELECT id FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
 _DEFINITION = "SELECT definition FROM feature_sets WHERE key = ? AND to_snapshot IS NULL"
 _LEFT = """SELECT address, partition FROM series JOIN files ON series_id = series.id AND to_snapshot IS NULL
@@ -46,7 +51,7 @@ class FeatureSetRow:
     @property
     def set(self) -> FeatureSet:
         """The set as it was declared."""
-        return replace(FeatureSet.from_json(self.definition), registered=True)
+        return FeatureSet.from_json(self.definition, registered=True)
 
 
 def feature_sets(manifest: Manifest, snapshot: int | None = None, key: str | None = None) -> list[FeatureSetRow]:
@@ -97,8 +102,7 @@ def _refuse_other(key: str, definition: str, found: tuple[str] | None) -> None:
         raise LakeError("FEATURE_CHANGED", message, where=key)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What the lake holds of one version of a set, or of one series of it."""
 
     series: int
@@ -120,12 +124,21 @@ def held_by_series(manifest: Manifest, snapshot: int | None = None) -> dict[str,
     """Return what is stored of each series of each set, by its address; now, unless a snapshot is given."""
     at = manifest.snapshot() if snapshot is None else snapshot
     rows = manifest.read(lambda connection: connection.execute(_HELD_BY_SERIES, {"at": at}).fetchall())
-    return {address: Held(*facts) for address, *facts in rows}
+    return {address: Held(1, *facts) for address, _period, *facts in sorted(rows)}
 
 
-def holders(manifest: Manifest, key: str, snapshot: int | None = None) -> set[Address]:
-    """Return the series that hold rows of a version of a set; now, unless a snapshot is given."""
+def holders(
+    manifest: Manifest,
+    key: str,
+    snapshot: int | None = None,
+    *,
+    exchange: str | None = None,
+    market: str | None = None,
+    symbol: str | None = None,
+) -> set[Address]:
+    """Return the series that hold rows of a version of a set, of all that have the names; now, unless at a snapshot."""
     at = manifest.snapshot() if snapshot is None else snapshot
-    given = {"at": at, "period": key.removeprefix("features/")}
+    names = {"exchange": exchange, "market": market, "symbol": symbol}
+    given = {"at": at, "period": key.removeprefix("features/"), **names}
     rows = manifest.read(lambda connection: connection.execute(_HOLDERS, given).fetchall())
-    return {Address.parse(address) for (address,) in rows}
+    return {Address(*parts) for parts in rows}

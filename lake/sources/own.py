@@ -27,23 +27,20 @@ _BARE = re.compile("[A-Za-z0-9_-]+")
 _LARGEST = 1 << 20
 
 
-def read_words(path: Path) -> dict[str, Any]:
-    """Return the words of a TOML file; USAGE when it cannot be read."""
+def read_words(path: Path, why: str = "It is to say how a table is written.") -> dict[str, Any]:
+    """Return the words of a TOML file; USAGE when it cannot be read, with why it was to be."""
     shown = printable(path)
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST + 1)
         if len(text) > _LARGEST:
-            why = "It is to say how a table is written, which takes some lines."
-            message = f"{shown} is too large to be a mapping"
+            message = f"{shown} is too large: some lines are enough"
             raise LakeError("USAGE", message, where=shown, why=why, fix=["name another file"])
         return tomllib.loads(text.decode())
     except OSError as error:
-        message = f"{shown} cannot be read: {error.strerror}"
-        raise LakeError("USAGE", message, where=shown, why="It is to say how a table is written.") from error
+        raise LakeError("USAGE", f"{shown} cannot be read: {error.strerror}", where=shown, why=why) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{shown} is not TOML: {error}"
-        raise LakeError("USAGE", message, where=shown, why="It is to say how a table is written.") from error
+        raise LakeError("USAGE", f"{shown} is not TOML: {error}", where=shown, why=why) from error
 
 
 def dialect_of(words: Mapping[str, Any], name: str, where: str = "") -> Dialect:

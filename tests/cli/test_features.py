@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -100,6 +101,7 @@ def test_a_restatement_is_found_and_as_of_serves_what_was(
     told = dl("features", "diff", f"move@{snapshot}", "move", "--json", "--root", registered).data
     changed = features.filter(pc.not_equal(features["change"], 0)).num_rows
     assert (told["declared"], told["rows"]["columns"]) == ([], {"change": changed})
+    assert (told["old"], told["new"]) == (f"move.v1@{snapshot}", f"move.v1@{snapshot + 1}")
     with dl_datalake.open(registered) as opened:
         before = opened.training_set(opened.bars("BTCUSDT", as_of=snapshot), ["move"]).to_arrow()
         then = opened.training_set(opened.bars("BTCUSDT"), ["move"], as_of=snapshot).to_arrow()
@@ -204,6 +206,52 @@ def test_ten_comes_after_nine_and_a_deleted_version_falls_back(dl: Dl, lake: Pat
     for version in ("9", "10"):
         assert upload(dl, lake, uploads[0], "BTCUSDT", version).status == 0
     assert latest() == "10"
+
+
+def test_text_is_uploaded_with_the_types_it_shows(dl: Dl, lake: Path, features: pa.Table, tmp_path: Path) -> None:
+    path = tmp_path / "rsi.csv"
+    pa_csv.write_csv(features.rename_columns(["time", "change", "regime"]), path)
+    words = ("upload-feature", path, "BINANCE", "SPOT", "btcusdt", "rsi.v2", "--root", lake)
+    ran = dl(*words, "--json")
+    assert (ran.status, ran.data["set"], ran.data["ts_from"], ran.data["rows"]["new"]) == (0, "rsi.v2", "time", 1419)
+    shown = dl("features", "show", "rsi.v2", "--root", lake, "--json").data["columns"]
+    assert [(each["name"], each["type"], each["nullable"]) for each in shown[2:4]] == [
+        ("change", "float64", True),
+        ("regime", "text", True),
+    ]
+    with dl_datalake.open(lake) as opened:
+        read = opened.features.read("rsi").to_arrow()
+    assert read["change"].equals(features["change"])
+    assert read["regime"].equals(features["regime"])
+    again = dl(*words, "--version", "2").out
+    assert "nothing new: it is in the lake already" in again
+    twice = dl(*words, "--version", "3", "--json")
+    assert (twice.status, twice.error["message"]) == (2, "rsi.v2 names version 2, and version 3 was asked for")
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "code"),
+    [
+        (",ts,x\n0,2016-10-07T00:01:00Z,1.5\n", 12, "E_SCHEMA"),
+        ("when,x\n2016-10-07T00:01:00Z,1.5\n", 12, "E_COLUMN_MISSING"),
+    ],
+)
+def test_what_cannot_be_uploaded_registers_nothing(
+    dl: Dl, lake: Path, tmp_path: Path, text: str, status: int, code: str
+) -> None:
+    (tmp_path / "f.csv").write_text(text)
+    ran = upload(dl, lake, tmp_path / "f.csv", "BTCUSDT", "1")
+    assert (ran.status, ran.error["code"]) == (status, code)
+    assert dl("features", "list", "--root", lake, "--json").data["sets"] == []
+
+
+def test_a_registration_that_outlives_its_upload_is_told(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("ts,known_at,x\n2016-10-07T00:01:00Z,2016-10-07T00:00:00Z,1.5\n")
+    ran = dl("upload-feature", tmp_path / "f.csv", "BINANCE", "SPOT", "BTCUSDT", "rsi", "--root", lake)
+    assert ran.status == 12
+    assert "rsi.v1 stays registered; to take it back: dl features delete rsi.v1" in ran.err
+    assert dl("features", "delete", "rsi.v1", "--yes", "--root", lake).status == 0
+    assert dl("features", "list", "--root", lake, "--json").data["sets"] == []
 
 
 def test_a_text_that_is_called_parquet_is_refused(dl: Dl, lake: Path, tmp_path: Path) -> None:

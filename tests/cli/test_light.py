@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import dl_datalake
 from tests.bench import process
 from tests.bench.process import clean_environment
 from tests.runs import BTCUSDT, REPO
@@ -33,6 +34,8 @@ LIGHT = (
     ("history", BTCUSDT, "--limit", "3"),
     ("assets", "list"),
     ("assets", "show", "bars/1m"),
+    ("features", "list"),
+    ("features", "list", "--series", "--json"),
     ("assets", "status"),
     ("assets", "status", "--partitions", "--json"),
     ("assets", "graph", "+bars/1d", "--format", "svg"),
@@ -48,18 +51,32 @@ LIGHT = (
 BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef hello() -> None: print('hello')\napp()"
 
 
-@pytest.mark.parametrize("words", LIGHT, ids=" ".join)
-def test_light_command_imports_nothing_heavy(lake: Path, words: tuple[str, ...]) -> None:
+def heavy(root: Path, words: tuple[str, ...]) -> list[str]:
+    """Return what a command of a lake imports that is heavy."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words],
         cwd=REPO,
-        env=os.environ | {"DL_ROOT": str(lake)},
+        env=os.environ | {"DL_ROOT": str(root)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].split() == ["loaded"]
+    first, *names = done.stderr.splitlines()[-1].split()
+    assert first == "loaded"
+    return names
+
+
+@pytest.mark.parametrize("words", LIGHT, ids=" ".join)
+def test_light_command_imports_nothing_heavy(lake: Path, words: tuple[str, ...]) -> None:
+    assert heavy(lake, words) == []
+
+
+def test_lists_of_a_lake_with_feature_sets_import_nothing_heavy(lake: Path) -> None:
+    with dl_datalake.open(lake) as opened:
+        opened.features.register("vol", {"vol": {"type": "float32[4]", "ge": 0}}, inputs=["bars/1m"], ttl="2h")
+    for words in (("features", "list"), ("features", "show", "vol"), ("assets", "list"), ("list",)):
+        assert heavy(lake, words) == [], words
 
 
 def cost(*command: str, root: Path) -> tuple[float, float]:

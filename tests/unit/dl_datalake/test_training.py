@@ -50,6 +50,7 @@ def joined(lake: Lake, *symbols: str, features: Any = ("vol",), **words: Any) ->
 def test_a_bar_gets_the_row_of_its_own_minute_when_it_has_closed(lake: Lake) -> None:
     assert joined(lake) == [[1.0, 2.0, 3.0, 4.0, 5.0], [0, 1, 2, 3, 4]]
     assert joined(lake, decide="open", features={"vol": ["vol"]}) == [[None, 1.0, 2.0, 3.0, 4.0]]
+    assert joined(lake, decide="open", by="ts", features={"vol": "vol"}) == [[1.0, 2.0, 3.0, 4.0, 5.0]]
     assert joined(lake, strict=True, features=[("vol", ["vol"])]) == [[None, 1.0, 2.0, 3.0, 4.0]]
 
 
@@ -116,6 +117,9 @@ def test_what_cannot_be_joined_is_refused(lake: Lake) -> None:
         ({"features": ["vol"], "by": "time"}, "E_USAGE"),
         ({"features": ["vol"], "decide": "middle"}, "E_USAGE"),
         ({"features": ["vol"], "tolerance": "soon"}, "E_USAGE"),
+        ({"features": ["vol"], "tolerance": 5}, "E_USAGE"),
+        ({"features": ["vol"], "tolerance": dt.timedelta(seconds=-1)}, "E_USAGE"),
+        ({"features": ["vol"], "ttl": None}, "E_USAGE"),
         ({"features": ["vol", "vol"]}, "E_USAGE"),
     ):
         with pytest.raises(LakeError) as caught:

@@ -123,4 +123,8 @@ def test_what_a_registered_set_cannot_keep_is_refused(root: Path, name: str, sai
 def test_a_module_that_is_not_there_is_named(root: Path) -> None:
     with pytest.raises(LakeError, match="there is no module their_models") as caught:
         columns_of("their_models:Vol", root)
-    assert caught.value.code == "E_ASSETS"
+    assert (caught.value.code, caught.value.where, caught.value.fix) == (
+        "E_ASSETS",
+        "their_models:Vol",
+        ("write their_models.py", "or correct what names it: their_models:Vol"),
+    )

@@ -100,5 +100,6 @@ def test_words_go_before_those_of_a_file(config: Config, tmp_path: Path) -> None
     assert (told.set.label, told.set.serving.ttl_us, told.set.owner) == ("pipes-words.v1", 10_800_000_000, "desk")
     register(config, load(config), "pipes-words.v4", {}, schema=path)
     assert register(config, load(config), "pipes-words", {}, schema=path).status == "unchanged"
-    with pytest.raises(LakeError, match="cannot be read"):
+    with pytest.raises(LakeError, match="cannot be read") as caught:
         register(config, load(config), "pipes-words", {}, schema=tmp_path / "none.toml")
+    assert caught.value.why == "It is to declare a feature set, as docs/features.md shows."

@@ -158,6 +158,9 @@ def test_what_cannot_be_an_asset_is_refused() -> None:
         AssetSpec.of("bars/2m", columns={"x": "float64"})
     with pytest.raises(SchemaMismatchError, match="every column has its own name"):
         AssetSpec.of("metrics/assets-y", columns={"ts": "float64"})
+    for name in ("ts", ""):
+        with pytest.raises(SchemaMismatchError, match=r"features/assets-y\.v1: "):
+            AssetSpec.of("features/assets-y.v1", columns={name: "float64"})
     with pytest.raises(GraphError, match="name them"):
         asset("metrics/assets-y", columns={"x": "float64"}, upstreams=[])(print)
     with pytest.raises(UnknownAssetError, match="declare its columns"):

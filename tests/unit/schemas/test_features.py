@@ -42,6 +42,8 @@ def test_lengths_of_time_are_read_and_spelt() -> None:
     assert {text: length_us(text) for text in spelt} == spelt
     assert [length_text(us) for us in spelt.values()] == list(spelt)
     assert (length_text(length_us("60m")), length_text(length_us("14d"))) == ("1h", "2w")
+    with pytest.raises(ValueError, match="1500 µs are not whole milliseconds"):
+        length_text(1500)
     for text in ("", "2", "h", "-1h", "1.5h", "2 h", "1y"):
         with pytest.raises(ValueError, match="is no length of time"):
             length_us(text)
@@ -134,6 +136,12 @@ def test_what_cannot_be_is_refused() -> None:
         Serving(stamp="middle")  # type: ignore[arg-type]  # what a user may write
     with pytest.raises(ValueError, match="are not negative"):
         Serving(ttl_us=0)
+    for name in ("ts", "known_at", "exchange", "market", "symbol"):
+        with pytest.raises(ValueError, match=f"{name} is a column of every set"):
+            replace(SET, columns=(Column(name, "float64"),), rules=())
+    for name in ("", "a\nb", "\ud800", "x" * 121):
+        with pytest.raises(ValueError, match="cannot name a column"):
+            replace(SET, columns=(Column(name, "float64"),), rules=())
     with pytest.raises(ValueError, match="every column has its own name"):
-        replace(SET, columns=(Column("ts", "float64"),), rules=())
+        replace(SET, columns=(Column("x", "float64"), Column("x", "text")), rules=())
     assert features_schema("vol.v1", SET.columns).version == 1

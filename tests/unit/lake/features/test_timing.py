@@ -30,7 +30,7 @@ OWN_DATE = FeatureSet("a", "1", (Column("date", "timestamp_us"),))
 def test_the_only_one_of_a_time_type_is(
     columns: dict[str, pa.DataType], feature_set: FeatureSet, expected: str | None
 ) -> None:
-    assert time_column(pa.schema(columns), feature_set) == expected
+    assert time_column(pa.schema(columns), feature_set.names, feature_set.label) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_the_only_one_of_a_time_type_is(
 )
 def test_nothing_is_guessed(columns: dict[str, pa.DataType], said: str) -> None:
     with pytest.raises(LakeError) as caught:
-        time_column(pa.schema(columns), PLAIN)
+        time_column(pa.schema(columns), PLAIN.names, PLAIN.label)
     assert (caught.value.code, caught.value.message) == ("E_COLUMN_MISSING", said)
 
 
 def test_other_delimiters_are_pointed_at() -> None:
     with pytest.raises(LakeError, match="the rows have 'ts;x'") as caught:
-        time_column(pa.schema({"ts;x": pa.string()}), PLAIN)
+        time_column(pa.schema({"ts;x": pa.string()}), PLAIN.names, PLAIN.label)
     assert caught.value.fix == ("separate the cells by commas",)
