@@ -141,7 +141,7 @@ def conditions(workload: dict[str, Any]) -> str:
     return (
         f"Measured {workload['measured_on']} on {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gib']:.0f} GiB, {machine['file_system']}{load}. "
-        f"{versions(workload['versions'])}. Input: {inputs}."
+        f"{versions(workload['versions'])}.{f' Input: {inputs}.' if inputs else ''}"
     )
 
 
