@@ -41,8 +41,12 @@ def made(values: pa.Array, kind: pa.FixedSizeListType, valid: NDArray[np.bool_] 
 
 def nulls(count: int, kind: pa.DataType) -> pa.Array:
     """Return so many nulls of a type."""
-    made = pa.nulls(count, kind)
-    return _clean(made) if pa.types.is_fixed_size_list(kind) else made
+    return castable(pa.nulls(count, kind))
+
+
+def castable(column: pa.Array) -> pa.Array:
+    """Return a column as it is or, where it is of lists and some are null, one that can be cast."""
+    return _clean(column) if pa.types.is_fixed_size_list(column.type) and column.null_count else column
 
 
 def clean(table: pa.Table) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as pa
 
-from lake import layout, rows
+from lake import layout, lists, rows
 from lake.errors import LakeError
 from lake.features.ahead import Ahead, in_one
 from lake.features.following import Choice, Following, needed
@@ -181,9 +181,9 @@ class PointInTime:
         columns = [bars.column(name) for name in self._bars.columns]
         for joined, following in zip(self._sets, followed, strict=True):
             if following is None:
-                columns += [pa.nulls(len(when), kind) for kind in joined.columns.types]
+                columns += [lists.nulls(len(when), kind) for kind in joined.columns.types]
             else:
-                columns += following.values(when)
+                columns += map(lists.castable, following.values(when))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 

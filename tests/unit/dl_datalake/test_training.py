@@ -6,7 +6,9 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -198,3 +200,17 @@ def test_results_of_another_lake_are_refused(tmp_path: Path) -> None:
         assert caught.value.code == "E_USAGE"
         with pytest.raises(LakeError, match="is of another lake"):
             lake.features.write("vol", vols([NOON]), inputs=[bars])
+
+
+@pytest.mark.filterwarnings("ignore:.* has no rows of 1 of 2 series")
+def test_embeddings_reach_other_libraries_where_some_are_null(lake: Lake) -> None:
+    lake.features.register("shape", {"at": {"type": "float32[2]", "nullable": True}}, inputs=["bars/1m"], ttl="1m")
+    vectors: list[list[float] | None] = [[0.5, 1.0], None, [2.0, -1.0], None, [3.0, 4.0]]
+    lake.features.write("shape", pa.table({"ts": times(MINUTES), "at": vectors}), symbol="BTCUSDT")
+    train = lake.training_set(lake.bars(["BTCUSDT", "ETHUSDT"], columns=["ts", "symbol"]), ["shape"])
+    wanted = [*vectors, *[None] * 5]
+    assert train.to_arrow()["shape__at"].to_pylist() == wanted
+    assert pl.DataFrame(train)["shape__at"].to_list() == train.to_polars()["shape__at"].to_list() == wanted
+    found = duckdb.query("SELECT symbol, count(shape__at) FROM train GROUP BY symbol ORDER BY symbol")
+    assert found is not None
+    assert found.fetchall() == [("BTCUSDT", 3), ("ETHUSDT", 0)]
