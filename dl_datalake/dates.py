@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from lake.errors import LakeError
 from lake.lookup import is_name
+from schemas.periods import UNIT_SECONDS
 
 DateLike: TypeAlias = str | dt.date | dt.datetime
 """A text, a date, a datetime or a pandas.Timestamp (a datetime too); naive ones are UTC."""
@@ -27,7 +28,6 @@ _ABSOLUTE = re.compile(
     r"(?P<zone>Z|z|[+-]\d\d:?\d\d)?)?)?)?"
 )
 _RELATIVE = re.compile(r"-(?P<n>\d{1,6})(?P<unit>[smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_ns(value: DateLike, *, now_ns: int | None = None) -> int:
@@ -98,7 +98,7 @@ def _of_text(value: str, now_ns: int | None) -> int:
     if text.lower() == "now":
         return now
     if match := _RELATIVE.fullmatch(text):
-        return now - int(match["n"]) * _SECONDS[match["unit"]] * NS
+        return now - int(match["n"]) * UNIT_SECONDS[match["unit"]] * NS
     if not (match := _ABSOLUTE.fullmatch(text)):
         raise LakeError("BAD_DATE", f"{value!r} is not a date")
     parts = {name: int(match[name] or default) for name, default in _DEFAULTS.items()}

@@ -14,12 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from schemas.periods import UNIT_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALWAYS = "24/7"
 FX = "FX"
-_UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9, "w": 604_800 * 10**9}
 _LENGTH = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _NEW_YORK = "America/New_York"
 _FX_TURN = dt.time(17)
@@ -63,7 +64,7 @@ class FreshnessPolicy:
     def within_ns(self) -> int:
         """The length in nanoseconds."""
         match = _LENGTH.fullmatch(self.within)
-        return int(match[1]) * _UNIT_NS[match[2]] if match else 0
+        return int(match[1]) * UNIT_SECONDS[match[2]] * 10**9 if match else 0
 
     def __str__(self) -> str:
         """Return how a listing shows it: `2h, FX`."""

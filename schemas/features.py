@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from schemas.columns import IDENTITY, Column, Rule, RuleKind, Schema
 from schemas.keys import Address
-from schemas.periods import Period
+from schemas.periods import UNIT_SECONDS, Period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,8 @@ NAME_MAX = 120
 """Characters of a column's name at most."""
 KEYS = tuple(column.name for column in IDENTITY)
 _LENGTH = re.compile(r"(0|[1-9][0-9]{0,8})(ms|s|m|h|d|w)")
-_UNIT_US = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6, "w": 604_800 * 10**6}
-_LONGEST_MONTH_US = 31 * 86_400 * 10**6
+_UNIT_US = {"ms": 1_000} | {unit: seconds * 10**6 for unit, seconds in UNIT_SECONDS.items()}
+_LONGEST_MONTH_US = 31 * _UNIT_US["d"]
 _NAME = re.compile(r"(?P<name>[a-z0-9][a-z0-9_-]{0,55})(?:\.v(?P<version>[0-9.]+))?")
 CLOCKS = (
     Column("ts", "timestamp_us", unit="UTC", description="The time the row speaks of."),

@@ -10,7 +10,8 @@ from typing import Literal
 
 Grain = Literal["day", "month", "year"]
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""The units of a length of time that is the same at all times."""
 _LARGER = {"s": (60, "m"), "m": (60, "h"), "h": (24, "d")}
 SIDES = ("bid", "ask", "mid", "mark", "index", "premium")
 ADJUSTMENTS = ("split", "total")
@@ -55,20 +56,20 @@ class Period:
     @property
     def fixed_us(self) -> int | None:
         """Length in microseconds, or None for months, which have no fixed length."""
-        return None if self.unit == "mo" else self.n * _UNIT_SECONDS[self.unit] * _MICRO
+        return None if self.unit == "mo" else self.n * UNIT_SECONDS[self.unit] * _MICRO
 
     @property
     def grid_us(self) -> int | None:
         """The grid its bars' opens lie on: the length for periods below a day, else None (any label goes)."""
-        return self.fixed_us if self.unit in "smh" and self.n * _UNIT_SECONDS[self.unit] < _UNIT_SECONDS["d"] else None
+        return self.fixed_us if self.unit in "smh" and self.n * UNIT_SECONDS[self.unit] < UNIT_SECONDS["d"] else None
 
     @property
     def grain(self) -> Grain:
         """Day up to 1m; month above 1m and below 1d; year from 1d up."""
-        seconds = 30 * _UNIT_SECONDS["d"] if self.unit == "mo" else self.n * _UNIT_SECONDS[self.unit]
-        if seconds <= _UNIT_SECONDS["m"]:
+        seconds = 30 * UNIT_SECONDS["d"] if self.unit == "mo" else self.n * UNIT_SECONDS[self.unit]
+        if seconds <= UNIT_SECONDS["m"]:
             return "day"
-        return "month" if seconds < _UNIT_SECONDS["d"] else "year"
+        return "month" if seconds < UNIT_SECONDS["d"] else "year"
 
     def bucket_start_us(self, at_us: int) -> int:
         """Return where the bucket begins that a time, in microseconds since the epoch, falls into.
@@ -80,7 +81,7 @@ class Period:
             months = (day.year - _EPOCH.year) * 12 + day.month - 1
             years, month = divmod(months // self.n * self.n, 12)
             return (dt.date(_EPOCH.year + years, month + 1, 1) - _EPOCH).days * _DAY_US
-        length = self.n * _UNIT_SECONDS[self.unit] * _MICRO
+        length = self.n * UNIT_SECONDS[self.unit] * _MICRO
         origin = _MONDAY_US if self.unit == "w" else 0
         return (at_us - origin) // length * length + origin
 
@@ -110,13 +111,13 @@ def from_step(step_us: int) -> Period | None:
 
     Steps of 28 to 31 days are a month.
     """
-    day = _UNIT_SECONDS["d"] * _MICRO
+    day = UNIT_SECONDS["d"] * _MICRO
     if 28 * day <= step_us <= 31 * day:
         return Period(1, "mo")
     if step_us <= 0 or step_us % _MICRO:
         return None
     for unit in ("w", "d", "h", "m", "s"):
-        count, rest = divmod(step_us, _UNIT_SECONDS[unit] * _MICRO)
+        count, rest = divmod(step_us, UNIT_SECONDS[unit] * _MICRO)
         if count and not rest:
             limit = {"w": 1, "d": 6, "h": 23, "m": 59, "s": 59}[unit]
             return Period(count, unit) if count <= limit else None

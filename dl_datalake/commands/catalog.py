@@ -92,7 +92,7 @@ def show(
         snapshot = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
         row = find_one(manifest, address, snapshot)
         files = manifest.plan(row.id, None, None, snapshot)
-        schema = schema_of(session.config(), row.address.key, None if as_of is None else snapshot)
+        schema = schema_of(manifest.config, row.address.key, None if as_of is None else snapshot)
         data = _show_data(row, files, schema, snapshot, manifest.unproven(row.id, snapshot))
         if stats:
             from dl_datalake.stats import stats_data
