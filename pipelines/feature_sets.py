@@ -40,19 +40,11 @@ def enter_registered(registry: Registry, config: Config, warn: Callable[[str], N
                 f"{key} is declared twice: registered in the lake, and in code",
                 fix=["give the one in code another version", f"or drop the registration: dl features delete {name}"],
             )
-        missing = [each for each in spec.upstreams if each not in specs and not _is_known(registry, each)]
+        missing = [each for each in spec.upstreams if each not in specs and not registry.knows(each)]
         if missing:
             warn(f"{key} is made from {', '.join(missing)}, which nothing declares any more")
             specs[key] = replace(spec, upstreams=tuple(each for each in spec.upstreams if each not in missing))
     registry.add(*specs.values())
-
-
-def _is_known(registry: Registry, key: str) -> bool:
-    try:
-        registry.resolve(key)
-    except UnknownAssetError:
-        return False
-    return True
 
 
 def refuse_unfit(registry: Registry, new: FeatureSet) -> None:

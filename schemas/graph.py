@@ -77,6 +77,10 @@ class Registry:
     def __contains__(self, key: str) -> bool:
         return key in self._specs
 
+    def knows(self, key: str) -> bool:
+        """Whether assets can be made from this one: it is declared, or one of bars that the declared ones make."""
+        return key in self._specs or _is_member(key, self._specs)
+
     def __iter__(self) -> Iterator[AssetSpec]:
         return iter(self._specs.values())
 

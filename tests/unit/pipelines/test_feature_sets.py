@@ -64,6 +64,15 @@ def test_an_input_that_went_is_left_out_with_a_warning(config: Config) -> None:
     assert said == ["features/pipes-vol.v1 is made from metrics/pipes-gone, which nothing declares any more"]
 
 
+def test_an_input_that_this_process_knows_of_another_lake_is_left_out_too(config: Config) -> None:
+    assert "metrics/pipes-fear" in load(config)
+    registering.register(config, replace(VOL, inputs=("bars/7m", "metrics/pipes-fear")))
+    said: list[str] = []
+    registry = load(replace(config, modules=()), said.append)
+    assert registry.get("features/pipes-vol.v1").upstreams == ("bars/7m",)
+    assert said == ["features/pipes-vol.v1 is made from metrics/pipes-fear, which nothing declares any more"]
+
+
 def test_a_set_is_not_both_registered_and_declared(config: Config) -> None:
     registering.register(config, replace(VOL, name="pipes-own"))
     with pytest.raises(LakeError, match=r"features/pipes-own\.v1 is declared twice") as caught:
