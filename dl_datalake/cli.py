@@ -128,10 +128,15 @@ def _explain(caught: BaseException, session: Session) -> tuple[LakeError, int]:
 
 def _invoke(words: Sequence[str], session: Session) -> int:
     group_command = typer.main.get_command(app)
+
+    def tell(message: Warning | str, *_rest: object) -> None:
+        if (text := str(message)) not in session.out.warnings:
+            session.out.warn(text)
+
     with warnings.catch_warnings():
-        # What the client warns of is part of the answer, in the document too.
+        # What the client warns of is part of the answer, in the document too: once, however often it looks.
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_rest: session.out.warn(str(message))
+        warnings.showwarning = tell
         try:
             with group_command.make_context("dl", list(words), obj=session) as context:
                 group_command.invoke(context)

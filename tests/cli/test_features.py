@@ -269,3 +269,20 @@ def test_names_that_are_not_there_are_told_with_near_ones(dl: Dl, registered: Pa
     assert (ran.status, ran.error["code"], ran.error["why"]) == (15, "E_UNKNOWN_FEATURES", "Near it: move.")
     ran = dl("features", "read", "move", "--symbol", "ETHUSDT", "--root", registered, "--json")
     assert (ran.status, ran.error["code"], ran.error["why"]) == (15, "E_UNKNOWN_SERIES", "It has no rows.")
+
+
+def test_what_the_client_warns_of_is_said_once(dl: Dl, lake: Path, features: pa.Table, tmp_path: Path) -> None:
+    (lake / "moods.py").write_text(
+        'from dl_datalake.assets import AssetSpec\nMOOD = AssetSpec.of("metrics/mood", columns={"mood": "float64"})\n'
+    )
+    (lake / "dl.toml").write_text('[assets]\nmodules = ["moods"]\n')
+    (tmp_path / "move.toml").write_text(SCHEMA.replace("bars/1m", "metrics/mood"))
+    assert dl("features", "register", "move", "--schema", tmp_path / "move.toml", "--root", lake).status == 0
+    (lake / "dl.toml").write_text("")
+    said = ["features/move.v1 is made from metrics/mood, which nothing declares any more"]
+    path = stored(features.select(["ts", "change"]), tmp_path / "change.parquet")
+    uploaded = dl("upload-feature", path, "BINANCE", "SPOT", "BTCUSDT", "own", "--root", lake, "--json")
+    assert uploaded.status == 0, uploaded.out
+    assert [text for text in uploaded.document["warnings"] if "mood" in text] == said
+    deleted = dl("features", "delete", "move", "--yes", "--root", lake, "--json")
+    assert deleted.document["warnings"] == said
