@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lake.diff import DiffReport, PartDiff, Progress, Side
 
 Text = str | None
+From = Annotated[Text, typer.Option(metavar="DATE", help="Only rows from here.")]
+Before = Annotated[Text, typer.Option(metavar="DATE", help="Only rows before this.")]
 _PARTITIONS_SHOWN = 40
 _COUNTS = ("added", "removed", "changed", "identical")
 
@@ -36,8 +38,8 @@ def diff(
         Text,
         typer.Argument(metavar="[ADDRESS[@AS_OF]]", help="The same, or another series; else the present of the first."),
     ] = None,
-    start: Annotated[Text, typer.Option(metavar="DATE", help="Only rows from here.")] = None,
-    end: Annotated[Text, typer.Option(metavar="DATE", help="Only rows before this.")] = None,
+    start: From = None,
+    end: Before = None,
     samples: Annotated[int, typer.Option(metavar="N", help="Show so many rows of each kind.", min=0)] = 5,
 ) -> None:
     """Say which rows were added, removed and changed.

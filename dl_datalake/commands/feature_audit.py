@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dl_datalake.commands._base import Session
+from dl_datalake.commands.feature_rows import OnlyExchange, OnlyMarket, OnlySymbol
 from dl_datalake.output import Step, clear, plural, table
 from lake.errors import Exit
 
@@ -25,9 +26,9 @@ def audit(
             metavar="[NAME...]", help="Sets or versions; the latest of each unless named, all sets unless any is."
         ),
     ] = None,
-    symbol: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this symbol.")] = None,
-    exchange: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this exchange.")] = None,
-    market: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this market.")] = None,
+    symbol: OnlySymbol = None,
+    exchange: OnlyExchange = None,
+    market: OnlyMarket = None,
     start: Annotated[Text, typer.Option(metavar="DATE", help="Only partitions from here.")] = None,
     end: Annotated[Text, typer.Option(metavar="DATE", help="Only partitions before this.")] = None,
 ) -> None:

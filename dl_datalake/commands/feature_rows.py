@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dl_datalake.commands._base import Session
-from dl_datalake.commands.diff import diff_lines, report_data, watch
-from dl_datalake.commands.read import Format, Printing
+from dl_datalake.commands.diff import Before, From, diff_lines, report_data, watch
+from dl_datalake.commands.read import End, Form, Limit, Output, Printing, Start
 from dl_datalake.output import clear, table
 
 if TYPE_CHECKING:
     from dl_datalake.feature_rows import SetDiff
 
 Text = str | None
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A set, or one version of it: returns, returns.v2.")]
+AsOf = Annotated[
+    Text, typer.Option(metavar="N|NAME|TIME", help="As of a snapshot (digits alone), its name, or a time.")
+]
 Exchange = Annotated[Text, typer.Option(metavar="NAME", help="The exchange, where several have the symbol.")]
 Market = Annotated[Text, typer.Option(metavar="NAME", help="The market, where several have the symbol.")]
 Symbol = Annotated[Text, typer.Option(metavar="NAME", help="The symbol, where the set has several series.")]
+OnlySymbol = Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this symbol.")]
+OnlyExchange = Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this exchange.")]
+OnlyMarket = Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this market.")]
 
 
 def read(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A set, or one version of it: returns, returns.v2.")],
+    name: Name,
     symbol: Symbol = None,
     exchange: Exchange = None,
     market: Market = None,
     version: Annotated[
         str, typer.Option(metavar="N", help="The version; the latest that has rows of the symbol.")
     ] = "latest",
-    start: Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")] = None,
-    end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
+    start: Start = None,
+    end: End = None,
     columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,rsi.")] = None,
-    as_of: Annotated[
-        Text, typer.Option(metavar="N|NAME|TIME", help="As of a snapshot (digits alone), its name, or a time.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
-    format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")] = None,
+    as_of: AsOf = None,
+    limit: Limit = None,
+    format_: Form = None,
+    output: Output = None,
 ) -> None:
     """Print the rows of a feature set for one symbol, in stored order."""
     from dl_datalake.client import open as open_lake
@@ -75,8 +79,8 @@ def diff(
     symbol: Symbol = None,
     exchange: Exchange = None,
     market: Market = None,
-    start: Annotated[Text, typer.Option(metavar="DATE", help="Only rows from here.")] = None,
-    end: Annotated[Text, typer.Option(metavar="DATE", help="Only rows before this.")] = None,
+    start: From = None,
+    end: Before = None,
     samples: Annotated[int, typer.Option(metavar="N", help="Show so many rows of each kind.", min=0)] = 5,
 ) -> None:
     """Say what differs between two versions of a set, or two states of one: columns, and the rows of one symbol.

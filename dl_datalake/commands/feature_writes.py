@@ -9,6 +9,8 @@ import typer
 
 from dl_datalake.commands._asking import Yes, confirm
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands.diff import Before, From
+from dl_datalake.commands.feature_rows import Name, OnlyExchange, OnlyMarket, OnlySymbol
 from dl_datalake.dates import format_ns
 from dl_datalake.output import Step, clear, plural, size, table
 from lake.errors import Exit, LakeError
@@ -40,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def write(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A set, or one version of it: returns, returns.v2.")],
+    name: Name,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A Parquet, CSV, Feather or Arrow file.")],
     symbol: Symbol = None,
     exchange: Exchange = None,
@@ -207,12 +209,12 @@ def _lines(told: FeatureWriteReport, path: Path) -> list[str]:
 def delete(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="One version of a set: returns.v2.")],
-    symbol: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this symbol.")] = None,
-    exchange: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this exchange.")] = None,
-    market: Annotated[Text, typer.Option(metavar="NAME", help="Only the rows of this market.")] = None,
+    symbol: OnlySymbol = None,
+    exchange: OnlyExchange = None,
+    market: OnlyMarket = None,
     version: Version = None,
-    start: Annotated[Text, typer.Option(metavar="DATE", help="Only rows from here.")] = None,
-    end: Annotated[Text, typer.Option(metavar="DATE", help="Only rows before this.")] = None,
+    start: From = None,
+    end: Before = None,
     message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="Why, for the history.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")] = False,
     yes: Yes = False,

@@ -8,6 +8,7 @@ import typer
 
 from dl_datalake.commands import feature_audit, feature_rows, feature_writes
 from dl_datalake.commands._base import Session, command, group
+from dl_datalake.commands.feature_rows import AsOf
 from dl_datalake.dates import format_ns, format_short, parse_as_of
 from dl_datalake.features import FeatureInfo, infos
 from dl_datalake.output import facts, plural, size, table
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Text = str | None
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A set, such as returns, or one version of it: returns.v2.")]
-AsOf = Annotated[
-    Text, typer.Option("--as-of", metavar="N|NAME|TIME", help="As of a snapshot (digits alone), its name, or a time.")
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -20,6 +20,11 @@ JSON_ROWS = 1_000
 JSON_ROWS_MAX = 100_000
 Text = str | None
 Format = Literal["table", "csv", "jsonl", "parquet", "arrow"]
+Start = Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")]
+End = Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)]
+Form = Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")]
+Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -37,8 +42,8 @@ def read(
             show_default=False,
         ),
     ] = None,
-    start: Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")] = None,
-    end: Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")] = None,
+    start: Start = None,
+    end: End = None,
     columns: Annotated[Text, typer.Option(metavar="NAMES", help="Only these, with commas: ts,close.")] = None,
     as_of: Annotated[
         Text,
@@ -49,9 +54,9 @@ def read(
     lock: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)] = None,
-    format_: Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")] = None,
+    limit: Limit = None,
+    format_: Form = None,
+    output: Output = None,
 ) -> None:
     """Print the rows of one series in stored order."""
     from dl_datalake.client import open as open_lake
