@@ -126,17 +126,17 @@ def _explain(caught: BaseException, session: Session) -> tuple[LakeError, int]:
     return LakeError("UNEXPECTED", f"{type(caught).__name__}: {caught}"), Exit.UNEXPECTED
 
 
+def _warn_once(session: Session, text: str) -> None:
+    if text not in session.out.warnings:
+        session.out.warn(text)
+
+
 def _invoke(words: Sequence[str], session: Session) -> int:
     group_command = typer.main.get_command(app)
-
-    def tell(message: Warning | str, *_rest: object) -> None:
-        if (text := str(message)) not in session.out.warnings:
-            session.out.warn(text)
-
     with warnings.catch_warnings():
         # What the client warns of is part of the answer, in the document too: once, however often it looks.
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = tell
+        warnings.showwarning = lambda message, *_rest: _warn_once(session, str(message))
         try:
             with group_command.make_context("dl", list(words), obj=session) as context:
                 group_command.invoke(context)
