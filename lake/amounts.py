@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from lake.errors import LakeError
+from schemas.periods import UNIT_SECONDS
 
 _AMOUNT = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,3})?) ?(?P<unit>[a-z]+)", re.IGNORECASE)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BYTES = {"b": 1} | {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _BYTES |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 
 
 def duration_ns(text: str) -> int:
     """Return `40d`, `36h`, `0d` in nanoseconds; LakeError USAGE for what is no length of time."""
-    return _parse(text, {unit: seconds * 10**9 for unit, seconds in _SECONDS.items()}, "a length of time", "40d")
+    return _parse(text, {unit: seconds * 10**9 for unit, seconds in UNIT_SECONDS.items()}, "a length of time", "40d")
 
 
 def byte_count(text: str) -> int:
