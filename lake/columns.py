@@ -50,7 +50,7 @@ def absent(parquet: pq.ParquetFile, schema: Schema) -> Absent:
 @lru_cache(maxsize=256)
 def _layouts(schema: Schema) -> tuple[bool, list[tuple[pq.ParquetSchema | pa.Schema, Absent]]]:
     """Return whether there are lists, and what was found out of each layout of files: that grows as they are opened."""
-    return any(column.length is not None for column in schema.columns), []
+    return schema.has_lists, []
 
 
 def _compared(found: pa.Schema, schema: Schema) -> dict[str, pa.DataType]:

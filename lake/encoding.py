@@ -56,11 +56,6 @@ def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, A
     }
 
 
-def has_lists(schema: Schema) -> bool:
-    """Whether a column of a schema holds lists."""
-    return any(column.length is not None for column in schema.columns)
-
-
 def _path(column: Column) -> str:
     """Return what Parquet calls a column that holds the values."""
     return column.name if column.length is None else f"{column.name}.list.element"

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake import checksums, columns, layout, lists, rows
-from lake.encoding import LIST_GROUP_BYTES, encoding, has_lists, identity
+from lake.encoding import LIST_GROUP_BYTES, encoding, identity
 from lake.errors import LakeError
 from lake.staging import storage_error
 from schemas.arrow import arrow_schema
@@ -94,7 +94,7 @@ class FileWriter:
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = self._held_bytes = 0
-        self._most_bytes = min(GROUP_BYTES, LIST_GROUP_BYTES) if has_lists(schema) else GROUP_BYTES
+        self._most_bytes = min(GROUP_BYTES, LIST_GROUP_BYTES) if schema.has_lists else GROUP_BYTES
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._written: list[pq.FileMetaData] = []

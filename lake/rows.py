@@ -216,15 +216,21 @@ def _derived(name: str, word: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64(int.from_bytes(digest[:8], "little") | 1), np.uint64(int.from_bytes(digest[8:16], "little") | 1)
 
 
-def _add_words(
-    sums: NDArray[np.uint64], name: str, word: int, values: NDArray[np.uint64], present: NDArray[np.bool_] | None
-) -> None:
+def _mixed(
+    values: NDArray[np.uint64], factor: np.uint64 | NDArray[np.uint64], offset: np.uint64 | NDArray[np.uint64]
+) -> NDArray[np.uint64]:
     # Folding the high half in first: round doubles have no low bits for the multiplication to spread.
-    factor, offset = _constants(name, word)
     mixed = values >> np.uint64(32)
     mixed ^= values
     mixed *= factor
     mixed += offset
+    return mixed
+
+
+def _add_words(
+    sums: NDArray[np.uint64], name: str, word: int, values: NDArray[np.uint64], present: NDArray[np.bool_] | None
+) -> None:
+    mixed = _mixed(values, *_constants(name, word))
     if present is not None:
         mixed *= present
     sums += mixed
@@ -273,11 +279,7 @@ def _add_lists(
     factors, offsets = _element_constants(name, values.shape[1])
     step = max(1, _CACHE_ELEMENTS // values.shape[1])
     for start in range(0, len(values), step):
-        words = _as_words(values[start : start + step])
-        mixed = words >> np.uint64(32)
-        mixed ^= words
-        mixed *= factors
-        mixed += offsets
+        mixed = _mixed(_as_words(values[start : start + step]), factors, offsets)
         total = mixed.sum(axis=1, dtype=np.uint64)
         sums[start : start + step] += total if present is None else total * present[start : start + step]
 

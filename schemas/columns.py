@@ -172,6 +172,11 @@ class Schema:
         return hash((self.name, self.version))
 
     @property
+    def has_lists(self) -> bool:
+        """Whether a column holds lists."""
+        return any(column.length is not None for column in self.columns)
+
+    @property
     def footer(self) -> dict[str, str]:
         """What a file of the schema's rows says of it."""
         told = {"dl.schema": f"{self.name}/{self.version}"}

@@ -21,7 +21,6 @@ class Piece(Protocol):
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
-        raise NotImplementedError
 
 
 P = TypeVar("P", bound=Piece)

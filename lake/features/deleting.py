@@ -68,8 +68,7 @@ def delete_features(
 
     Raises:
         LakeError: UNKNOWN_SERIES for a series that is not there; USAGE for a version that other sets are made from;
-            DERIVED when a partition that the lake made would be
-            cut; CHECK, LOCKED, DISK_FULL, STORAGE.
+            DERIVED when a partition that the lake made would be cut; CHECK, LOCKED, DISK_FULL, STORAGE.
     """
     if request.whole:
         return _Version(config, feature_set, request).delete(progress)

@@ -61,23 +61,18 @@ class Given(Protocol):
 
     def blocks(self) -> Iterator[object]:
         """Yield the rows, a block at a time."""
-        ...
 
     def parse(self, block: Any) -> Parsed:  # noqa: ANN401 -- each has its own kind of block
         """Return the rows of a block."""
-        ...
 
     def consumed(self) -> int:
         """Return how many of the bytes are read."""
-        ...
 
     def source(self) -> SourceRecord | None:
         """Return what is kept of the file once it was read through; None of a table."""
-        ...
 
     def close(self) -> None:
         """Let go of the file."""
-        ...
 
 
 def given(data: Tabular | str | os.PathLike[str], feature_set: FeatureSet, address: Address) -> Given:

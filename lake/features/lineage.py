@@ -86,7 +86,7 @@ class Inputs:
     def end_us(self, config: Config, manifest: Manifest, upstreams: Iterable[Upstream]) -> int | None:
         """Return where the last of the bars handed over ends, of all inputs together; None where no bars were."""
         handed = {each for some in self._handed for each in some}
-        ends = [_end_ns(config, manifest, each) for each in upstreams if each in handed and each.address.type == "bars"]
+        ends = [_end_us(config, manifest, each) for each in upstreams if each in handed and each.address.type == "bars"]
         return max((end for end in ends if end is not None), default=None)
 
 
@@ -110,7 +110,7 @@ def _fits(upstream: Address, address: Address) -> bool:
     return all(ALL in pair or pair[0] == pair[1] for pair in pairs)
 
 
-def _end_ns(config: Config, manifest: Manifest, upstream: Upstream) -> int | None:
+def _end_us(config: Config, manifest: Manifest, upstream: Upstream) -> int | None:
     """Return where the last bar of what was handed over ends, in microseconds; None where it had none."""
     series = manifest.find(upstream.address)
     if series is None:

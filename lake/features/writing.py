@@ -172,7 +172,8 @@ class _Work:
             Writer(config) as writer,
             writing.run(writer, "write", f"features write {label} {self._asked.mode}") as run_id,
         ):
-            seen = _sighted(data)
+            file = SourceFile(Path(data)) if isinstance(data, str | os.PathLike) else None
+            seen = file.sighted() if file else ()
             with closing(given_rows(data, self._set, self._naming.place)) as given:
                 space.require(config, given.nbytes, f"the write to {label}")
                 staging = Staging(config.data, run_id)
@@ -180,7 +181,7 @@ class _Work:
                 try:
                     with ThreadPoolExecutor(config.threads, thread_name_prefix="features") as pool:
                         return self._written(
-                            writer, run_id, given, staging, quarantine, pool, lambda: _sighted(data) == seen
+                            writer, run_id, given, staging, quarantine, pool, lambda: not file or file.sighted() == seen
                         )
                 finally:
                     quarantine.close()
@@ -292,14 +293,3 @@ class _Work:
                 found += recorder.record(delivery.settled, each.upstreams)
                 unmade += recorder.unmade
         return found, unmade
-
-
-def _sighted(data: object) -> tuple[int, ...]:
-    """Return what the file system tells of a file, which is other once somebody writes to it; nothing of a table."""
-    if not isinstance(data, str | os.PathLike):
-        return ()
-    try:
-        stat = Path(data).stat()
-    except OSError:
-        return ()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

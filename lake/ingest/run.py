@@ -133,7 +133,7 @@ class _File:
         self._progress = progress
         self._options = options_of(request, own)
         self._checks = checks
-        self._seen = self._sighted()
+        self._seen = self._origin.sighted()
         self.plan, self._naming = self._detected()
         self.address = self._naming.first
 
@@ -194,16 +194,8 @@ class _File:
             quarantine.close()
             staging.close()
 
-    def _sighted(self) -> tuple[int, ...]:
-        """Return what the file system tells of the file, which is other once somebody writes to it or replaces it."""
-        try:
-            stat = self._origin.path.stat()
-        except OSError:
-            return ()
-        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
     def _refuse_changed(self) -> None:
-        if self._sighted() != self._seen:
+        if self._origin.sighted() != self._seen:
             raise LakeError(
                 "SOURCE_UNREADABLE",
                 f"{self.plan.name} changed while it was read",

@@ -101,6 +101,14 @@ class SourceFile:
         """Return the place with the file's own path resolved."""
         return self.path.resolve().joinpath(*_parts(self.member or ""))
 
+    def sighted(self) -> tuple[int, ...]:
+        """Return what the file system tells of the file, which is other once somebody writes to it or replaces it."""
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return ()
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
     @property
     def nbytes(self) -> int:
         """Bytes of the source: of the file, or of the member as it comes out of its archive."""
