@@ -9,12 +9,11 @@ import pyarrow as pa
 from lake.features.model import Names
 from lake.features.registering import register
 from lake.manifest import Manifest, graph
-from lake.read import Scan
 from lake.write import write as write_table
 from schemas.columns import Column
 from schemas.features import FeatureSet, Serving
-from schemas.keys import Address
-from tests.manifests import make_lake
+from tests.manifests import BTC, make_lake
+from tests.sealing import table
 from tests.tables import MINUTE_US, bar, bars, plain
 
 if TYPE_CHECKING:
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
     from lake.config import Config
     from lake.manifest.graph import DerivationRow
+    from schemas.keys import Address
     from tests.tables import Row
 
 UTC_US = pa.timestamp("us", tz="UTC")
 DAY = 1440
 NOON = 19_787 * DAY + 600
 """2024-03-05 10:00, in minutes since the epoch."""
-BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 NAMES = Names("BINANCE", "SPOT", "BTCUSDT")
 VOL = FeatureSet("vol", "1", (Column("vol", "float64", nullable=True),), inputs=("bars/1m",))
 OF_VOL = VOL.address("BINANCE", "SPOT", "BTCUSDT")
@@ -62,8 +61,7 @@ def vols(minutes: Sequence[int], values: Sequence[float] | None = None, **column
 
 def stored(config: Config, address: Address = OF_VOL, as_of: int | None = None) -> list[Row]:
     """Return the rows of a series; ts and known_at in microseconds."""
-    with Manifest.open(config) as manifest:
-        return plain(Scan(config, manifest, [address], as_of=as_of).to_arrow())
+    return plain(table(config, address, as_of))
 
 
 def series(config: Config, key: str = VOL.key) -> list[str]:

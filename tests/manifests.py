@@ -36,6 +36,12 @@ def make_lake(root: Path) -> Config:
     return config
 
 
+def newest(config: Config) -> int:
+    """Return the number of the newest snapshot."""
+    with Manifest.open(config) as manifest:
+        return manifest.snapshot()
+
+
 def new_file(
     label: str,
     *,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +24,14 @@ BARS = "ts,open,high,low,close,volume\n" + "".join(
 )
 BAD_LINE = "2024-03-01T00:10:00Z,100,1,99,101,5\n"
 """High lies below the rest."""
+HEAVY = ("pandas", "pyarrow", "numpy", "pandera", "prefect", "sqlite_utils", "pydantic", "rich", "duckdb")
+PROBE = f"""
+import sys
+from dl_datalake.cli import run
+status = run(sys.argv[1:])
+print("loaded", *[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+sys.exit(status)
+"""
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,22 @@ def runner(capture: pytest.CaptureFixture[bytes]) -> Dl:
         return Ran(int(status), captured.out.decode(), captured.err.decode())
 
     return dl
+
+
+def heavy(root: Path, words: tuple[str, ...]) -> list[str]:
+    """Return what a command of a lake imports that is heavy."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words],
+        cwd=REPO,
+        env=os.environ | {"DL_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, *names = done.stderr.splitlines()[-1].split()
+    assert first == "loaded"
+    return names
 
 
 def validator(name: str) -> Draft202012Validator:

@@ -14,8 +14,9 @@ from schemas.arrow import arrow_schema
 from schemas.columns import Column
 from schemas.features import FeatureSet
 from schemas.keys import Address, Partition
-from tests.manifests import BTC, commit, make_lake
-from tests.tables import DAY_US, MINUTE_US, bar, bars
+from tests.feature_rows import give_bars
+from tests.manifests import BTC, ETH, commit, make_lake
+from tests.tables import DAY_US, MINUTE_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,15 +43,19 @@ def bars_lake(root: Path, minutes: Iterable[int], *sets: FeatureSet) -> Config:
     """Return a lake with flat bars at these minutes since 1970, and with sets registered."""
     config = make_lake(root)
     if minutes := list(minutes):
-        store(config, minutes)
+        give_bars(config, minutes)
     for each in sets:
         register(config, each)
     return config
 
 
-def store(config: Config, minutes: Iterable[int], price: float = 1.0, address: Address = BTC) -> int:
-    """Store bars at these minutes since 1970, over what is there; return the snapshot."""
-    return write(config, address, bars(*(bar(at, price) for at in minutes))).snapshot
+def two_symbols(root: Path, days: int) -> None:
+    """Lay out a lake with a set of features of the bars of BTC and ETH, both written on so many days."""
+    minutes = [minute("10:00", DAY + day) + at for day in range(days) for at in range(5)]
+    config = bars_lake(root, minutes, RETURNS)
+    give_bars(config, minutes, address=ETH)
+    for each in (BTC, ETH):
+        features(config, RETURNS, minutes, bars_of=each)
 
 
 def features(

@@ -38,6 +38,10 @@ def written(lake: Path, name: str, data: str | bytes) -> Path:
     return path
 
 
+def ran_before(*words: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
+
+
 # ------------------------------------------------------------------------------- each returns the words that go wrong
 
 
@@ -51,7 +55,7 @@ def no_date(lake: Path) -> Words:
 
 def pattern_of_two(lake: Path) -> Words:
     bars = written(lake, "two.csv", BARS)
-    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *ingest(lake, bars)], cwd=REPO, check=True)
+    ran_before(*ingest(lake, bars))
     return ["read", "*/*/*/bars/1m", "--root", lake]
 
 
@@ -130,13 +134,9 @@ def other_case(lake: Path) -> Words:
 
 def other_ids(lake: Path) -> Words:
     trades = written(lake, "BTCUSDT-trades-2024-03-01.csv", "7,50,2,100,1709251200000,True,True\n" * 3)
-    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *ingest(lake, trades)], cwd=REPO, check=True)
+    ran_before(*ingest(lake, trades))
     aggregates = "7,50,2,11,12,1709251200000,True,True\n" * 3
     return ingest(lake, written(lake, "BTCUSDT-aggTrades-2024-03-01.csv", aggregates))
-
-
-def ran_before(*words: str | Path) -> None:
-    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
 
 
 def registered(lake: Path, columns: str) -> Words:
@@ -156,8 +156,7 @@ def known_too_early(lake: Path) -> Words:
 
 
 def made_from_others(lake: Path) -> Words:
-    words: Words = ["aggregate", BTCUSDT, "--to", "1h", "--root", lake]
-    subprocess.run([sys.executable, "-m", "dl_datalake.cli", *words], cwd=REPO, check=True)
+    ran_before("aggregate", BTCUSDT, "--to", "1h", "--root", lake)
     hours = "".join(f"2016-10-08T{hour:02}:00:00Z,1,2,1,2,5\n" for hour in range(5))
     path = written(lake, "hours.csv", f"ts,open,high,low,close,volume\n{hours}")
     place = ["--exchange", "BINANCE", "--symbol", "BTCUSDT", "--period", "1h"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lake.config import locate
-from tests.manifests import BTC, ETH
-from tests.written import DAY, RETURNS, bars_lake, features, minute, store
+from tests.feature_rows import give_bars
+from tests.written import minute, two_symbols
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def featured(tmp_path: Path) -> Path:
     """Return a lake with a set of features of two symbols' bars, both written on two days."""
-    minutes = [minute("10:00", DAY + day) + at for day in range(2) for at in range(5)]
-    config = bars_lake(tmp_path, minutes, RETURNS)
-    store(config, minutes, address=ETH)
-    for each in (BTC, ETH):
-        features(config, RETURNS, minutes, bars_of=each)
+    two_symbols(tmp_path, 2)
     return tmp_path
 
 
@@ -37,7 +33,7 @@ def test_a_clean_set_has_no_findings_and_exit_0(dl: Dl, featured: Path) -> None:
 
 
 def test_findings_are_told_with_exit_4(dl: Dl, featured: Path) -> None:
-    store(locate(featured), [minute("10:00"), minute("10:03")], price=2.0)
+    give_bars(locate(featured), [minute("10:00"), minute("10:03")], price=2.0)
     ran = dl("features", "audit", "returns.v1", "--root", featured, "--json")
     [finding] = ran.data["findings"]
     address = "BINANCE/SPOT/BTCUSDT/features/returns.v1"
@@ -58,7 +54,7 @@ def test_findings_are_told_with_exit_4(dl: Dl, featured: Path) -> None:
 
 
 def test_only_the_rows_that_are_asked_about_are_looked_at(dl: Dl, featured: Path) -> None:
-    store(locate(featured), [minute("10:00")], price=2.0)
+    give_bars(locate(featured), [minute("10:00")], price=2.0)
     for words, status, rows in (
         (("--symbol", "ethusdt"), 0, 10),
         (("--start", "2024-01-06"), 0, 10),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,19 +11,11 @@ import pytest
 import dl_datalake
 from tests.bench import process
 from tests.bench.process import clean_environment
-from tests.runs import BTCUSDT, REPO
+from tests.runs import BTCUSDT, REPO, heavy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("pandas", "pyarrow", "numpy", "pandera", "prefect", "sqlite_utils", "pydantic", "rich", "duckdb")
-PROBE = f"""
-import sys
-from dl_datalake.cli import run
-status = run(sys.argv[1:])
-print("loaded", *[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
-sys.exit(status)
-"""
 LIGHT = (
     ("--help",),
     ("list",),
@@ -49,22 +39,6 @@ LIGHT = (
     ("tiers",),
 )
 BARE = "import typer\napp = typer.Typer()\n@app.command()\ndef hello() -> None: print('hello')\napp()"
-
-
-def heavy(root: Path, words: tuple[str, ...]) -> list[str]:
-    """Return what a command of a lake imports that is heavy."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, *words],
-        cwd=REPO,
-        env=os.environ | {"DL_ROOT": str(root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    first, *names = done.stderr.splitlines()[-1].split()
-    assert first == "loaded"
-    return names
 
 
 @pytest.mark.parametrize("words", LIGHT, ids=" ".join)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +10,10 @@ import dl_datalake
 from dl_datalake.output import Output
 from lake.config import locate
 from lake.manifest import Manifest
+from tests.feature_rows import give_bars
 from tests.manifests import BTC, ETH
-from tests.runs import REPO
-from tests.written import DAY, RETURNS, bars_lake, features, minute, store
+from tests.runs import heavy
+from tests.written import DAY, minute, two_symbols
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +24,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def featured(tmp_path: Path) -> Path:
     """Return a lake with a set of features of two symbols' bars, both written on three days."""
-    minutes = [minute("10:00", DAY + day) + at for day in range(3) for at in range(5)]
-    config = bars_lake(tmp_path, minutes, RETURNS)
-    store(config, minutes, address=ETH)
-    for each in (BTC, ETH):
-        features(config, RETURNS, minutes, bars_of=each)
+    two_symbols(tmp_path, 3)
     return tmp_path
 
 
@@ -46,12 +40,12 @@ def test_features_whose_bars_were_restated_are_named_with_these(dl: Dl, featured
     before, text = listed(dl, featured)
     assert (before["made"], before["partitions"]["stale"], before["restated"]) == ("external", 0, [])
     assert "is stale" not in text
-    store(locate(featured), [minute("10:00"), minute("10:03")], price=2.0)
-    store(locate(featured), [minute("10:05", DAY + 1)])  # it only follows
+    give_bars(locate(featured), [minute("10:00"), minute("10:03")], price=2.0)
+    give_bars(locate(featured), [minute("10:05", DAY + 1)])  # it only follows
     after, text = listed(dl, featured)
     reason = "bars/1m 2024-01-05: 2 bars restated (10:00, 10:03)"
     address = "BINANCE/SPOT/BTCUSDT/features/returns.v1"
-    assert after["partitions"] | {"stale": 0} == before["partitions"]
+    assert after["partitions"] == before["partitions"] | {"stale": 1}
     assert after["restated"] == [{"address": address, "partition": "2024-01-05", "reasons": [reason]}]
     assert text.endswith(
         f"\n\nfeatures/returns.v1 is stale in 1 partition of 1 series:\n  {address}@2024-01-05  {reason}\n"
@@ -76,7 +70,7 @@ def test_features_whose_bars_were_restated_are_named_with_these(dl: Dl, featured
 def test_the_line_of_a_stale_set_is_red_on_a_terminal_and_only_there(
     dl: Dl, featured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store(locate(featured), [minute("10:00")], price=2.0)
+    give_bars(locate(featured), [minute("10:00")], price=2.0)
     words = ("assets", "list", "--root", featured)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -93,7 +87,7 @@ def test_the_line_of_a_stale_set_is_red_on_a_terminal_and_only_there(
 
 def test_only_the_first_partitions_of_a_set_are_named_and_all_are_counted(dl: Dl, featured: Path) -> None:
     for each in (BTC, ETH):
-        store(locate(featured), [minute("10:01", DAY + day) for day in range(3)], price=2.0, address=each)
+        give_bars(locate(featured), [minute("10:01", DAY + day) for day in range(3)], price=2.0, address=each)
     found, text = listed(dl, featured)
     assert len(found["restated"]) == 6
     assert "features/returns.v1 is stale in 6 partitions of 2 series:\n" in text
@@ -102,7 +96,7 @@ def test_only_the_first_partitions_of_a_set_are_named_and_all_are_counted(dl: Dl
 
 
 def test_features_that_were_computed_elsewhere_are_left_out_of_the_making(dl: Dl, featured: Path) -> None:
-    store(locate(featured), [minute("10:00")], price=2.0)
+    give_bars(locate(featured), [minute("10:00")], price=2.0)
     with Manifest.open(locate(featured)) as manifest:
         before = manifest.snapshot()
 
@@ -134,16 +128,6 @@ def test_lineage_tells_which_inputs_features_were_made_from_and_by_which_code(dl
 
 
 def test_nothing_heavy_is_loaded_while_no_bar_was_touched(featured: Path) -> None:
-    probe = (
-        "import sys\nfrom dl_datalake.cli import run\nstatus = run(sys.argv[1:])\n"
-        "print('loaded', *[name for name in ('numpy', 'pyarrow', 'pandas') if name in sys.modules], file=sys.stderr)"
-    )
-
-    def loaded() -> str:
-        words = [sys.executable, "-c", probe, "assets", "list", "--root", str(featured)]
-        done = subprocess.run(words, cwd=REPO, env=os.environ, capture_output=True, text=True, check=True)
-        return done.stderr.strip()
-
-    assert loaded() == "loaded"
-    store(locate(featured), [minute("10:00")], price=2.0)
-    assert "pyarrow" in loaded()
+    assert heavy(featured, ("assets", "list")) == []
+    give_bars(locate(featured), [minute("10:00")], price=2.0)
+    assert "pyarrow" in heavy(featured, ("assets", "list"))

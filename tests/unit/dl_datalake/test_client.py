@@ -246,10 +246,13 @@ def test_write_takes_frames_and_tells_what_it_did(tmp_path: Path) -> None:
 def test_features_are_held_to_their_inputs_however_they_are_written(tmp_path: Path) -> None:
     lake_with(tmp_path, VOL)
     with dl_datalake.open(tmp_path) as lake:
-        with pytest.raises(LakeError, match="stamped before its inputs end") as caught:
-            lake.write(OF_VOL, vols([NOON], known_at=times([NOON])))
-        assert caught.value.code == "E_LOOKAHEAD"
+        for address in (OF_VOL, str(OF_VOL)):
+            with pytest.raises(LakeError, match="stamped before its inputs end") as caught:
+                lake.write(address, vols([NOON], known_at=times([NOON])))
+            assert caught.value.code == "E_LOOKAHEAD"
         assert lake.write(OF_VOL, vols([NOON], known_at=times([NOON + 1]))).rows["new"] == 1
+        told = lake.write(str(OF_VOL), vols([NOON + 5, NOON + 6]))
+        assert (told.rows["read"], told.rows["new"], told.files_written) == (2, 2, 1)
 
 
 def test_closed_lake_says_so(root: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import dl_datalake
 from dl_datalake.features import length
 from lake.errors import LakeError
-from tests.feature_rows import BTC, NOON, give_bars, times
+from tests.feature_rows import NOON, give_bars, times
 from tests.manifests import make_lake
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ROWS = pa.table({"ts": times(MINUTES), "vol": [1.0, 2.0, 3.0, 4.0, 5.0]})
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """Return a lake with five bars, and a set that has no rows yet."""
     config = make_lake(tmp_path)
-    give_bars(config, MINUTES, address=BTC)
+    give_bars(config, MINUTES)
     with dl_datalake.open(config.root) as opened:
         opened.features.register("vol", {"vol": "float64"}, inputs=["bars/1m"])
         yield opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -14,8 +13,8 @@ import pytest
 
 import dl_datalake
 from lake.errors import LakeError
-from tests.feature_rows import BTC, NOON, VOL, give_bars, lake_with, times, vols
-from tests.manifests import make_lake
+from tests.feature_rows import NOON, VOL, give_bars, lake_with, times, vols
+from tests.manifests import BTC, ETH, make_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from dl_datalake.client import Lake
 
-ETH = BTC.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
 MINUTES = range(NOON, NOON + 5)
 
 
@@ -131,16 +129,6 @@ def test_what_cannot_be_joined_is_refused(lake: Lake) -> None:
         lake.training_set(lake.features.read("vol"), ["vol"])
 
 
-def test_writing_to_an_address_is_held_to_when_rows_could_be_known(lake: Lake) -> None:
-    address = "BINANCE/SPOT/BTCUSDT/features/vol.v1"
-    early = rows(1.0, known_at=times(MINUTES))
-    with pytest.raises(LakeError) as caught:
-        lake.write(address, early)
-    assert caught.value.code == "E_LOOKAHEAD"
-    told = lake.write(address, rows(1.0, range(NOON + 5, NOON + 7)))
-    assert (told.rows["read"], told.rows["new"], told.files_written) == (2, 2, 1)
-
-
 def test_names_of_rows_are_those_of_their_inputs(lake: Lake) -> None:
     told = lake.features.write("vol", rows(3.0), inputs=[lake.bars("ETHUSDT")])
     assert [each.address for each in told.series] == ["BINANCE/SPOT/ETHUSDT/features/vol.v1"]
@@ -159,8 +147,8 @@ def test_a_frame_is_no_bars_of_the_lake(tmp_path: Path) -> None:
 
 def test_series_without_rows_of_the_set_are_told(tmp_path: Path) -> None:
     config = lake_with(tmp_path, VOL)
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        give_bars(config, range(NOON, NOON + 2), address=replace(BTC, symbol=symbol))
+    for address in (BTC, ETH):
+        give_bars(config, range(NOON, NOON + 2), address=address)
     with dl_datalake.open(tmp_path) as lake:
         both = lake.bars(["BTCUSDT", "ETHUSDT"])
         with pytest.warns(UserWarning, match=r"vol\.v1 has no rows of any of these series"):

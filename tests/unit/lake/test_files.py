@@ -21,42 +21,23 @@ from lake.errors import LakeError
 from lake.files import FileWriter
 from lake.intake import stored_rows
 from lake.rows import ContentHash
-from lake.staging import Staging
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
-from schemas.keys import Address, Partition
+from schemas.keys import Address
 from schemas.orderbook import BOOK_L2
 from schemas.ticks import QUOTES, TRADES
+from tests.staged import DAY, TICKS, stage
 from tests.tables import DAY_NS, Row, bar, clean, plain, quote, table, trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lake.files import StagedFile
+    from lake.staging import Staging
     from schemas.columns import Schema
 
 BTC = Address.of("BINANCE", "SPOT", "BTC/USDT", "bars", "1m")
-TICKS = Address.of("X", "SPOT", "Y", "ticks", "trade")
 QUOTED = Address.of("X", "SPOT", "Y", "ticks", "quote")
 BOOK = Address.of("X", "SPOT", "Y", "orderbook", "l2")
-DAY = Partition.parse("1970-01-01")
 BARS_ROWS = [bar(i, 1.0 + i / 7, vwap=None if i % 3 else 1.5, trades=i) for i in range(300)]
 TRADE_ROWS = [trade(i // 3, 1.0 + i % 5, str(i), side=("buy", "sell", None)[i % 3]) for i in range(300)]
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    staging = Staging(tmp_path, "run")
-    yield staging
-    staging.close()
-
-
-def stage(staging: Staging, address: Address, schema: Schema, rows: list[Row]) -> StagedFile:
-    writer = FileWriter(staging, address, DAY, schema, "run-1")
-    writer.write(table(schema, rows))
-    staged = writer.finish()
-    assert staged is not None
-    return staged
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------

@@ -5,42 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from lake import files
-from lake.files import FileWriter
-from lake.staging import Staging
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY, Column, Schema
-from schemas.keys import Address, Partition
 from schemas.ticks import TRADES
 from tests.embeddings import EMBEDDED, VECTORS, embedded
-from tests.tables import Row, clean, plain, table, trade
+from tests.staged import TICKS, stage
+from tests.tables import clean, plain, trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from lake.files import StagedFile
+    import pytest
 
-TICKS = Address.of("X", "SPOT", "Y", "ticks", "trade")
-DAY = Partition.parse("1970-01-01")
+    from lake.staging import Staging
+
+
 VECTOR_ROWS = [embedded(i, None if i % 3 else (i, 0.5, -i), (i, -9), score=None) for i in range(300)]
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    staging = Staging(tmp_path, "run")
-    yield staging
-    staging.close()
-
-
-def stage(staging: Staging, address: Address, schema: Schema, rows: list[Row]) -> StagedFile:
-    writer = FileWriter(staging, address, DAY, schema, "run-1")
-    writer.write(table(schema, rows))
-    staged = writer.finish()
-    assert staged is not None
-    return staged
 
 
 def columns_of(path: Path) -> dict[str, Any]:

@@ -17,15 +17,7 @@ from lake.errors import LakeError
 from lake.staging import Staging, alone, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def staging(tmp_path: Path) -> Iterator[Staging]:
-    staging = Staging(tmp_path, "run")
-    yield staging
-    staging.close()
 
 
 def left(data: Path) -> list[str]:

@@ -18,9 +18,10 @@ from pipelines.assets import load
 from schemas.calendars import FreshnessPolicy
 from schemas.columns import Column
 from schemas.features import FeatureSet, Serving
+from tests.feature_rows import give_bars
 from tests.manifests import BTC, ETH
 from tests.tables import MINUTE_US
-from tests.written import DAY, RETURNS, bars_lake, features, minute, of, store
+from tests.written import DAY, RETURNS, bars_lake, features, minute, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,9 +90,9 @@ def test_rows_that_were_written_the_ordinary_way_are_clean(tmp_path: Path) -> No
     )
     writing.write(config, RETURNS, rows)
     assert audited(config).findings == []
-    store(config, [minute("11:00")], price=2.0)
+    give_bars(config, [minute("11:00")], price=2.0)
     assert audited(config).findings == []
-    store(config, [minute("10:30", DAY + 1)], price=2.0)
+    give_bars(config, [minute("10:30", DAY + 1)], price=2.0)
     assert told(audited(config).findings) == [("restated", "2024-01-06", 1)]
 
 
@@ -131,7 +132,7 @@ def test_restated_bars_are_named_with_the_rows_that_were_made_from_them(tmp_path
     config = bars_lake(tmp_path, HOUR, RETURNS, rolling)
     for each in (RETURNS, rolling):
         features(config, each, HOUR)
-    store(config, [minute("10:10"), minute("10:13")], price=2.0)
+    give_bars(config, [minute("10:10"), minute("10:13")], price=2.0)
     bars = "bars/1m 2024-01-05: 2 bars restated (10:10, 10:13)"
     named = ("bars/1m 2024-01-05T10:10:00.000000000Z", "bars/1m 2024-01-05T10:13:00.000000000Z")
     # Over five minutes before it reach the rows from 10:10 to 10:15, and from 10:13 to 10:18.
@@ -145,7 +146,7 @@ def test_a_row_stamped_at_the_close_was_made_from_the_bar_before_it(tmp_path: Pa
     at_close = dataclasses.replace(RETURNS, serving=Serving(stamp="close"))
     config = bars_lake(tmp_path, HOUR, at_close)
     features(config, at_close, [minute("10:11"), minute("10:15")])
-    store(config, [minute("10:10"), minute("10:12")], price=2.0)
+    give_bars(config, [minute("10:10"), minute("10:12")], price=2.0)
     assert told(audited(config).findings) == [("restated", "2024-01-05", 1)]
 
 
@@ -153,7 +154,7 @@ def test_rows_that_were_there_before_their_bars_are_found(tmp_path: Path) -> Non
     config = bars_lake(tmp_path, hours(0), RETURNS)
     features(config, RETURNS, hours(0, 1))
     assert told(audited(config).findings) == [("before_inputs", "2024-01-06", 60)]
-    store(config, hours(1))
+    give_bars(config, hours(1))
     late = "bars/1m 2024-01-06: 60 bars came in late (10:00, 10:01, 10:02, …); 60 rows of the set were made from them"
     found = audited(config).findings
     assert told(found) == [("before_inputs", "2024-01-06", 60), ("restated", "2024-01-06", 60)]
@@ -164,7 +165,7 @@ def test_rows_without_lineage_are_held_against_when_their_bars_came(tmp_path: Pa
     config = bars_lake(tmp_path, hours(0), RETURNS)
     features(config, RETURNS, hours(0, 1), lineage=False)
     assert audited(config).findings == []
-    store(config, hours(1))
+    give_bars(config, hours(1))
     report = audited(config)
     assert told(report.findings) == [("before_inputs", "2024-01-06", 60)]
     [fact] = [fact for fact in report.facts if fact.kind == "before_inputs"]
@@ -212,7 +213,7 @@ def test_a_set_is_stale_when_it_is_late_or_its_last_row_is_good_no_more(tmp_path
     config = bars_lake(tmp_path, range(minute("10:00"), minute("12:00")), good)
     features(config, good, HOUR)
     assert audited(config).findings == []  # 60 minutes behind, and good for as long
-    store(config, [minute("12:00")])
+    give_bars(config, [minute("12:00")])
     [found] = audited(config).findings
     assert (found.kind, found.detail) == ("stale_set", "1 h 1 min behind bars/1m, and a row is good for 1h")
     due = FreshnessPolicy.of("2h")
@@ -225,7 +226,7 @@ def test_a_set_is_stale_when_it_is_late_or_its_last_row_is_good_no_more(tmp_path
 
 def test_only_the_series_and_the_days_that_are_asked_for_are_looked_at(tmp_path: Path) -> None:
     config = bars_lake(tmp_path, hours(0, 1), RETURNS)
-    store(config, hours(0, 1), address=ETH)
+    give_bars(config, hours(0, 1), address=ETH)
     for each in (BTC, ETH):
         features(
             config,
@@ -247,7 +248,7 @@ def test_only_the_series_and_the_days_that_are_asked_for_are_looked_at(tmp_path:
 
 def test_progress_is_told_series_by_series(tmp_path: Path) -> None:
     config = bars_lake(tmp_path, hours(0, 1), RETURNS)
-    store(config, hours(0), address=ETH)
+    give_bars(config, hours(0), address=ETH)
     features(config, RETURNS, hours(0, 1))
     features(config, RETURNS, hours(0), bars_of=ETH)
     steps: list[Progress] = []

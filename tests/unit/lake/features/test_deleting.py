@@ -30,6 +30,7 @@ from tests.feature_rows import (
     stored,
     vols,
 )
+from tests.manifests import newest
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ OLD, NEW = replace(VOL, version="1.0.0"), replace(VOL, version="1.0.1")
 def latest(config: Config) -> str:
     with Manifest.open(config) as manifest:
         return Sets(manifest).named("vol").set.version
-
-
-def newest(config: Config) -> int:
-    with Manifest.open(config) as manifest:
-        return manifest.snapshot()
 
 
 def test_deleting_a_version_falls_back_to_the_one_before_in_one_snapshot(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from schemas.assets import declare
 from schemas.features import Serving
 from schemas.keys import Address
 from tests.feature_rows import (
-    BTC,
     DAY,
     NAMES,
     NOON,
@@ -29,6 +28,7 @@ from tests.feature_rows import (
     times,
     vols,
 )
+from tests.manifests import BTC, ETH
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:
@@ -174,26 +174,24 @@ def test_part_of_a_partition_does_not_speak_for_the_rest(config: Config) -> None
 
 
 def test_each_series_is_made_from_its_own_instruments(config: Config) -> None:
-    eth = replace(BTC, symbol="ETHUSDT")
     give_bars(config, [NOON])
-    give_bars(config, [NOON], 3.0, eth)
+    give_bars(config, [NOON], 3.0, ETH)
     table = vols([NOON, NOON], symbol=["BTCUSDT", "ETHUSDT"])
     write(config, VOL, table, WriteRequest(Names("BINANCE", "SPOT")))
     assert [row.upstream for row in lineage(config)] == [BTC]
-    assert [row.upstream for row in lineage(config, VOL.address("BINANCE", "SPOT", "ETHUSDT"))] == [eth]
+    assert [row.upstream for row in lineage(config, VOL.address("BINANCE", "SPOT", "ETHUSDT"))] == [ETH]
 
 
 def test_a_shared_set_is_made_from_the_series_that_were_handed_over(tmp_path: Path) -> None:
     shared = replace(VOL, serving=Serving(keys=()))
     config = lake_with(tmp_path, shared)
-    eth = replace(BTC, symbol="ETHUSDT")
     give_bars(config, [NOON])
-    snapshot = give_bars(config, [NOON], 3.0, eth)
+    snapshot = give_bars(config, [NOON], 3.0, ETH)
     address = shared.address("", "", "")
     write(config, shared, vols([NOON]))
     assert lineage(config, address) == []
-    write(config, shared, vols([NOON], [5.0]), WriteRequest(computed=Computed([Input((BTC, eth), snapshot)])))
-    assert [row.upstream for row in lineage(config, address)] == [BTC, eth]
+    write(config, shared, vols([NOON], [5.0]), WriteRequest(computed=Computed([Input((BTC, ETH), snapshot)])))
+    assert [row.upstream for row in lineage(config, address)] == [BTC, ETH]
 
 
 def test_only_declared_inputs_may_be_handed_over(config: Config) -> None:

@@ -20,9 +20,10 @@ from lake.write import write
 from pipelines.assets import load
 from schemas.features import FeatureSet
 from schemas.keys import Address
+from tests.feature_rows import give_bars
 from tests.manifests import BTC, ETH
 from tests.tables import MINUTE_US, trade, trades
-from tests.written import DAY, RETURNS, bars_lake, features, minute, of, store
+from tests.written import DAY, RETURNS, bars_lake, features, minute, of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,38 +70,38 @@ def test_what_nothing_touched_is_current_and_asks_nobody(config: Config) -> None
 
 
 def test_restated_bars_are_named_by_their_times(config: Config) -> None:
-    store(config, [minute("10:00"), minute("10:03")], price=2.0)
+    give_bars(config, [minute("10:00"), minute("10:03")], price=2.0)
     assert told(config) == {LABEL: ("stale", ("bars/1m 2024-01-05: 2 bars restated (10:00, 10:03)",))}
 
 
 def test_only_the_first_few_are_named_and_all_are_counted(config: Config) -> None:
-    store(config, range(minute("10:00"), minute("10:05")), price=2.0)
+    give_bars(config, range(minute("10:00"), minute("10:05")), price=2.0)
     assert told(config)[LABEL][1] == ("bars/1m 2024-01-05: 5 bars restated (10:00, 10:01, 10:02, …)",)
 
 
 def test_bars_that_follow_are_no_restatement(config: Config) -> None:
-    store(config, range(minute("12:00"), minute("18:00")))
+    give_bars(config, range(minute("12:00"), minute("18:00")))
     assert told(config) == {LABEL: ("materialized", ())}
 
 
 def test_a_restatement_shows_among_bars_that_followed_also_in_one_write(config: Config) -> None:
-    store(config, range(minute("11:59"), minute("18:00")), price=3.0)
+    give_bars(config, range(minute("11:59"), minute("18:00")), price=3.0)
     assert told(config)[LABEL][1] == ("bars/1m 2024-01-05: 1 bar restated (11:59)",)
 
 
 def test_later_bars_that_were_there_already_may_be_restated(tmp_path: Path) -> None:
     config = bars_lake(tmp_path, range(minute("09:00"), minute("12:00")), RETURNS)
     features(config, RETURNS, range(minute("09:00"), minute("10:00")))
-    store(config, [minute("11:00")], price=2.0)
+    give_bars(config, [minute("11:00")], price=2.0)
     assert told(config) == {LABEL: ("materialized", ())}
-    store(config, [minute("09:59")], price=2.0)
+    give_bars(config, [minute("09:59")], price=2.0)
     assert told(config)[LABEL][1] == ("bars/1m 2024-01-05: 1 bar restated (09:59)",)
 
 
 def test_bars_that_came_in_late_and_bars_that_went_are_told_as_such(tmp_path: Path) -> None:
     config = bars_lake(tmp_path, [at for at in HOURS if at != minute("10:05")], RETURNS)
     features(config, RETURNS, HOURS)
-    store(config, [minute("10:05")])
+    give_bars(config, [minute("10:05")])
     assert told(config)[LABEL][1] == ("bars/1m 2024-01-05: 1 bar came in late (10:05)",)
     start, end = (minute(clock) * 60 * 10**9 for clock in ("10:07", "10:09"))
     delete(config, DeleteRequest((str(BTC),), start, end))
@@ -108,13 +109,13 @@ def test_bars_that_came_in_late_and_bars_that_went_are_told_as_such(tmp_path: Pa
 
 
 def test_a_restatement_that_is_taken_back_leaves_nothing_stale(config: Config) -> None:
-    store(config, [minute("10:00")], price=2.0)
-    store(config, [minute("10:00")], price=1.0)
+    give_bars(config, [minute("10:00")], price=2.0)
+    give_bars(config, [minute("10:00")], price=1.0)
     assert told(config) == {LABEL: ("materialized", ())}
 
 
 def test_bars_of_another_symbol_say_nothing(config: Config) -> None:
-    store(config, HOURS, price=2.0, address=ETH)
+    give_bars(config, HOURS, price=2.0, address=ETH)
     assert told(config) == {LABEL: ("materialized", ())}
 
 
@@ -122,7 +123,7 @@ def test_rows_made_from_an_older_snapshot_are_held_against_that_one(tmp_path: Pa
     config = bars_lake(tmp_path, HOURS, RETURNS)
     with Manifest.open(config) as manifest:
         read = manifest.snapshot()
-    store(config, [minute("10:00")], price=2.0)
+    give_bars(config, [minute("10:00")], price=2.0)
     features(config, RETURNS, HOURS, snapshot=read)
     assert told(config)[LABEL][1] == ("bars/1m 2024-01-05: 1 bar restated (10:00)",)
     features(config, RETURNS, HOURS)
@@ -133,7 +134,7 @@ def test_each_day_is_told_by_its_own_bars(tmp_path: Path) -> None:
     days = [minute("10:00", DAY + day) for day in range(3)]
     config = bars_lake(tmp_path, days, RETURNS)
     features(config, RETURNS, days)
-    store(config, [days[1]], price=2.0)
+    give_bars(config, [days[1]], price=2.0)
     assert told(config) == {
         "2024-01-05": ("materialized", ()),
         "2024-01-06": ("stale", ("bars/1m 2024-01-06: 1 bar restated (10:00)",)),
@@ -148,19 +149,19 @@ def forget(config: Config) -> None:
 
 
 def test_what_is_forgotten_cannot_be_named(config: Config) -> None:
-    store(config, [minute("10:00")], price=2.0)
+    give_bars(config, [minute("10:00")], price=2.0)
     forget(config)
     assert told(config)[LABEL] == ("stale", ("bars/1m 2024-01-05 changed, and what it was is forgotten",))
 
 
 def test_bars_that_only_followed_restate_nothing_even_where_the_past_is_forgotten(config: Config) -> None:
-    store(config, range(minute("12:00"), minute("18:00")))
+    give_bars(config, range(minute("12:00"), minute("18:00")))
     forget(config)
     assert told(config) == {LABEL: ("materialized", ())}
 
 
 def test_bars_that_cannot_be_read_leave_it_stale_and_say_why(config: Config) -> None:
-    store(config, [minute("10:00")], price=2.0)
+    give_bars(config, [minute("10:00")], price=2.0)
     with Manifest.open(config) as manifest:
         series = manifest.find(BTC)
         assert series is not None
@@ -178,7 +179,7 @@ def test_sets_on_one_symbol_read_each_partition_of_its_bars_once(
     for number, each in enumerate(sets):
         # Each in a snapshot of its own, and up to a time of its own.
         features(config, each, range(minute("09:00"), minute("11:00") + number))
-    store(config, [minute("10:00"), minute("11:01")], price=2.0)
+    give_bars(config, [minute("10:00"), minute("11:01")], price=2.0)
     opened: list[int] = []
     scan = Scan
 
@@ -202,7 +203,7 @@ def test_what_is_remembered_of_inputs_is_bounded(tmp_path: Path, monkeypatch: py
     days = [minute("09:00", DAY + number) for number in range(10)]
     config = bars_lake(tmp_path, days, RETURNS)
     features(config, RETURNS, days)
-    store(config, days, price=2.0)
+    give_bars(config, days, price=2.0)
     monkeypatch.setattr(restated, "HELD_PARTS", 20)
     with Manifest.open(config) as manifest:
         series = manifest.find(of(RETURNS))

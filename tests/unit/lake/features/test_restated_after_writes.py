@@ -13,7 +13,8 @@ from lake.features.restated import Comparison
 from lake.features.writing import WriteRequest, write
 from lake.manifest import Manifest
 from schemas.features import Serving
-from tests.feature_rows import BTC, DAY, NAMES, NOON, OF_VOL, VOL, give_bars, lake_with, lineage, times, vols
+from tests.feature_rows import DAY, NAMES, NOON, OF_VOL, VOL, give_bars, lake_with, lineage, times, vols
+from tests.manifests import BTC
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from lake.errors import LakeError
 from lake.features.text import Text
 from schemas.columns import Column
 from schemas.features import FeatureSet
+from tests.feature_rows import NOON
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ALL_TYPES = FeatureSet(
         Column("vector", "float32", nullable=True, length=2),
     ),
 )
-NOON_US = (19_787 * 1440 + 600) * MINUTE_US
+NOON_US = NOON * MINUTE_US
 
 
 class Read:

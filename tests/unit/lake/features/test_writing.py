@@ -36,6 +36,7 @@ from tests.feature_rows import (
     times,
     vols,
 )
+from tests.manifests import newest
 from tests.tables import MINUTE_US
 
 if TYPE_CHECKING:
@@ -51,11 +52,6 @@ def config(tmp_path: Path) -> Config:
     root = tmp_path / "lake"
     root.mkdir()
     return lake_with(root, VOL)
-
-
-def newest(config: Config) -> int:
-    with Manifest.open(config) as manifest:
-        return manifest.snapshot()
 
 
 def quarantined(config: Config) -> list[tuple[int, str, str]]:

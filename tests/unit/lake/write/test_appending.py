@@ -8,13 +8,12 @@ import pytest
 
 from lake import files
 from lake.errors import LakeError
-from lake.manifest import Manifest
-from lake.read import Scan
 from lake.seal import SealRequest, seal
 from lake.write import write
 from schemas.assets import declare
 from schemas.keys import Address
 from tests.manifests import make_lake
+from tests.sealing import table
 from tests.tables import FEATURES, Row, feature, features, plain
 
 if TYPE_CHECKING:
@@ -40,8 +39,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def read(lake: Config) -> list[Row]:
-    with Manifest.open(lake) as manifest:
-        return plain(Scan(lake, manifest, [TABLED]).to_arrow())
+    return plain(table(lake, TABLED))
 
 
 @pytest.mark.parametrize(
