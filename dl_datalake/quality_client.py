@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dl_datalake.dates import DateLike
     from lake.gaps import GapReport
     from lake.gaps import Progress as GapProgress
-    from lake.manifest import Manifest
+    from lake.manifest import Manifest, SeriesRow
     from schemas.keys import Address
 
 _ALL = "*/*/*/*/*"
@@ -81,7 +81,7 @@ def find_gaps(
     least = None if min_length is None else duration_ns(min_length)
     request = GapRequest(*between, calendar, least, kinds_of(kinds))
     at = manifest.snapshot(as_of)
-    found = {}
+    found: dict[int, SeriesRow] = {}
     for text in patterns or (_ALL,):
         fitting = manifest.series(**Filters.parse(text).words(), snapshot=at)
         if not fitting and patterns:
