@@ -91,7 +91,7 @@ def _compute() -> ModuleType:
     """Import late what a read of rows can do without: it takes as long as the rest of pyarrow."""
     import pyarrow.compute as pc
 
-    return pc
+    return pc  # type: ignore[no-any-return]  # pyarrow is untyped
 
 
 def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
