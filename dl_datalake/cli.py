@@ -24,6 +24,7 @@ from dl_datalake.commands import (
     expire,
     features,
     formats,
+    gaps,
     inbox,
     ingest,
     lock,
@@ -64,7 +65,7 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
     _module.register(app)
 
 

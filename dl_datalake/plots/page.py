@@ -14,7 +14,7 @@ from bokeh.resources import INLINE
 from dl_datalake.plots.colours import DOWN, LINES, UP, broken
 
 if TYPE_CHECKING:
-    from dl_datalake.plots.thinning import Drawing
+    from dl_datalake.plots.thinning import Drawing, Floats
 
 _TOOLS = "xpan,xwheel_zoom,box_zoom,reset,save"
 _CANDLE = ("open", "high", "low", "close")
@@ -33,8 +33,8 @@ def page(drawing: Drawing) -> str:
             _hover(prices, line, [(name, "@value{0.[00000000]}")], "vline")
         prices.legend.click_policy = "hide"
     parts = [prices]
-    if "volume" in drawing.columns:
-        parts.append(_volume(drawing, prices))
+    if drawing.volume is not None:
+        parts.append(_volume(drawing, drawing.volume, prices))
     return str(file_html(column(parts, sizing_mode="stretch_width"), INLINE, drawing.title))
 
 
@@ -67,10 +67,10 @@ def _candles(prices: Any, drawing: Drawing) -> None:  # noqa: ANN401 - Bokeh's o
     _hover(prices, bodies, [(name, f"@{name}{{0.[00000000]}}") for name in _CANDLE], "mouse")
 
 
-def _volume(drawing: Drawing, prices: Any) -> Any:  # noqa: ANN401 - Bokeh's own
+def _volume(drawing: Drawing, volume: Floats, prices: Any) -> Any:  # noqa: ANN401 - Bokeh's own
     below = _figure(None, height=140, x_range=prices.x_range)
     begin, step = drawing.times / 1e6, drawing.step_ns / 1e6
-    source = ColumnDataSource({"time": begin, "middle": begin + step / 2, "volume": drawing.columns["volume"]})
+    source = ColumnDataSource({"time": begin, "middle": begin + step / 2, "volume": volume})
     bars = below.vbar("middle", step * 0.8, "volume", 0, source=source, color=LINES[0])
     _hover(below, bars, [("volume", "@volume{0.[00000000]}")], "mouse")
     below.xaxis.axis_label = "UTC"

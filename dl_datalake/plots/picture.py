@@ -31,8 +31,8 @@ def figure(drawing: Drawing) -> Figure:
     """Return the chart as matplotlib's figure: prices above, and volume below where there is one."""
     made = Figure(figsize=_SIZE, layout="constrained")
     FigureCanvasAgg(made)
-    with_volume = "volume" in drawing.columns
-    rows = made.subplots(2, 1, sharex=True, height_ratios=(4, 1)) if with_volume else [made.subplots()]
+    volume = drawing.volume
+    rows = [made.subplots()] if volume is None else made.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     times = drawing.times.astype("datetime64[ns]").astype("datetime64[us]")
     prices: Axes = rows[0]
     prices.set_title(drawing.title, loc="left")
@@ -43,8 +43,8 @@ def figure(drawing: Drawing) -> Figure:
             x, y = broken(drawing, name)
             prices.plot(x.astype("datetime64[ns]"), y, label=name, color=colour, linewidth=1)
         prices.legend(loc="upper left")
-    if with_volume:
-        rows[1].bar(times, drawing.columns["volume"], width=_width(drawing), align="edge", color=LINES[0])
+    if volume is not None:
+        rows[1].bar(times, volume, width=_width(drawing), align="edge", color=LINES[0])
         rows[1].set_ylabel("volume")
     rows[-1].set_xlabel("UTC")
     for axes in rows:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+_VOLUME = "volume, summed"
+"""A line may be of a column called volume."""
 POINTS = 1_500
 """More marks than a screen is wide show nothing more."""
 _STEPS = tuple(
@@ -85,6 +87,8 @@ class Drawing:
     candle: bool
     """Whether `columns` has open, high, low and close; else each of `lines` is one."""
     lines: tuple[str, ...]
+    volume: Floats | None
+    """Of each mark; None where it is not drawn, or no row has any."""
     rows: int
 
 
@@ -111,10 +115,19 @@ def thin(result: Result, columns: Iterable[str] | None = None, points: int = POI
     for batch in result.batches():
         kept.add(_ns(batch.column("ts")), {n: _floats(batch.column(n)) for n in needed if n != "ts"}, step, wanted)
     times, values = kept.arrays()
-    candle = "open" in values
-    lines = tuple(name for name in values if name != "volume" and not candle)
-    stretch = step or _usual(times)
-    return Drawing(str(result.address), times * (step or 1), stretch, bool(step), values, candle, lines, count)
+    volume = values.pop(_VOLUME, None)
+    candle = bool(style.candle) and "open" in values
+    return Drawing(
+        title=str(result.address),
+        times=times * (step or 1),
+        step_ns=step or _usual(times),
+        thinned=bool(step),
+        columns=values,
+        candle=candle,
+        lines=() if candle else tuple(values),
+        volume=volume,
+        rows=count,
+    )
 
 
 def _style(result: Result, columns: Iterable[str] | None) -> Style:
@@ -152,7 +165,7 @@ def _wanted(style: Style, *, of_rows: bool) -> dict[str, tuple[str, str]]:
     elif style.candle:
         wanted = {column: (column, "last") for column in style.candle}
     wanted |= {name: (name, "last") for name in style.lines}
-    return wanted | ({"volume": (style.volume, "sum")} if style.volume else {})
+    return wanted | ({_VOLUME: (style.volume, "sum")} if style.volume else {})
 
 
 class _Kept:

@@ -23,7 +23,6 @@ PRICES = {
     "high": np.array([11.5, 12.0, 12.5]),
     "low": np.array([9.5, 10.0, 11.0]),
     "close": np.array([11.0, 10.5, 12.0]),
-    "volume": np.array([3.0, 4.0, 5.0]),
 }
 CANDLES = Drawing(
     title="TEST/SPOT/ABC/bars/1m",
@@ -33,9 +32,10 @@ CANDLES = Drawing(
     columns=PRICES,
     candle=True,
     lines=(),
+    volume=np.array([3.0, 4.0, 5.0]),
     rows=30,
 )
-LINES = replace(CANDLES, columns={"bid": np.array([1.0, 2.0, 3.0])}, candle=False, lines=("bid",))
+LINES = replace(CANDLES, columns={"bid": np.array([1.0, 2.0, 3.0])}, candle=False, lines=("bid",), volume=None)
 
 
 def test_candles_of_a_picture_stand_where_the_prices_are() -> None:

@@ -63,8 +63,10 @@ def test_few_rows_are_drawn_as_they_are(lake: Lake) -> None:
     drawing = thin(lake.read(BARS))
     assert (drawing.thinned, drawing.step_ns, drawing.rows, drawing.candle) == (False, MINUTE, 4, True)
     assert drawing.times.tolist() == (frame.ts.astype("int64") * 1_000).tolist()
-    for name in ("open", "high", "low", "close", "volume"):
+    for name in ("open", "high", "low", "close"):
         assert drawing.columns[name].tolist() == frame[name].tolist()
+    assert drawing.volume is not None
+    assert drawing.volume.tolist() == frame.volume.tolist()
 
 
 def test_many_bars_become_stretches_with_their_first_greatest_least_last_and_sum(lake: Lake) -> None:
@@ -77,7 +79,7 @@ def test_many_bars_become_stretches_with_their_first_greatest_least_last_and_sum
     assert drawing.times.tolist() == expected.ts.tolist()
     for name in ("open", "high", "low", "close"):
         assert drawing.columns[name].tolist() == expected[name].tolist()
-    assert drawing.columns["volume"] == pytest.approx(expected.volume.to_numpy(), rel=1e-12)
+    assert drawing.volume == pytest.approx(expected.volume.to_numpy(), rel=1e-12)
     assert drawing.rows == len(frame)
 
 
@@ -115,7 +117,7 @@ def test_trades_are_a_line_or_candles_when_they_are_many(lake: Lake) -> None:
     assert many.step_ns == 30 * 10**9
     assert many.columns["high"].tolist() == grouped.max().tolist()
     assert many.columns["close"].tolist() == grouped.last().tolist()
-    assert many.columns["volume"].tolist() == (grouped.size() * 0.5).tolist()
+    assert list(many.volume if many.volume is not None else []) == (grouped.size() * 0.5).tolist()
 
 
 def test_quotes_are_two_lines_and_columns_can_be_chosen(lake: Lake) -> None:
@@ -125,6 +127,9 @@ def test_quotes_are_two_lines_and_columns_can_be_chosen(lake: Lake) -> None:
     assert thin(lake.read(QUOTES)).lines == ("bid", "ask")
     chosen = thin(lake.read(QUOTES), ["bid_size"])
     assert (chosen.lines, chosen.columns["bid_size"].tolist()) == (("bid_size",), [7.0, 8.0, 9.0])
+    lake.write(BARS, bars([0, 1]))
+    drawing = thin(lake.read(BARS), ["volume"])
+    assert (drawing.lines, drawing.volume) == (("volume",), None)
     with pytest.raises(LakeError, match="no column of numbers called nope") as caught:
         thin(lake.read(QUOTES), ["nope"])
     assert caught.value.code == "E_USAGE"
@@ -134,12 +139,13 @@ def test_volume_that_some_rows_lack_is_the_sum_of_what_there_is(lake: Lake) -> N
     lake.write(BARS, bars(list(range(40))).assign(volume=[np.nan] * 10 + [0.5, np.nan] * 15))
     drawing = thin(lake.read(BARS), points=20)
     assert drawing.step_ns == 5 * MINUTE
-    assert np.array_equal(drawing.columns["volume"], [np.nan, np.nan, 1.5, 1, 1.5, 1, 1.5, 1], equal_nan=True)
+    assert drawing.volume is not None
+    assert np.array_equal(drawing.volume, [np.nan, np.nan, 1.5, 1, 1.5, 1, 1.5, 1], equal_nan=True)
 
 
 def test_volume_that_no_row_has_is_left_out(lake: Lake) -> None:
     lake.write(BARS, bars([0, 1]).assign(volume=pd.Series([None, None], dtype="float64")))
-    assert "volume" not in thin(lake.read(BARS)).columns
+    assert thin(lake.read(BARS)).volume is None
 
 
 def test_nothing_to_draw_is_said(lake: Lake) -> None:
