@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,8 +13,9 @@ import pyarrow as pa
 import pytest
 
 import dl_datalake
-from dl_datalake import replay
+from dl_datalake import LakeError, replay
 from tests.manifests import make_lake
+from tests.runs import REPO
 from tests.tables import DAY_NS, MINUTE_US, bar, bars, quote, quotes, trade, trades
 
 if TYPE_CHECKING:
@@ -152,3 +156,65 @@ def test_all_series_are_read_at_one_snapshot(lake: Lake) -> None:
 
 def test_no_series_is_no_rows(lake: Lake) -> None:
     assert list(lake.replay([])) == []
+
+
+def refusal(lake: Lake, *series: Any, **words: Any) -> str:  # noqa: ANN401 - what replay takes, and does not
+    with pytest.raises(LakeError) as caught:
+        list(lake.replay(series, **words))
+    assert caught.value.fix
+    return f"{caught.value.code}: {caught.value.message}"
+
+
+def test_what_cannot_be_ordered_is_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(lake)
+    assert refusal(lake, TICKS, by="seq") == "E_USAGE: by='seq' is none of ts, ts_recv"
+    assert refusal(lake, TICKS, bars="high") == "E_USAGE: bars='high' is none of close, open"
+    assert refusal(lake, QUOTES, by="ts_recv") == f"E_USAGE: {QUOTES} has rows without a ts_recv"
+    assert refusal(lake, lake.ticks(["BTCUSDT", "BTCUSDT"])) == "E_USAGE: a result holds a series twice"
+    assert refusal(lake, "BINANCE/SPOT/SOLUSDT/ticks/trade").startswith("E_UNKNOWN_SERIES")
+    monkeypatch.setattr(replay, "_REPLAYED", ("ticks",))
+    assert refusal(lake, BARS).startswith("E_USAGE: <BINANCE/SPOT/BTCUSDT/bars/1m")
+
+
+def test_more_rows_than_may_wait_are_refused(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = [trade(n, 1.0, f"late{n}", ts_recv=2 * DAY_NS + n) for n in range(5)]
+    lake.write(TICKS, trades(*late, trade(DAY_NS, 1.0, "next", ts_recv=DAY_NS)))
+    monkeypatch.setattr(replay, "HELD_ROWS", 5)
+    received = [at for at, *_ in events(lake.replay([TICKS], by="ts_recv"))]
+    assert received == [DAY_NS, *(2 * DAY_NS + n for n in range(5))]
+    monkeypatch.setattr(replay, "HELD_ROWS", 4)
+    assert refusal(lake, TICKS, by="ts_recv").startswith("E_USAGE: more than 4 rows were received after a row")
+
+
+def test_real_ticks_quotes_and_bars(tmp_path: Path) -> None:
+    samples = REPO / "data" / "samples"
+    make_lake(tmp_path)
+    for name in sorted(path for path in samples.iterdir() if path.name[:6] in {"crypto", "equity", "forex_", "gemini"}):
+        said = ["ingest", "--root", str(tmp_path), "--source", str(name)]
+        more = ["--exchange", "USA"] if "equity" in name.name else []
+        subprocess.run([sys.executable, "-m", "dl_datalake.cli", *said, *more], check=True, capture_output=True)
+    with dl_datalake.open(tmp_path) as lake:
+        names = [str(row.address) for row in lake.list()]
+        later = {name: MINUTE_NS if "/bars/1m" in name else 0 for name in names}
+        told = events(lake.replay(names))
+        assert len(told) == 1419 + 828 + 33381 + 49341 + 16394
+        assert told == expected(lake, {name: ns("ts", later[name]) for name in names})
+
+
+def test_one_batch_of_each_series_is_held(lake: Lake) -> None:
+    days = 20
+    for name in (TICKS, OTHER):
+        for day in range(days):
+            rows = 50_000
+            times = pa.array(range(day * DAY_NS, day * DAY_NS + rows)).cast(pa.timestamp("ns", "UTC"))
+            lake.write(name, pa.table({"ts": times, "price": [1.0] * rows, "size": [1.0] * rows}))
+    before, most, rows = pa.total_allocated_bytes(), 0, 0
+    tracemalloc.start()
+    for number, run in enumerate(lake.replay([TICKS, OTHER])):
+        rows += len(run.at)
+        if number % 10 == 0:
+            most = max(most, pa.total_allocated_bytes() - before)
+    python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == 2 * days * 50_000
+    assert max(most, python) < 32_000_000, "all rows are 2,000,000 times five columns and more"
