@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from dl_datalake.book import BookResult
     from dl_datalake.dates import DateLike
     from dl_datalake.features import FeatureClient, Length
     from dl_datalake.result import Result
@@ -171,10 +172,12 @@ class Lake(CareClient, TravelClient, StudyClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return order-book rows: level updates (`l2`) or order events (`l3`); else the arguments of `bars`."""
+    ) -> BookResult:
+        """Return order-book rows, changes of levels (`l2`; `.at(ts)` is the book) or of orders (`l3`); else as `bars`."""
+        from dl_datalake.book import BookResult
+
         found = self._resolve(symbol, exchange, market, f"orderbook/{level}", as_of)
-        return self._result(found, start, end, columns, as_of)
+        return BookResult(self, self._result(found, start, end, columns, as_of))
 
     def read(
         self,
