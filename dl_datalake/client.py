@@ -173,7 +173,7 @@ class Lake(CareClient, TravelClient, StudyClient):
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
     ) -> BookResult:
-        """Return order-book rows, changes of levels (`l2`; `.at(ts)` is the book) or of orders (`l3`); else as `bars`."""
+        """Return order-book rows, of levels (`l2`; `.at(ts)` is the book) or of orders (`l3`); else as `bars`."""
         from dl_datalake.book import BookResult
 
         found = self._resolve(symbol, exchange, market, f"orderbook/{level}", as_of)

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from lake import layout
 from lake.book.index import VERSION, Index, IndexDamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = "_books"
+FOLDER = layout.BOOKS
 """In the data root; names that begin so are no exchange's."""
 MOST_BYTES = 512_000_000
 """What the folder may hold; what was used longest ago goes first."""
