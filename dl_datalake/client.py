@@ -394,8 +394,6 @@ class Lake(CareClient, TravelClient, StudyClient):
         planned = {file.series_id for file in scan.plan}
         for address in addresses:
             series = self._manifest.find(address)
-            if series is None or series.id in planned:
-                continue
-            if not self._manifest.plan(series.id, None, None, scan.snapshot):
+            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
         return Result(scan)
