@@ -24,9 +24,11 @@ from dl_datalake.commands import (
     expire,
     features,
     formats,
+    gaps,
     inbox,
     ingest,
     lock,
+    plot,
     quarantine,
     read,
     repair,
@@ -56,13 +58,14 @@ _MODULES = (
     aggregate,
     catalog,
     read,
+    plot,
     quarantine,
     verify,
     snapshot,
     rollback,
     delete,
 )
-for _module in (*_MODULES, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
     _module.register(app)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from dl_datalake.dates import format_short
-from dl_datalake.export import limited, texts
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
@@ -110,6 +109,8 @@ class Result:
 
     def head(self, rows: int = 5) -> pa.Table:
         """Return the first rows; only the files they lie in are opened."""
+        from dl_datalake.export import limited
+
         return _table(self.schema, limited(self._scan.batches(max(rows, 1)), rows))
 
     def tail(self, rows: int = 5) -> pa.Table:
@@ -163,6 +164,8 @@ class Result:
 
 
 def _cells(table: pa.Table) -> list[list[str]]:
+    from dl_datalake.export import texts
+
     return [row for batch in table.to_batches() for row in texts(batch)]
 
 

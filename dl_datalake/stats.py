@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dl_datalake.dates import format_ns
-from lake.read import Scan, stats
+from lake.read import Scan
+from lake.stats import stats
 
 if TYPE_CHECKING:
     from lake.manifest import Manifest

@@ -101,6 +101,11 @@ class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
         """Close the source, too."""
         super().close(force=force)
 
+    @property
+    def has_sums(self) -> bool:
+        """Whether it was written with checksums, so that columns can be checked without being decoded."""
+        return self._sums is not None
+
     def check(self, group: int, columns: Iterable[str]) -> None:
         """Compare the bytes of some columns of a row group with their checksums; ArrowInvalid when they are others."""
         if self._sums is None:

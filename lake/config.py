@@ -2,7 +2,8 @@
 
 Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
 `[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path; an
-`[assets]` table the modules that declare assets, and how late is late. Paths in it are relative to its folder.
+`[assets]` table the modules that declare assets, and how late is late; a `[gaps]` table a file of known outages, and
+calendars by patterns of addresses. Paths in it are relative to its folder.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ MIN_MEMORY_MB = 16
 MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
-_TABLES = ("lake", "tiers", "assets", "inbox")
+_TABLES = ("lake", "tiers", "assets", "inbox", "gaps")
 _TIER_SETTINGS = ("path",)
 _ASSET_SETTINGS = ("modules", "freshness")
+_GAP_SETTINGS = ("outages", "calendars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Config:
     """The modules beside dl.toml, or installed, that declare assets of one's own."""
     freshness: tuple[tuple[str, FreshnessPolicy], ...] = ()
     """How late is late, by an asset's key or a pattern of addresses; the last that fits counts."""
+    outages: Path | None = None
+    """A file of hours in which exchanges were shut, beside those that come along."""
+    calendars: tuple[tuple[str, str], ...] = ()
+    """When markets are open, by a pattern of addresses; the last that fits counts."""
 
     @property
     def log(self) -> Path:
@@ -130,6 +136,7 @@ def locate(
         wait_s=number("wait", WAIT_S, 0),
         tiers=_tiers(document, home / FILE_NAME),
         **_assets(document, home / FILE_NAME),
+        **_gaps(document, home / FILE_NAME),
     )
     if must_exist:
         refuse_lost(config)
@@ -290,6 +297,32 @@ def _refuse_assets(message: str, file: Path) -> NoReturn:
         where=str(file),
         why="[assets] names modules, and how late is late by asset or by pattern of addresses.",
         fix=['[assets]\nmodules = ["my_assets"]', '[assets.freshness]\n"bars/1m" = "2h"'],
+    )
+
+
+def _gaps(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    table = _settings(document, "gaps", _GAP_SETTINGS, file)
+    outages, calendars = table.get("outages"), table.get("calendars", {})
+    if outages is not None and not (isinstance(outages, str) and outages):
+        _refuse_gaps("outages is not a path", file)
+    if not isinstance(calendars, dict):
+        _refuse_gaps("calendars is not a table", file)
+    for pattern, name in calendars.items():
+        if pattern.count("/") != 4 or not (isinstance(name, str) and name):
+            _refuse_gaps(f"the calendar of {pattern} is {name!r}", file)
+    return {
+        "outages": None if outages is None else _absolute(file.parent / Path(outages).expanduser()),
+        "calendars": tuple(calendars.items()),
+    }
+
+
+def _refuse_gaps(message: str, file: Path) -> NoReturn:
+    raise LakeError(
+        "USAGE",
+        message,
+        where=str(file),
+        why="[gaps] names a file of outages, and calendars by pattern of addresses.",
+        fix=['[gaps]\noutages = "outages.toml"', '[gaps.calendars]\n"STOOQ/*/*/*/*" = "XNYS"'],
     )
 
 

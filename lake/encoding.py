@@ -65,13 +65,17 @@ class _Constant:
     """A dictionary column that says the same in every row."""
 
     def __init__(self, value: str) -> None:
-        self._dictionary = pa.array([value], pa.string())
-        self._last = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._dictionary)
+        # Of buffers: pa.array() and pa.scalar() import pandas, which takes longer than a cold read of one day.
+        text = value.encode()
+        ends = np.array([0, len(text)], np.int32)
+        self._dictionary = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(text)])
+        self._last = pa.DictionaryArray.from_arrays(pa.nulls(0, pa.int32()), self._dictionary)
 
     def __call__(self, length: int) -> pa.DictionaryArray:
         last = self._last
         if len(last) < length:
-            last = pa.DictionaryArray.from_arrays(pa.array(np.zeros(length, np.int32)), self._dictionary)
+            codes = pa.Array.from_buffers(pa.int32(), length, [None, pa.py_buffer(np.zeros(length, np.int32))])
+            last = pa.DictionaryArray.from_arrays(codes, self._dictionary)
             self._last = last  # another thread may put a shorter one here at the same time
         return last.slice(0, length)
 

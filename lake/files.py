@@ -24,7 +24,7 @@ from lake.staging import storage_error
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from lake.staging import Staging
@@ -282,8 +282,7 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
-        message = f"a file of the lake cannot be opened: {error}"
-        raise LakeError("FILE_DAMAGED", message, where=place or str(path)) from error
+        raise LakeError("FILE_DAMAGED", f"a file of the lake cannot be opened: {error}", where=place or name) from error
     parquet.place = place or name
     return parquet
 
@@ -299,12 +298,13 @@ def missing(path: Path) -> LakeError:
     return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
 
 
-def read_group(parquet: checksums.StoredFile, group: int, names: list[str]) -> pa.Table:
-    """Read columns of one row group of an open file; LakeError FILE_DAMAGED when a page is not what was written."""
+def read_group(parquet: checksums.StoredFile, group: int, names: list[str], unread: Collection[str] = ()) -> pa.Table:
+    """Read columns of one row group, of the `unread` ones only the checksums; FILE_DAMAGED when a page is another."""
     with _explained(parquet):
         parquet.check(group, names)
-        table = lists.clean(parquet.read_row_group(group, columns=names, use_threads=False))
-    return columns.completed(table, names, parquet.absent)
+        wanted = [name for name in names if name not in unread]
+        table = lists.clean(parquet.read_row_group(group, columns=wanted, use_threads=False))
+    return columns.completed(table, wanted, parquet.absent)
 
 
 def groups_between(

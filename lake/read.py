@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lake import files, layout, merge, rows
+from lake import files, gather, layout, rows
 from lake.declared import schema_of
+from lake.encoding import identity
 from lake.errors import LakeError
 from lake.leases import Lease
 from lake.lookup import near_series
 from lake.places import Places
 from lake.selection import absent
 from schemas.arrow import arrow_schema
+from schemas.columns import IDENTITY
 from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
@@ -31,6 +29,9 @@ if TYPE_CHECKING:
     from schemas.columns import Schema
 
 BATCH_ROWS = 65_536
+GATHERED_ROWS = 65_536
+"""From so many rows on, files are decoded side by side; threads would cost more than they save of fewer."""
+_IDENTITY = frozenset(column.name for column in IDENTITY)
 _NO_NAME = "No series can have such an address."
 
 
@@ -118,8 +119,27 @@ class Scan:
     def to_arrow(self) -> pa.Table:
         """Read everything into one table."""
         self.require()
+        if len(self.plan) > 1 and sum(file.rows for file in self.plan) >= GATHERED_ROWS:
+            return self._gathered()
         tables = [t for file in self.plan for t in self.pieces(file, self.columns)]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
+
+    def _gathered(self) -> pa.Table:
+        """Read everything side by side; files on the edges of the range first, as only they can tell their rows."""
+        edges = {
+            number: [*self.pieces(file, self.columns)]
+            for number, file in enumerate(self.plan)
+            if not self._covers(file)
+        }
+        counts = [
+            sum(table.num_rows for table in edges[number]) if number in edges else file.rows
+            for number, file in enumerate(self.plan)
+        ]
+
+        def read(number: int) -> Iterable[pa.Table]:
+            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns)
+
+        return gather.gather(self.schema, counts, read, [file.path for file in self.plan])
 
     def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
@@ -166,11 +186,23 @@ class Scan:
         needed = list(columns) if covers or "ts" in columns else [*columns, "ts"]
         with self._places.parquet(file, self.declaration) as parquet:
             start, end = (None, None) if covers else (self.start_ns, self.end_ns)
+            # The names of the series say the same in every row: where checksums vouch for them they are not decoded.
+            said = _IDENTITY.intersection(needed) if parquet.has_sums else frozenset()
             for group in files.groups_between(parquet, self.declaration, start, end)[skip:]:
-                table = files.read_group(parquet, group, needed)
+                table = files.read_group(parquet, group, needed, said)
                 if not covers:
                     table = self._trim(table)
-                yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+                if said:
+                    yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
+                else:
+                    yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def _named(self, file: FileRow, table: pa.Table, schema: pa.Schema, count: int) -> pa.Table:
+        """Return rows with the columns that name their series; `count` of them where there is no other column."""
+        count = table.num_rows if table.num_columns else count
+        words = dict(zip((c.name for c in IDENTITY), identity(self._series[file.series_id]), strict=True))
+        arrays = [words[f.name](count) if f.name in words else table.column(f.name) for f in schema]
+        return pa.Table.from_arrays(arrays, schema=schema)
 
     def _trim(self, table: pa.Table) -> pa.Table:
         ts = rows.times(table)
@@ -246,117 +278,3 @@ def _unknown(
     place = "/".join(name for name in (exchange, market) if name)
     near = near_series([row.address for row in manifest.series(snapshot=snapshot)], symbol, key, place)
     return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=place, why=near)
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Figures computed from the stored rows; decimals are exact sums of what was stored, as text."""
-
-    rows: int
-    first_ns: int | None
-    last_ns: int | None
-    first_recv_ns: int | None
-    """Ends of the receive times, whatever the order of rows; None where the source told none."""
-    last_recv_ns: int | None
-    sum_volume: str | None
-    """None where the asset has no volume, or no row has one."""
-    min_low: str | None
-    max_high: str | None
-    exact_duplicate_rows: int | None
-    """Rows that repeat another in everything; None where rows have a key."""
-
-
-def stats(scan: Scan) -> Stats:
-    """Read a scan through and return its figures; `scan` must have all columns."""
-    schema = scan.declaration
-    scale = layout.NS_PER[rows.unit(schema)]
-    total = _ExactSum()
-    count, first, last, repeats = 0, None, None, 0
-    low, high = None, None
-    received: list[int] = []
-    carried: pa.Table | None = None
-    keyed = bool(schema.key)
-    for batch in scan.batches():
-        table = pa.Table.from_batches([batch])
-        ts = rows.times(table)
-        count += len(ts)
-        first = int(ts[0]) if first is None else min(first, int(ts[0]))
-        last = int(ts[-1]) if last is None else max(last, int(ts[-1]))
-        received = _ends(table, received)
-        if schema.volume:
-            total.add(table.column(schema.volume))
-        if schema.low:
-            lows, highs = pc.min(table.column(schema.low)).as_py(), pc.max(table.column(schema.high)).as_py()
-            low = lows if low is None else min(low, lows)
-            high = highs if high is None else max(high, highs)
-        if schema.key == ("trade_id",):
-            keyed = keyed and table.column("trade_id").null_count == 0
-        if not merge.keyed_by_time(schema):
-            whole = table if carried is None else pa.concat_tables([carried, table])
-            cut = int(np.searchsorted(rows.times(whole), int(ts[-1])))
-            repeats += merge.repeated(whole.slice(0, cut))
-            carried = whole.slice(cut)
-    if carried is not None:
-        repeats += merge.repeated(carried)
-    return Stats(
-        rows=count,
-        first_ns=None if first is None else first * scale,
-        last_ns=None if last is None else last * scale,
-        first_recv_ns=min(received, default=None),
-        last_recv_ns=max(received, default=None),
-        sum_volume=total.text(),
-        min_low=None if low is None else _decimal_text(low),
-        max_high=None if high is None else _decimal_text(high),
-        exact_duplicate_rows=None if keyed else repeats,
-    )
-
-
-def _ends(table: pa.Table, known: list[int]) -> list[int]:
-    """Return the first and the last receive time in ns, of a table and of those known; none where there is none."""
-    if "ts_recv" not in table.column_names:
-        return known
-    times = table.column("ts_recv").cast(pa.int64()).drop_null()
-    ends = [pc.min(times).as_py(), pc.max(times).as_py()] if len(times) else []
-    both = [*known, *ends]
-    return [min(both), max(both)] if both else []
-
-
-class _ExactSum:
-    """Adds doubles as the decimals they print as, without rounding."""
-
-    _SCALE = 20
-    _EXACT = Context(prec=1000)
-    """More digits than lie between the largest and the smallest double."""
-    _LARGE = 1e30
-    """Arrow's sum of decimals wraps around in silence; of a batch of smaller numbers it cannot."""
-
-    def __init__(self) -> None:
-        self._sum: Decimal | None = None
-
-    def add(self, column: pa.ChunkedArray) -> None:
-        column = column.drop_null()
-        if not len(column):
-            return
-        text = column.cast(pa.string())
-        try:
-            small = pc.max(pc.abs(column)).as_py() < self._LARGE
-            part = pc.sum(text.cast(pa.decimal256(76, self._SCALE))).as_py() if small else None
-        except pa.ArrowInvalid:  # more decimals than the scale has
-            part = None
-        if part is None:
-            part = functools.reduce(self._EXACT.add, map(Decimal, text.to_pylist()))
-        self._sum = part if self._sum is None else self._EXACT.add(self._sum, part)
-
-    def text(self) -> str | None:
-        if self._sum is None:
-            return None
-        return _plain(self._sum)
-
-
-def _decimal_text(value: float) -> str:
-    return _plain(Decimal(repr(value)))
-
-
-def _plain(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lake import lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -87,6 +87,13 @@ def key_numbers(tables: Sequence[pa.Table], key: Sequence[str]) -> list[NDArray[
     return np.split(numbers, np.cumsum([table.num_rows for table in tables[:-1]], dtype=np.int64))
 
 
+def _compute() -> ModuleType:
+    """Import late what a read of rows can do without: it takes as long as the rest of pyarrow."""
+    import pyarrow.compute as pc
+
+    return pc  # type: ignore[no-any-return]  # pyarrow is untyped
+
+
 def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
     """Return ids as integers when each is a plain decimal of at most 18 digits without leading zeros, else None."""
     if ids.null_count or not len(ids):
@@ -99,7 +106,7 @@ def whole_numbers(ids: pa.Array | pa.ChunkedArray) -> NDArray[np.int64] | None:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high >= 10**18:
         return None
-    lengths = pc.binary_length(ids).to_numpy()
+    lengths = _compute().binary_length(ids).to_numpy()
     if len(str(low)) == len(str(high)):
         return values if bool((lengths == len(str(low))).all()) else None
     digits = np.searchsorted(_POWERS, values, side="right") + 1
@@ -145,7 +152,7 @@ class ContentHash:
         if not ids.null_count:
             return self._numbers(times(rows))
         ranks = np.zeros(rows.num_rows, np.uint64)
-        present = pc.is_valid(ids).to_numpy(zero_copy_only=False)
+        present = ids.is_valid().to_numpy(zero_copy_only=False)
         if present.any():
             ranks[present] = self._numbers(times(rows)[present])
         return ranks
@@ -182,7 +189,7 @@ def row_hashes(rows: pa.RecordBatch | pa.Table, ranks: NDArray[np.uint64] | None
         if name not in _CONSTANT:
             _add_column(sums, name, rows.column(name))
     if ranks is not None:
-        present = pc.is_valid(rows.column("trade_id")).to_numpy(zero_copy_only=False)
+        present = rows.column("trade_id").is_valid().to_numpy(zero_copy_only=False)
         _add_words(sums, "#rank", 0, ranks, None if present.all() else present)
     return _finish(sums)
 
@@ -308,6 +315,7 @@ _MASKS = np.array([(1 << (8 * k)) - 1 for k in range(9)], dtype=np.uint64)
 
 def equal_rows(a: pa.Table, b: pa.Table, columns: list[str]) -> NDArray[np.bool_]:
     """Compare two tables of equal length row by row over `columns`; two nulls are equal."""
+    pc = _compute()
     same = np.ones(a.num_rows, dtype=bool)
     for name in columns:
         x, y = a.column(name), b.column(name)

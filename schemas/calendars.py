@@ -1,4 +1,4 @@
-"""When data is due: how late is late, counted by the hours in which a market is open.
+"""When markets are open: how late is late data, and which hours a range of time has.
 
 Three calendars: `24/7`, `FX` (Sunday 17:00 to Friday 17:00 in New York), and the sessions of an exchange under its
 name in exchange_calendars, such as `XNYS`.
@@ -26,6 +26,11 @@ _NEW_YORK = "America/New_York"
 _FX_TURN = dt.time(17)
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 _DAYS_AROUND = 30
+_WEEK_NS = 7 * 86_400 * 10**9
+Span = tuple[int, int]
+"""A half-open range of time, in nanoseconds since the epoch."""
+NAMED = {"MOEX": "XMOS", "USA": "XNYS"}
+"""Names that vendors give exchanges, and exchange_calendars does not know them by."""
 
 
 class CalendarError(ValueError):
@@ -126,13 +131,19 @@ def _next_session_ns(calendar: str, from_ns: int) -> int:
 @cache
 def _exchange(name: str, month: dt.date) -> tuple[tuple[int, int], ...]:
     """Return open and close of an exchange's sessions from the first of a month until well into the next."""
+    first, last = month - dt.timedelta(days=_DAYS_AROUND), month + dt.timedelta(days=31 + _DAYS_AROUND)
+    return tuple((opens, closed) for opens, closed, _, _ in _sessions(name, first, last, f"{month:%Y-%m}"))
+
+
+@cache
+def _sessions(name: str, first: dt.date, last: dt.date, told: str) -> tuple[tuple[int, int, int, int], ...]:
+    """Return open, close, and begin and end of the break (equal where there is none) of sessions, in nanoseconds."""
     try:
         import exchange_calendars
     except ModuleNotFoundError:
         raise CalendarError(
             f"the calendar {name} needs exchange_calendars: pip install 'dl-datalake[calendars]'"
         ) from None
-    first, last = month - dt.timedelta(days=_DAYS_AROUND), month + dt.timedelta(days=31 + _DAYS_AROUND)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pandas, at what exchange_calendars still does
@@ -140,6 +151,86 @@ def _exchange(name: str, month: dt.date) -> tuple[tuple[int, int], ...]:
     except exchange_calendars.errors.InvalidCalendarName:
         raise CalendarError(f"there is no calendar {name!r}: expected {ALWAYS}, {FX} or such as XNYS") from None
     except (ValueError, NotImplementedError, exchange_calendars.errors.CalendarError) as error:
-        raise CalendarError(f"the calendar {name} does not know {month:%Y-%m}: {error}") from None
-    opens, closes = (column.dt.as_unit("ns").astype("int64") for column in (known.opens, known.closes))
-    return tuple(zip(map(int, opens), map(int, closes), strict=True))
+        raise CalendarError(f"the calendar {name} does not know {told}: {error}") from None
+    opens, closed = _ns(known.opens), _ns(known.closes)
+    # A session without a break has one of no length, at its open.
+    begins, ends = _ns(known.break_starts.fillna(known.opens)), _ns(known.break_ends.fillna(known.opens))
+    return tuple(zip(opens, closed, begins, ends, strict=True))
+
+
+def _ns(times: Any) -> list[int]:  # noqa: ANN401 -- of an optional package
+    return list(map(int, times.dt.as_unit("ns").astype("int64")))
+
+
+def refuse_unknown(calendar: str) -> None:
+    """Raise CalendarError for a calendar that there is not, or that cannot be had here."""
+    if calendar not in {ALWAYS, FX}:
+        _sessions(calendar, dt.date(2024, 1, 1), dt.date(2024, 12, 31), "2024")
+
+
+def open_spans(calendar: str, start_ns: int, end_ns: int) -> list[Span]:
+    """Return when a market is open in [start, end): half-open spans in order, breaks left out.
+
+    Raises:
+        CalendarError: The calendar is unknown, does not reach that far, or its package is not installed.
+    """
+    if end_ns <= start_ns:
+        return []
+    if calendar == ALWAYS:
+        return [(start_ns, end_ns)]
+    spans = _fx_weeks(start_ns, end_ns) if calendar == FX else _without_breaks(calendar, start_ns, end_ns)
+    return [(max(a, start_ns), min(b, end_ns)) for a, b in spans if a < end_ns and b > start_ns]
+
+
+def closes(calendar: str, start_ns: int, end_ns: int) -> list[int] | None:
+    """Return the ends of the trading days in (start, end], by which a bar of a day or more is told to be due.
+
+    None for a market that never closes. A day of FX ends at 17:00 in New York.
+
+    Raises:
+        CalendarError: As for `open_spans`.
+    """
+    if calendar == ALWAYS:
+        return None
+    if calendar == FX:
+        ends = [_turn(day) for day in _days(start_ns, end_ns) if day.weekday() not in {_SATURDAY, _SUNDAY}]
+    else:
+        ends = [closed for _, closed, _, _ in _between(calendar, start_ns, end_ns)]
+    return [each for each in ends if start_ns < each <= end_ns]
+
+
+def _fx_weeks(start_ns: int, end_ns: int) -> list[Span]:
+    sundays = [day for day in _days(start_ns - _WEEK_NS, end_ns) if day.weekday() == _SUNDAY]
+    return [(_turn(day), _turn(day + dt.timedelta(days=_FRIDAY - _SUNDAY + 7))) for day in sundays]
+
+
+def _without_breaks(calendar: str, start_ns: int, end_ns: int) -> list[Span]:
+    spans: list[Span] = []
+    for opens, closed, begins, ends in _between(calendar, start_ns, end_ns):
+        for a, b in ((opens, begins), (ends, closed)):
+            if a >= b:
+                continue
+            if spans and spans[-1][1] >= a:
+                spans[-1] = (spans[-1][0], b)  # those of a market that is open around the clock meet
+            else:
+                spans.append((a, b))
+    return spans
+
+
+def _between(calendar: str, start_ns: int, end_ns: int) -> list[tuple[int, int, int, int]]:
+    days = _days(start_ns, end_ns)
+    # Whole years, so that a calendar is made once for many questions.
+    first, last = days[0].year, days[-1].year
+    found = _sessions(calendar, dt.date(first, 1, 1), dt.date(last, 12, 31), f"{first} to {last}")
+    return [each for each in found if each[0] < end_ns and each[1] >= start_ns]
+
+
+def _days(start_ns: int, end_ns: int) -> list[dt.date]:
+    """Return the days that a range touches in UTC, and one more on each side."""
+    first, last = (dt.datetime.fromtimestamp(ns // 10**9, dt.UTC).date() for ns in (start_ns, end_ns))
+    return [first + dt.timedelta(days=number) for number in range(-1, (last - first).days + 2)]
+
+
+def _turn(day: dt.date) -> int:
+    """Return 17:00 of a day in New York."""
+    return int(dt.datetime.combine(day, _FX_TURN, ZoneInfo(_NEW_YORK)).timestamp()) * 10**9

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dl_datalake.commands._completing import completing
 from dl_datalake.commands._words import Command, Group
 from dl_datalake.output import Output
 from lake.errors import Exit, LakeError
@@ -96,7 +97,9 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             session.apply({option: given.pop(option) for option in GLOBALS})
             function(session, **given)
 
-        own_words = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in list(own.parameters.values())[1:]]
+        own_words = [
+            completing(p).replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in list(own.parameters.values())[1:]
+        ]
         _describe(run, [_CONTEXT, *own_words, *_options(hidden=True)], function.__doc__)
         app.command(name, cls=Command, epilog=EPILOG)(run)
         return function

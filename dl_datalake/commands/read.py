@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
 from dl_datalake.commands._base import Session, command
+from dl_datalake.commands._writing import refuse_inside, replacing
 from dl_datalake.output import plural, table
 from lake.errors import LakeError
 
@@ -97,14 +97,9 @@ class Printing:
         if session.out.json:
             _document(session, name, result, JSON_ROWS if limit is None else limit)
         elif output:
-            if output.resolve().is_relative_to(data.resolve()):
-                raise LakeError(
-                    "USAGE",
-                    f"{output} lies among the lake's own files",
-                    why="In the data folder are the files the manifest names, and nothing else is written there.",
-                    fix=["write it elsewhere"],
-                )
-            rows = _to_file(result, form, limit, output)
+            refuse_inside(output, data)
+            with replacing(output) as sink:
+                rows = _write(result, form, limit, sink)
             session.out.note([f"{plural(rows, 'row')} → {output}"])
         elif form == "table":
             session.out.text(_table(result, limit))
@@ -146,18 +141,6 @@ def _write(result: Result, form: Format, limit: int | None, sink: BinaryIO) -> i
     }
     rows = writers[form](result.schema, export.limited(result.batches(), limit), sink)
     sink.flush()
-    return rows
-
-
-def _to_file(result: Result, form: Format, limit: int | None, output: Path) -> int:
-    """Write beside the file and rename: whoever looks sees the old file or the whole new one."""
-    staged = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with staged.open("xb") as sink:
-            rows = _write(result, form, limit, sink)
-        staged.replace(output)
-    finally:
-        staged.unlink(missing_ok=True)
     return rows
 
 

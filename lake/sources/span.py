@@ -1,4 +1,4 @@
-"""Up to which time the name of a vendor's file says that it holds everything."""
+"""Of which time the name of a vendor's file says that it holds everything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ _DATE = re.compile(r"(\d{4})-?(\d{2})(?:-?(\d{2}))?")
 
 
 def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
-    """Return the end of the day or month that a file is named for, in nanoseconds; None where its name tells none.
+    """Return the end of the day or month that a file is named for, as `named_span_ns` does."""
+    span = named_span_ns(dialect, path, zone)
+    return None if span is None else span[1]
+
+
+def named_span_ns(dialect: str, path: str, zone: str) -> tuple[int, int] | None:
+    """Return the day or month that a file is named for, in nanoseconds, half-open; None where its name tells none.
 
     A dialect whose pattern of names has a date says with it that such a file holds all of that day or month.
 
@@ -31,11 +37,11 @@ def named_end_ns(dialect: str, path: str, zone: str) -> int | None:
     folder = re.search(declared.folder, path) if declared.folder else None
     for match in (named, folder):
         if match is not None and (date := match.groupdict().get("date")):
-            return _end_ns(date, declared.days or zone)
+            return _span_ns(date, declared.days or zone)
     return None
 
 
-def _end_ns(text: str, zone: str) -> int | None:
+def _span_ns(text: str, zone: str) -> tuple[int, int] | None:
     parts = _DATE.fullmatch(text)
     if parts is None:
         return None
@@ -44,7 +50,7 @@ def _end_ns(text: str, zone: str) -> int | None:
         first = dt.date(year, month, day)
         days = 1 if parts[3] else monthrange(year, month)[1]
         following = first + dt.timedelta(days=days)
-        end = dt.datetime.combine(following, dt.time(), ZoneInfo(zone))
+        start, end = (dt.datetime.combine(day, dt.time(), ZoneInfo(zone)) for day in (first, following))
     except (ValueError, OverflowError, KeyError):
         return None
-    return int(end.timestamp()) * 10**9
+    return int(start.timestamp()) * 10**9, int(end.timestamp()) * 10**9

@@ -14,7 +14,8 @@ import pytest
 from lake import files
 from lake.errors import LakeError
 from lake.manifest import Manifest
-from lake.read import Scan, resolve, stats
+from lake.read import Scan, resolve
+from lake.stats import stats
 from lake.write import write
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS

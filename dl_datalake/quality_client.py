@@ -1,0 +1,90 @@
+"""What is wrong with stored rows, in the Python client: where there are none, and which ones look like mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dl_datalake.dates import parse_as_of, parse_range
+from dl_datalake.series import Filters
+from lake.selection import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dl_datalake.dates import DateLike
+    from lake.gaps import GapReport
+    from lake.gaps import Progress as GapProgress
+    from lake.manifest import Manifest, SeriesRow
+    from schemas.keys import Address
+
+_ALL = "*/*/*/*/*"
+
+
+class QualityClient:
+    """The part of a `Lake` that looks for gaps."""
+
+    _manifest: Manifest
+
+    def gaps(
+        self,
+        *patterns: str | Address,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        calendar: str | None = None,
+        min_length: str | None = None,
+        kinds: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+        progress: Callable[[GapProgress], None] = lambda _at: None,
+    ) -> GapReport:
+        """Say where series have no rows, and why; without patterns all series there are.
+
+        Args:
+            patterns: Addresses, or patterns of them.
+            start: From here; the first row when None.
+            end: Up to here; the end of the last row when None.
+            calendar: `24/7`, `FX`, or an exchange's name such as `XNYS`; else what dl.toml or the market tells.
+            min_length: The shortest gap to be told of, such as `5m`; an hour for what has no period.
+            kinds: The kinds of gaps to list, `all` for every one; all but `market_closed` when None. Totals are of all.
+            as_of: A snapshot's number or name, or a time.
+            progress: Told after each partition.
+
+        Raises:
+            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for a calendar, kind or length there is not.
+        """
+        return find_gaps(
+            self._manifest,
+            tuple(map(str, patterns)),
+            between=parse_range(start, end),
+            calendar=calendar,
+            min_length=min_length,
+            kinds=kinds,
+            as_of=None if as_of is None else parse_as_of(as_of),
+            progress=progress,
+        )
+
+
+def find_gaps(
+    manifest: Manifest,
+    patterns: tuple[str, ...],
+    *,
+    between: tuple[int | None, int | None] = (None, None),
+    calendar: str | None = None,
+    min_length: str | None = None,
+    kinds: Sequence[str] | None = None,
+    as_of: int | str | None = None,
+    progress: Callable[[GapProgress], None] = lambda _at: None,
+) -> GapReport:
+    """Look for gaps as `Lake.gaps` does; what a light command calls."""
+    from lake.amounts import duration_ns
+    from lake.gaps import GapRequest, find, kinds_of
+
+    least = None if min_length is None else duration_ns(min_length)
+    request = GapRequest(*between, calendar, least, kinds_of(kinds))
+    at = manifest.snapshot(as_of)
+    found: dict[int, SeriesRow] = {}
+    for text in patterns or (_ALL,):
+        fitting = manifest.series(**Filters.parse(text).words(), snapshot=at)
+        if not fitting and patterns:
+            raise unknown(manifest, text, at)
+        found |= {row.id: row for row in fitting}
+    return find(manifest.config, manifest, list(found.values()), at, request, progress=progress)

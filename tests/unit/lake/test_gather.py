@@ -1,0 +1,123 @@
+"""Large reads, whose files are decoded side by side, hold what small ones hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from lake import files
+from lake.errors import LakeError
+from lake.manifest import Manifest
+from lake.read import Scan
+from lake.write import write
+from schemas.keys import Address
+from tests.manifests import make_lake
+from tests.rotten import overwrite
+from tests.tables import DAY_NS, MINUTE_US, bar, bars, clean, plain, trade, trades
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lake.config import Config
+
+BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
+ETH = Address.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
+TICKS = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "trade")
+DAY = 1440
+MINUTE_NS = MINUTE_US * 1000
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Config:
+    return make_lake(tmp_path)
+
+
+@pytest.fixture
+def manifest(lake: Config) -> Iterator[Manifest]:
+    with Manifest.open(lake) as manifest:
+        yield manifest
+
+
+ROWS = [
+    bar(day * DAY + i, 1.0 + day + i / 100, vwap=None if i % 2 else 1.5) for day in range(4) for i in range(0, 60, 3)
+]
+
+
+def test_a_large_read_is_that_of_its_batches_also_with_nulls_and_on_edges(
+    lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
+    write(lake, BTC, bars(*ROWS))
+    write(lake, ETH, bars(*(bar(i, 7.0) for i in range(DAY - 5, DAY + 5))))
+    monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
+    others = [bar(i, 7.0) for i in range(DAY - 5, DAY + 5)]
+    for start, end in [(None, None), (9 * MINUTE_NS, (2 * DAY + 30) * MINUTE_NS), ((DAY + 1) * MINUTE_NS, None)]:
+        scan = Scan(lake, manifest, [BTC, ETH], start_ns=start, end_ns=end)
+        expected = [
+            row
+            for row in [*ROWS, *others]
+            if (start is None or row["ts"] * 1000 >= start) and (end is None or row["ts"] * 1000 < end)
+        ]
+        table = scan.to_arrow()
+        assert table.schema == scan.schema
+        assert plain(table) == clean(expected)
+        here = sum(row in ROWS for row in expected)
+        assert table["symbol"].to_pylist() == ["BTCUSDT"] * here + ["ETHUSDT"] * (len(expected) - here)
+
+
+def test_a_large_read_of_ticks_keeps_texts_and_flags(
+    lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trade(DAY_NS * day + i, trade_id=str(i)) for day in range(3) for i in range(5)]
+    write(lake, TICKS, trades(*rows))
+    small = Scan(lake, manifest, [TICKS]).to_arrow()
+    monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
+    large = Scan(lake, manifest, [TICKS]).to_arrow()
+    assert plain(large) == plain(small) == clean(rows)
+
+
+def test_a_large_read_names_a_file_with_another_number_of_rows(
+    lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lake, BTC, bars(*ROWS))
+    monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
+    for wrong in (-1, 1):
+        scan = Scan(lake, manifest, [BTC])
+        file = scan.plan[1]
+        scan.plan[1] = dataclasses.replace(file, rows=file.rows + wrong)
+        with pytest.raises(LakeError, match="has not the") as caught:
+            scan.to_arrow()
+        assert caught.value.code == "E_FILE_DAMAGED"
+        assert caught.value.where == file.path
+
+
+def test_names_of_the_series_are_not_decoded_but_a_changed_byte_of_them_is_found(
+    lake: Config, manifest: Manifest
+) -> None:
+    write(lake, BTC, bars(*ROWS))
+    [path, *_] = sorted((lake.data / "BINANCE").rglob("*.parquet"))
+    scan = Scan(lake, manifest, [BTC], columns=["symbol"])
+    assert scan.to_arrow()["symbol"].to_pylist() == ["BTCUSDT"] * len(ROWS)
+    number = pq.read_schema(path).get_field_index("symbol")
+    data = bytearray(path.read_bytes())
+    data[pq.read_metadata(path).row_group(0).column(number).data_page_offset] ^= 1
+    overwrite(path, data)
+    with pytest.raises(LakeError, match="column symbol"):
+        scan.to_arrow()
+
+
+def test_a_read_to_arrow_imports_no_pandas(lake: Config) -> None:
+    write(lake, BTC, bars(*ROWS))
+    code = (
+        "import sys, dl_datalake\n"
+        f"got = dl_datalake.open({str(lake.root)!r}).bars('BTCUSDT').to_arrow()\n"
+        "print(len(got), 'pandas' in sys.modules, 'pyarrow.compute' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(ROWS)), "False", "False"]
