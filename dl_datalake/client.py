@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from dl_datalake.book import BookResult
     from dl_datalake.dates import DateLike
     from dl_datalake.features import FeatureClient, Length
     from dl_datalake.result import Result
@@ -173,10 +174,12 @@ class Lake(CareClient, QualityClient, ReplayClient, StudyClient, TravelClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return order-book rows: level updates (`l2`) or order events (`l3`); else the arguments of `bars`."""
+    ) -> BookResult:
+        """Return order-book rows, of levels (`l2`; `.at(ts)` is the book) or of orders (`l3`); else as `bars`."""
+        from dl_datalake.book import BookResult
+
         found = self._resolve(symbol, exchange, market, f"orderbook/{level}", as_of)
-        return self._result(found, start, end, columns, as_of)
+        return BookResult(self, self._result(found, start, end, columns, as_of))
 
     def read(
         self,
@@ -393,8 +396,6 @@ class Lake(CareClient, QualityClient, ReplayClient, StudyClient, TravelClient):
         planned = {file.series_id for file in scan.plan}
         for address in addresses:
             series = self._manifest.find(address)
-            if series is None or series.id in planned:
-                continue
-            if not self._manifest.plan(series.id, None, None, scan.snapshot):
+            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
         return Result(scan)

@@ -17,6 +17,12 @@ def duration_ns(text: str) -> int:
     return _parse(text, {unit: seconds * 10**9 for unit, seconds in UNIT_SECONDS.items()}, "a length of time", "40d")
 
 
+def step_ns(text: str) -> int:
+    """Return `1s`, `100ms`, `5m` in nanoseconds; LakeError USAGE for what is no step of time."""
+    units = {"ns": 1, "us": 1_000, "ms": 1_000_000} | {unit: s * 10**9 for unit, s in UNIT_SECONDS.items()}
+    return _parse(text, units, "a step of time", "100ms")
+
+
 def byte_count(text: str) -> int:
     """Return `512MB`, `1.5 GB`, `64MiB` in bytes; LakeError USAGE for what is no size."""
     return _parse(text, _BYTES, "a size", "512MB")

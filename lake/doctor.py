@@ -33,7 +33,17 @@ _SKEW_S = 5.0
 _PATIENCE_S = 5.0
 """How long to look for foreign files; a lake has millions of its own."""
 _NAMED = 3
-_OWN = {layout.STAGING, layout.REPLACED, layout.LOG, "_quarantine", "samples", "README.md", "lost+found", ".gitignore"}
+_OWN = {
+    layout.STAGING,
+    layout.REPLACED,
+    layout.LOG,
+    layout.BOOKS,
+    "_quarantine",
+    "samples",
+    "README.md",
+    "lost+found",
+    ".gitignore",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ STAGING = "_staging"
 LOG = "_log"
 REPLACED = "_replaced"
 """Where files go that are live no more, so that a plain glob over an exchange sees each row once."""
+BOOKS = "_books"
+"""Where indexes of order books are kept: made of the data, and made anew when they are gone."""
 QUARANTINE = "_quarantine"
 """Where files go that a repair does not trust: never read, and never removed by the lake."""
 
