@@ -358,12 +358,8 @@ class Lake(CareClient, QualityClient, ReplayClient, StudyClient, TravelClient):
 
         names = [symbols] if isinstance(symbols, str) else [*symbols]
         if not names:
-            raise LakeError(
-                "USAGE",
-                "no symbol was given",
-                why="A list of none is no question about the lake.",
-                fix=["name at least one"],
-            )
+            why = "A list of none is no question about the lake."
+            raise LakeError("USAGE", "no symbol was given", why=why, fix=["name at least one"])
         type_, _, period = key.partition("/")
         at = None if as_of is None else self._at(as_of)
         return [

@@ -39,6 +39,7 @@ LONG_MODULES: dict[str, str] = {
 
 # Raised inside the lake and always caught there: no user ever sees one.
 SIGNALS = {
+    "lake/book/index.py:IndexDamagedError": "a checkpoint that is not whole: lake.book.reading makes it anew",
     "lake/delete.py:Overtaken": "a lost race that cuts partitions in another way: lake.delete plans anew",
     "lake/manifest/rows.py:AlreadyIngested": "the same ingest became current meanwhile: lake.ingest reports it so",
     "lake/manifest/rows.py:Conflict": "a lost race: lake.write merges again",

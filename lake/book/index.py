@@ -129,7 +129,7 @@ class Index:
             bids = [bool(v) for v in values["held_bids"][start:stop].tolist()]
             prices, sizes = (values[f"held_{name}"][start:stop].tolist() for name in ("price", "size"))
             book.held.append(
-                Message(row, end, held_ts, NONE, NONE, NONE, False, first, to, previous, bids, prices, sizes)  # noqa: FBT003
+                Message(row, end, held_ts, NONE, NONE, NONE, False, first, to, previous, bids, prices, sizes)  # noqa: FBT003 - held ones are changes
             )
             start = stop
         return book

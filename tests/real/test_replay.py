@@ -14,6 +14,8 @@ from tests.runs import Dl, runner
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dl_datalake.replay import Order
+
 SOURCES = (
     "tardis_csv/bitmex_trades_XBTUSD.csv",
     "binance_ws_trade_csv/test_positive_binance_trade_stream_spot_trxusdt_04-03-2025.csv",
@@ -33,12 +35,12 @@ def dl(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: p
 
 def moments(frame: pd.DataFrame, name: str, by: str) -> pd.Series[int]:
     """Return when each row comes: bars of a minute at their close, all else at the clock that is asked for."""
-    at = frame["ts" if "/bars/" in name else by].dt.as_unit("ns").astype("int64")
+    at: pd.Series[int] = frame["ts" if "/bars/" in name else by].dt.as_unit("ns").astype("int64")
     return at + 60 * 10**9 if "/bars/1m" in name else at
 
 
 @pytest.mark.parametrize("by", ["ts", "ts_recv"])
-def test_rows_of_trades_books_and_bars_come_as_pandas_sorts_them(by: str, vendor_data: Path, dl: Dl) -> None:
+def test_rows_of_trades_books_and_bars_come_as_pandas_sorts_them(by: Order, vendor_data: Path, dl: Dl) -> None:
     names = [name for source in SOURCES for name in ingest(dl, words(dl, vendor_data / source))["addresses"]]
     assert {name.split("/")[3] for name in names} == {"bars", "ticks", "orderbook"}
     with dl_datalake.open(".") as lake:
@@ -49,7 +51,7 @@ def test_rows_of_trades_books_and_bars_come_as_pandas_sorts_them(by: str, vendor
             for name in kept
         ]
         wanted = pd.concat(parts).sort_values("at", kind="stable")
-        runs = list(lake.replay(kept, by=by))  # type: ignore[arg-type] - one of the two
+        runs = list(lake.replay(kept, by=by))
     assert len(kept) >= 2
     assert [at for run in runs for at in run.at.tolist()] == wanted["at"].tolist()
     assert [str(run.address) for run in runs for _ in run.at] == wanted["name"].tolist()

@@ -52,7 +52,8 @@ def events(runs: Iterable[Run]) -> list[Event]:
 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def expected(lake: Lake, moments: dict[str, Any]) -> list[Event]:
