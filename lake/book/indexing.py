@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lake.book.chains import NONE, chains_of
-from lake.book.index import Group, Index, build
+from lake.book.index import Group, Index, IndexDamagedError, build
 from lake.book.messages import COLUMNS, integers, messages
 from lake.book.shelf import Shelf
 from lake.book.state import Book
@@ -81,8 +81,12 @@ class Indexes:
         for place in range(number - 1, -1, -1):
             index = self._found(place)
             if index is not None:
-                book = index.book(len(index.marks.rows) - 1, self._exchange)
-                return book, place + 1, [*index.marks.depends, self._labels[place]]
+                try:
+                    book = index.book(len(index.marks.rows) - 1, self._exchange)
+                except IndexDamagedError:
+                    self.drop(place)
+                else:
+                    return book, place + 1, [*index.marks.depends, self._labels[place]]
             row = self._clearing(place)
             if row == 0:
                 return fresh, place, [_FROM_SNAPSHOT, *self._labels[max(0, place - 1) : place]]
