@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
     from dl_datalake.replay import BarsAt, Order, Run
     from dl_datalake.result import Result
@@ -15,23 +16,6 @@ if TYPE_CHECKING:
 
 class ReplayClient:
     """The part of a `Lake` that replays."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def snapshot(self) -> int:
-            """The number of the newest snapshot."""
-
-        def read(
-            self,
-            address: str | Address | None = None,
-            *,
-            start: DateLike | None = None,
-            end: DateLike | None = None,
-            columns: Sequence[str] | None = None,
-            as_of: int | DateLike | None = None,
-        ) -> Result:
-            """Return one series."""
 
     def replay(
         self,
@@ -62,6 +46,7 @@ class ReplayClient:
         from dl_datalake.replay import replay
         from dl_datalake.result import Result
 
-        at = self.snapshot if as_of is None else as_of
-        results = [one if isinstance(one, Result) else self.read(one, as_of=at) for one in series]
+        lake = cast("Lake", self)
+        at = lake.snapshot if as_of is None else as_of
+        results = [one if isinstance(one, Result) else lake.read(one, as_of=at) for one in series]
         return replay(results, *parse_range(start, end), by=by, bars=bars)

@@ -39,6 +39,12 @@ def bar(minute: int, price: float = 1.0, **changes: object) -> Row:
     return row | changes
 
 
+FOUR_DAYS = [
+    bar(day * 1440 + i, 1.0 + day + i / 100, vwap=None if i % 2 else 1.5) for day in range(4) for i in range(0, 60, 3)
+]
+"""Bars of each third minute of the first hours of four days; every other one lacks its vwap."""
+
+
 def trade(ts: int, price: float = 1.0, trade_id: str | None = None, **changes: object) -> Row:
     """Return a trade `ts` nanoseconds after the epoch."""
     return {"ts": ts, "price": price, "size": 1.0, "trade_id": trade_id} | changes

@@ -110,10 +110,10 @@ def thin(result: Result, columns: Iterable[str] | None = None, points: int = POI
     count, span = result.count(), ends[-1] - ends[0]
     step = 0 if count <= points else _step_ns(span, points)
     wanted = _wanted(style, of_rows=not step and result.address.type != "bars")
-    kept = _Kept({name: how for name, (_, how) in wanted.items()})
-    needed = list(dict.fromkeys(["ts", *(column for column, _ in wanted.values())]))
+    kept = _Kept(wanted, step)
+    needed = list(dict.fromkeys(column for column, _ in wanted.values()))
     for batch in result.batches():
-        kept.add(_ns(batch.column("ts")), {n: _floats(batch.column(n)) for n in needed if n != "ts"}, step, wanted)
+        kept.add(_ns(batch.column("ts")), {name: _floats(batch.column(name)) for name in needed})
     times, values = kept.arrays()
     volume = values.pop(_VOLUME, None)
     candle = bool(style.candle) and "open" in values
@@ -169,26 +169,30 @@ def _wanted(style: Style, *, of_rows: bool) -> dict[str, tuple[str, str]]:
 
 
 class _Kept:
-    """The marks so far; the last of them may go on in the next batch."""
+    """The marks so far, each of one stretch of `step` ns, or of a row if it is 0; the last may go on in the next batch.
 
-    def __init__(self, ways: dict[str, str]) -> None:
-        self._ways = ways
+    `wanted` gives for each value of a mark the column it is of, and how it is taken.
+    """
+
+    def __init__(self, wanted: Mapping[str, tuple[str, str]], step: int) -> None:
+        self._wanted, self._step = wanted, step
         self._times: list[Ints] = []
-        self._columns: dict[str, list[Floats]] = {name: [] for name in ways}
+        self._columns: dict[str, list[Floats]] = {name: [] for name in wanted}
 
-    def add(self, times: Ints, columns: dict[str, Floats], step: int, wanted: Mapping[str, tuple[str, str]]) -> None:
-        """Add rows in the order of time; those of one stretch of `step` ns are one mark, or each row if it is 0."""
+    def add(self, times: Ints, columns: dict[str, Floats]) -> None:
+        """Add rows in the order of time."""
         if not len(times):
             return
+        step = self._step
         stretches = times // step if step else times
         starts = np.append(0, np.flatnonzero(np.diff(stretches)) + 1) if step else np.arange(len(times))
         ends = np.append(starts[1:], len(times))
-        found = {name: _TAKEN[how](columns[column], starts, ends) for name, (column, how) in wanted.items()}
+        found = {name: _TAKEN[how](columns[column], starts, ends) for name, (column, how) in self._wanted.items()}
         marks = stretches[starts]
         if step and self._times and self._times[-1][-1] == marks[0]:
             for name, values in found.items():
                 last = self._columns[name][-1]
-                last[-1] = _MERGED[self._ways[name]](float(last[-1]), float(values[0]))
+                last[-1] = _MERGED[self._wanted[name][1]](float(last[-1]), float(values[0]))
             marks, found = marks[1:], {name: values[1:] for name, values in found.items()}
         if len(marks):
             self._times.append(marks)

@@ -25,7 +25,7 @@ from lake.book.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -148,7 +148,6 @@ def build(
     *,
     groups: Sequence[Group],
     depends: Sequence[str],
-    progress: Callable[[int], None] | None = None,
 ) -> None:
     """Feed the messages of one file to a book, and write down what is met on the way.
 
@@ -158,7 +157,6 @@ def build(
         stream: Its messages.
         groups: Its row groups.
         depends: What the book was made from.
-        progress: Told the number of rows done.
     """
     marks = {name: array("q") for name in ("rows", "clears", "skips", "marks")}
     options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -191,8 +189,6 @@ def build(
             note(message.row)
             if outcome == RESYNCED or row - since >= max(SPACING, 2 * (len(book.bids) + len(book.asks))):
                 keep()
-                if progress is not None:
-                    progress(row)
         if row != since:
             keep()
         pairs = [number for group in groups for number in (group.row, group.ts)]

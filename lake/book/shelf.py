@@ -126,7 +126,7 @@ class Shelf:
         return self._folder / f"{sha256}.v{VERSION}.arrow"
 
     def _tidy(self, newest: Path) -> None:
-        """Remove what was used longest ago while there is too much, and what dead processes left."""
+        """Remove what was used longest ago while there is too much; what dead processes left counts too."""
         found = []
         with suppress(OSError):
             for path in self._folder.iterdir():

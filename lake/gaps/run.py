@@ -50,16 +50,16 @@ def find(
     with Lease(config, snapshot):
         manifest.refuse_expired(snapshot)
         walks = [_walk(config, manifest, row, snapshot, request) for row in series]
-        total = sum(len(walk.parts(request.start_ns, request.end_ns)) for walk in walks)
+        counts = [len(walk.parts(request.start_ns, request.end_ns)) for walk in walks]
         done = 0
         found = []
-        for walk in walks:
+        for walk, count in zip(walks, counts, strict=True):
 
-            def told(count: int, before: int = done, walk: Walk = walk) -> None:
-                progress(Progress(before + count, total, walk.address))
+            def told(part: int, before: int = done, walk: Walk = walk) -> None:
+                progress(Progress(before + part, sum(counts), walk.address))
 
             found.append(_series(walk, request, shut, told))
-            done += len(walk.parts(request.start_ns, request.end_ns))
+            done += count
     return GapReport(snapshot, tuple(found))
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from tests.conftest import NO_VENDOR_DATA, VENDOR_DATA
 from tests.real.test_ingest import ingest, words
-from tests.runs import Dl, runner
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.runs import Dl
 
 SECONDS = {"1m": 60, "5m": 300, "30m": 1800, "1h": 3600, "1d": 86_400}
 
@@ -26,15 +27,6 @@ def counted() -> dict[str, Any]:
 
 BARS = list(counted()) or [NO_VENDOR_DATA]
 CLEAN = [name for name, each in counted().items() if not each["gap_runs"]] or [NO_VENDOR_DATA]
-
-
-@pytest.fixture
-def dl(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dl:
-    """Run `dl` in a fresh lake."""
-    monkeypatch.chdir(tmp_path)
-    run = runner(capfdbinary)
-    assert run("init").status == 0
-    return run
 
 
 def holes(gaps: list[dict[str, Any]]) -> list[int]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import NO_VENDOR_DATA, VENDOR_DATA
-from tests.runs import Dl, runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.runs import Dl
 
 ASKED = {"ninjatrader_csv": "ninjatrader-minutes", "nse_1s_csv": "nse-1s"}
 """Folders whose format has to be named: their rows may be in another one, too, or do not tell their zone."""
@@ -36,15 +37,6 @@ HALVES = [
     "cryptochassis_csv/gemini__eth-usd__2021-07-02__trade.csv",
     "truefx_iso/usdjpy-ticks.csv",
 ]
-
-
-@pytest.fixture
-def dl(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dl:
-    """Run `dl` in a fresh lake."""
-    monkeypatch.chdir(tmp_path)
-    run = runner(capfdbinary)
-    assert run("init").status == 0
-    return run
 
 
 def answers(vendor_data: Path) -> dict[str, Any]:

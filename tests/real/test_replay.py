@@ -9,12 +9,12 @@ import pytest
 
 import dl_datalake
 from tests.real.test_ingest import ingest, words
-from tests.runs import Dl, runner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dl_datalake.replay import Order
+    from tests.runs import Dl
 
 SOURCES = (
     "tardis_csv/bitmex_trades_XBTUSD.csv",
@@ -22,15 +22,6 @@ SOURCES = (
     "binance_ws_depth_csv/test_positive_binance_difference_depth_stream_spot_trxusdt_04-03-2025.csv",
     "binance_spot_klines_ms/ADABTC-1m-2021-11-27.csv",
 )
-
-
-@pytest.fixture
-def dl(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dl:
-    """Run `dl` in a fresh lake."""
-    monkeypatch.chdir(tmp_path)
-    run = runner(capfdbinary)
-    assert run("init").status == 0
-    return run
 
 
 def moments(frame: pd.DataFrame, name: str, by: str) -> pd.Series[int]:

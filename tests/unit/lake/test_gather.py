@@ -12,19 +12,15 @@ import pytest
 
 from lake import files
 from lake.errors import LakeError
-from lake.manifest import Manifest
 from lake.read import Scan
 from lake.write import write
 from schemas.keys import Address
-from tests.manifests import make_lake
 from tests.rotten import overwrite
-from tests.tables import DAY_NS, MINUTE_US, bar, bars, clean, plain, trade, trades
+from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, trade, trades
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from lake.config import Config
+    from lake.manifest import Manifest
 
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 ETH = Address.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
@@ -33,27 +29,11 @@ DAY = 1440
 MINUTE_NS = MINUTE_US * 1000
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Config:
-    return make_lake(tmp_path)
-
-
-@pytest.fixture
-def manifest(lake: Config) -> Iterator[Manifest]:
-    with Manifest.open(lake) as manifest:
-        yield manifest
-
-
-ROWS = [
-    bar(day * DAY + i, 1.0 + day + i / 100, vwap=None if i % 2 else 1.5) for day in range(4) for i in range(0, 60, 3)
-]
-
-
 def test_a_large_read_is_that_of_its_batches_also_with_nulls_and_on_edges(
     lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "ROW_GROUP", 7)
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     write(lake, ETH, bars(*(bar(i, 7.0) for i in range(DAY - 5, DAY + 5))))
     monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
     others = [bar(i, 7.0) for i in range(DAY - 5, DAY + 5)]
@@ -61,13 +41,13 @@ def test_a_large_read_is_that_of_its_batches_also_with_nulls_and_on_edges(
         scan = Scan(lake, manifest, [BTC, ETH], start_ns=start, end_ns=end)
         expected = [
             row
-            for row in [*ROWS, *others]
+            for row in [*FOUR_DAYS, *others]
             if (start is None or row["ts"] * 1000 >= start) and (end is None or row["ts"] * 1000 < end)
         ]
         table = scan.to_arrow()
         assert table.schema == scan.schema
         assert plain(table) == clean(expected)
-        here = sum(row in ROWS for row in expected)
+        here = sum(row in FOUR_DAYS for row in expected)
         assert table["symbol"].to_pylist() == ["BTCUSDT"] * here + ["ETHUSDT"] * (len(expected) - here)
 
 
@@ -85,7 +65,7 @@ def test_a_large_read_of_ticks_keeps_texts_and_flags(
 def test_a_large_read_names_a_file_with_another_number_of_rows(
     lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
     for wrong in (-1, 1):
         scan = Scan(lake, manifest, [BTC])
@@ -100,10 +80,10 @@ def test_a_large_read_names_a_file_with_another_number_of_rows(
 def test_names_of_the_series_are_not_decoded_but_a_changed_byte_of_them_is_found(
     lake: Config, manifest: Manifest
 ) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     [path, *_] = sorted((lake.data / "BINANCE").rglob("*.parquet"))
     scan = Scan(lake, manifest, [BTC], columns=["symbol"])
-    assert scan.to_arrow()["symbol"].to_pylist() == ["BTCUSDT"] * len(ROWS)
+    assert scan.to_arrow()["symbol"].to_pylist() == ["BTCUSDT"] * len(FOUR_DAYS)
     number = pq.read_schema(path).get_field_index("symbol")
     data = bytearray(path.read_bytes())
     data[pq.read_metadata(path).row_group(0).column(number).data_page_offset] ^= 1
@@ -113,11 +93,11 @@ def test_names_of_the_series_are_not_decoded_but_a_changed_byte_of_them_is_found
 
 
 def test_a_read_to_arrow_imports_no_pandas(lake: Config) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     code = (
         "import sys, dl_datalake\n"
         f"got = dl_datalake.open({str(lake.root)!r}).bars('BTCUSDT').to_arrow()\n"
         "print(len(got), 'pandas' in sys.modules, 'pyarrow.compute' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(len(ROWS)), "False", "False"]
+    assert done.stdout.split() == [str(len(FOUR_DAYS)), "False", "False"]

@@ -13,22 +13,20 @@ import pytest
 
 from lake import files
 from lake.errors import LakeError
-from lake.manifest import Manifest
 from lake.read import Scan, resolve
 from lake.stats import stats
 from lake.write import write
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address
-from tests.manifests import make_lake
 from tests.rotten import overwrite
-from tests.tables import DAY_NS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
+from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from lake.config import Config
+    from lake.manifest import Manifest
 
 BTC = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1m")
 ETH = Address.of("BINANCE", "SPOT", "ETHUSDT", "bars", "1m")
@@ -40,22 +38,6 @@ DAY = 1440
 MINUTE_NS = MINUTE_US * 1000
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Config:
-    return make_lake(tmp_path)
-
-
-@pytest.fixture
-def manifest(lake: Config) -> Iterator[Manifest]:
-    with Manifest.open(lake) as manifest:
-        yield manifest
-
-
-ROWS = [
-    bar(day * DAY + i, 1.0 + day + i / 100, vwap=None if i % 2 else 1.5) for day in range(4) for i in range(0, 60, 3)
-]
-
-
 # ---- ranges ----------------------------------------------------------------------------------------------------------
 
 
@@ -63,18 +45,18 @@ ROWS = [
 def test_any_range_is_half_open(lake: Config, manifest: Manifest, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With row groups to skip by and without: the same rows, in batches, at once, counted."""
     monkeypatch.setattr(files, "ROW_GROUP", group)
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     dice = random.Random(3)  # noqa: S311 -- repeatable, not secret
-    times = [row["ts"] * 1000 for row in ROWS]
+    times = [row["ts"] * 1000 for row in FOUR_DAYS]
     edges = [None, -1, 0, 10**18, *dice.sample([t + d for t in times for d in (-1, 0, 1, 999, 1000)], 12)]
     edges += [
-        row["ts"] * 1000 for row, after in pairwise(ROWS) if after["ts"] - row["ts"] > 60 * MINUTE_US
+        row["ts"] * 1000 for row, after in pairwise(FOUR_DAYS) if after["ts"] - row["ts"] > 60 * MINUTE_US
     ]  # a file's last
     for _ in range(80):
         start, end = dice.choice(edges), dice.choice(edges)
         expected = [
             row
-            for row in ROWS
+            for row in FOUR_DAYS
             if (start is None or row["ts"] * 1000 >= start) and (end is None or row["ts"] * 1000 < end)
         ]
         scan = Scan(lake, manifest, [BTC], start_ns=start, end_ns=end)
@@ -95,7 +77,7 @@ def test_row_groups_outside_the_range_are_not_read(
     lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "ROW_GROUP", 5)
-    write(lake, BTC, bars(*ROWS[:20]))
+    write(lake, BTC, bars(*FOUR_DAYS[:20]))
     read: list[int] = []
     real = files.read_group
 
@@ -104,12 +86,12 @@ def test_row_groups_outside_the_range_are_not_read(
         return real(*args)
 
     monkeypatch.setattr(files, "read_group", note)
-    Scan(lake, manifest, [BTC], start_ns=ROWS[6]["ts"] * 1000, end_ns=ROWS[9]["ts"] * 1000).to_arrow()
+    Scan(lake, manifest, [BTC], start_ns=FOUR_DAYS[6]["ts"] * 1000, end_ns=FOUR_DAYS[9]["ts"] * 1000).to_arrow()
     assert read == [1]
 
 
 def test_counting_whole_files_opens_none(lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     opened: list[Path] = []
     real = files.open_parquet
 
@@ -118,9 +100,9 @@ def test_counting_whole_files_opens_none(lake: Config, manifest: Manifest, monke
         return real(path, *rest)
 
     monkeypatch.setattr(files, "open_parquet", note)
-    assert Scan(lake, manifest, [BTC]).count() == len(ROWS)
+    assert Scan(lake, manifest, [BTC]).count() == len(FOUR_DAYS)
     assert opened == []
-    assert Scan(lake, manifest, [BTC], start_ns=1).count() == len(ROWS) - 1
+    assert Scan(lake, manifest, [BTC], start_ns=1).count() == len(FOUR_DAYS) - 1
     assert len(opened) == 1
 
 
@@ -130,7 +112,7 @@ def test_counting_whole_files_opens_none(lake: Config, manifest: Manifest, monke
 @pytest.mark.parametrize("columns", [["close"], ["close", "ts"], ["symbol", "open", "ts"], ["vwap"], ["ts"]])
 @pytest.mark.parametrize("end", [None, 30 * MINUTE_NS])
 def test_columns_come_as_asked_for(lake: Config, manifest: Manifest, columns: list[str], end: int | None) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     scan = Scan(lake, manifest, [BTC], end_ns=end, columns=columns)
     whole = Scan(lake, manifest, [BTC], end_ns=end).to_arrow()
     assert scan.to_arrow().equals(whole.select(columns))
@@ -140,7 +122,7 @@ def test_columns_come_as_asked_for(lake: Config, manifest: Manifest, columns: li
 
 
 def test_a_scan_has_the_schema_of_its_asset_with_and_without_rows(lake: Config, manifest: Manifest) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     for start in (None, 10**18):
         scan = Scan(lake, manifest, [BTC], start_ns=start)
         assert scan.schema.equals(arrow_schema(BARS))
@@ -195,13 +177,13 @@ def test_the_lake_as_it_was(lake: Config, manifest: Manifest) -> None:
 
 
 def test_a_scan_sees_one_lake_however_long_it_takes(lake: Config, manifest: Manifest) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     scan = Scan(lake, manifest, [BTC])
     batches = scan.batches(5)
     first = plain(next(batches))
-    write(lake, BTC, bars(*(row | {"close": row["open"] + 0.0, "high": 99.0} for row in ROWS)))
-    assert first + [row for batch in batches for row in plain(batch)] == clean(ROWS)
-    assert plain(scan.to_arrow()) == clean(ROWS)
+    write(lake, BTC, bars(*(row | {"close": row["open"] + 0.0, "high": 99.0} for row in FOUR_DAYS)))
+    assert first + [row for batch in batches for row in plain(batch)] == clean(FOUR_DAYS)
+    assert plain(scan.to_arrow()) == clean(FOUR_DAYS)
 
 
 def test_what_is_asked_wrongly_is_said(lake: Config, manifest: Manifest) -> None:
@@ -218,7 +200,7 @@ def test_what_is_asked_wrongly_is_said(lake: Config, manifest: Manifest) -> None
 
 
 def test_a_damaged_or_missing_file_is_named(lake: Config, manifest: Manifest) -> None:
-    write(lake, BTC, bars(*ROWS))
+    write(lake, BTC, bars(*FOUR_DAYS))
     scan = Scan(lake, manifest, [BTC])
     path = lake.data / scan.plan[1].path
     good = path.read_bytes()

@@ -94,9 +94,9 @@ def test_there_are_never_more_marks_than_asked_for_and_batches_do_not_matter(dat
     values = np.round(np.random.default_rng(0).uniform(1, 9, len(times)), 3)
     wanted = {how: ("price", how) for how in ("first", "last", "max", "min", "sum")}
     cuts = sorted(data.draw(st.lists(st.integers(0, len(times)), max_size=5)))
-    kept = _Kept({how: how for how in wanted})
+    kept = _Kept(wanted, step)
     for part, prices in zip(np.split(times, cuts), np.split(values, cuts), strict=True):
-        kept.add(part, {"price": prices}, step, wanted)
+        kept.add(part, {"price": prices})
     marks, found = kept.arrays()
     assert len(marks) <= points
     expected = pd.Series(values).groupby(times // step).agg(list(wanted))
