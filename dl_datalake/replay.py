@@ -69,7 +69,8 @@ def _parted(result: Result) -> Iterator[Scan]:
             fix=["replay bars, ticks, quotes and books, and join features to bars with lake.training_set"],
         )
     if len(set(scan.addresses)) != len(scan.addresses):
-        raise LakeError("USAGE", "a result holds a series twice", where=repr(result), fix=["name each series once"])
+        why = "Its rows would come twice."
+        raise LakeError("USAGE", "a result holds a series twice", where=repr(result), why=why, fix=["name each once"])
     for address in scan.addresses:
         part = copy(scan)
         part.addresses = (address,)
@@ -177,7 +178,7 @@ def _in_one(table: pa.Table, scan: Scan) -> pa.RecordBatch:
     """Return a small table as one batch of the columns that are wanted."""
     wanted = table.select(list(scan.columns)).unify_dictionaries().combine_chunks()
     if not wanted.num_columns:
-        raise LakeError("USAGE", "no column was asked for", fix=["name one"])
+        raise LakeError("USAGE", "no column was asked for", why="A run would have no rows.", fix=["name one"])
     return wanted.to_batches()[0]
 
 
