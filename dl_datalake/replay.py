@@ -60,7 +60,7 @@ def replay(
 
 def _parted(result: Result) -> Iterator[Scan]:
     """Yield a read of several series as one of each."""
-    scan = result.scan
+    scan = result.planned
     if not isinstance(scan, Scan) or scan.addresses[0].type not in _REPLAYED:
         raise LakeError(
             "USAGE",
