@@ -39,7 +39,7 @@ class BookResult(Result):
             from lake.book import Reader
             from lake.read import Scan
 
-            lake, scan, address = self._lake, self.scan, self.address
+            lake, scan, address = self._lake, self.planned, self.address
             if not isinstance(scan, Scan) or scan.start_ns is not None or scan.end_ns is not None:
                 scan = Scan(lake.config, lake._manifest, [address], as_of=self.snapshot)  # noqa: SLF001 - the lake's own result
             self._reader = Reader(lake.config, scan, self._progress)
