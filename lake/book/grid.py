@@ -80,10 +80,13 @@ class Grid:
         size = max(1, min(size, _CELLS // (4 * self._levels)))
         held: list[tuple[int, ...]] = []
         flat: list[list[float]] = []
+        row, fed = list[float](), -1
         for at, book in self._books():
             last = None if book.ts == NONE else book.ts
             held.append((at, last, book.condition.state, book.condition.reason or None, book.crossed))  # type: ignore[arg-type]  # what the columns are of
-            flat.append(self._row(book))
+            if book.counts.messages != fed:
+                row, fed = self._row(book), book.counts.messages
+            flat.append(row)
             if len(held) == size:
                 yield self._batch(held, flat)
                 held, flat = [], []

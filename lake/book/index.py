@@ -159,7 +159,7 @@ def build(
     """Feed the messages of one file to a book, and write down what is met on the way.
 
     Args:
-        path: Where; the file must not be there.
+        path: Where; what is there is written over.
         book: The book at the file's beginning.
         stream: Its messages.
         groups: Its row groups.
