@@ -85,6 +85,15 @@ def test_corrected_day_makes_checkpoints_behind_it_unused_and_as_of_reads_the_ol
     assert bids(tmp_path, T0 + DAY) == [(11.0, 2.0), (10.0, 7.0)]
 
 
+def test_numbers_that_go_back_are_seen_from_one_day_to_the_next(tmp_path: Path) -> None:
+    config, none = make_lake(tmp_path), {"last_update_id": None}
+    give(config, row(T0, 0, 10.0, 1.0, full=True) | none | {"seq": 5})
+    give(config, row(T0 + DAY, 0, 11.0, 2.0) | none | {"seq": 4})
+    with dl_datalake.open(tmp_path) as lake:
+        ladder = lake.book("BTCUSDT").at(T0 + DAY)
+    assert (ladder.state, ladder.reason, ladder.since_ns) == ("suspect", "ids_went_back", T0 + DAY)
+
+
 @pytest.mark.parametrize("damage", [b"", b"no index", None])
 def test_damaged_checkpoint_is_made_again(config: Config, tmp_path: Path, damage: bytes | None) -> None:
     bids(tmp_path, T0 + DAY)
