@@ -30,6 +30,7 @@ from dl_datalake.commands import (
     ingest,
     lock,
     plot,
+    quality,
     quarantine,
     read,
     repair,
@@ -67,7 +68,22 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (
+    *_MODULES,
+    gaps,
+    quality,
+    diff,
+    lock,
+    expire,
+    backup,
+    repair,
+    seal,
+    tiers,
+    features,
+    assets,
+    deploy,
+    demo,
+):
     _module.register(app)
 
 
