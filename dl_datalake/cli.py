@@ -31,6 +31,7 @@ from dl_datalake.commands import (
     plot,
     quarantine,
     read,
+    reference,
     repair,
     rollback,
     seal,
@@ -65,7 +66,22 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (
+    *_MODULES,
+    reference,
+    gaps,
+    diff,
+    lock,
+    expire,
+    backup,
+    repair,
+    seal,
+    tiers,
+    features,
+    assets,
+    deploy,
+    demo,
+):
     _module.register(app)
 
 
