@@ -28,7 +28,7 @@ class BookResult(Result):
 
     def __init__(self, lake: Lake, rows: Result, progress: Progress | None = None) -> None:
         """Take the rows; the book is planned when it is first asked for."""
-        super().__init__(rows.scan)
+        super().__init__(rows.planned)
         self._lake, self._progress = lake, progress
         self._reader: Reader | None = None
 
@@ -98,8 +98,8 @@ class BookResult(Result):
         return check(self.reader, start_ns=start_ns, end_ns=end_ns, progress=progress)
 
     def _ends(self, start: DateLike | int | None, end: DateLike | int | None) -> tuple[int | None, int | None]:
-        start_ns = self.scan.start_ns if start is None else _ns(start)
-        return start_ns, self.scan.end_ns if end is None else _ns(end)
+        start_ns = self.planned.start_ns if start is None else _ns(start)
+        return start_ns, self.planned.end_ns if end is None else _ns(end)
 
 
 def _ns(value: DateLike | int) -> int:

@@ -113,7 +113,7 @@ class FeatureRows:
         inputs = _results(inputs)
         names = self._names(known, data, (exchange, market, symbol), inputs)
         refuse_foreign(self._lake, inputs)
-        told = [Input(each.addresses, each.snapshot, each.scan.start_ns, each.scan.end_ns) for each in inputs]
+        told = [Input(each.addresses, each.snapshot, each.planned.start_ns, each.planned.end_ns) for each in inputs]
         manifest = self._lake._manifest  # noqa: SLF001 -- the lake's own part
         snapshot = None if inputs_as_of is None else manifest.snapshot(parse_as_of(inputs_as_of))
         request = WriteRequest(names, mode, Computed(told, code_version, snapshot), on_bad, max_bad, message)
@@ -153,7 +153,7 @@ class FeatureRows:
     ) -> Names:
         """Return exchange, market and symbol of rows: as said, else as their inputs have them."""
         from lake.features.model import Names
-        from lake.read import resolve
+        from lake.resolve import resolve
 
         exchange, market, symbol = given
         own = _column_names(data)
@@ -370,11 +370,11 @@ def _results(given: Result | Sequence[Result]) -> Sequence[Result]:
 def refuse_foreign(lake: Lake, results: Sequence[Result]) -> None:
     """Raise USAGE for results of another lake: their snapshots are not this one's."""
     for each in results:
-        if each.scan.lake != lake.config.manifest:
+        if each.planned.lake != lake.config.manifest:
             raise LakeError(
                 "USAGE",
                 f"{each!r} is of another lake",
-                where=f"{each.scan.lake}, not {lake.config.manifest}",
+                where=f"{each.planned.lake}, not {lake.config.manifest}",
                 why="Its snapshot says nothing of the rows here.",
                 fix=["read it from this lake"],
             )

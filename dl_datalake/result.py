@@ -37,7 +37,7 @@ class Result:
         self._scan = scan
 
     @property
-    def scan(self) -> Scan | PointInTime:
+    def planned(self) -> Scan | PointInTime:
         """The planned read."""
         return self._scan
 

@@ -94,7 +94,7 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
 
     Where neither says one it is the newest, so that features written since the bars were planned are found.
     """
-    scan = bars.scan if isinstance(bars, Result) else None
+    scan = bars.planned if isinstance(bars, Result) else None
     if not isinstance(bars, Result) or not isinstance(scan, Scan) or {each.type for each in bars.addresses} != {"bars"}:
         given = "" if isinstance(bars, Result) else f", not a {type(bars).__name__}"
         raise LakeError(

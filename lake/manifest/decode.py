@@ -163,11 +163,15 @@ def quarantine_rows(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Itera
 def filters(
     exchange: str | None, market: str | None, symbol: str | None, kind: str | None, period: str | None
 ) -> tuple[str, dict[str, str]]:
-    """Return the condition and parameters for the parts of an address that are given, globs allowed."""
+    """Return the condition and parameters for the parts of an address that are given, globs allowed.
+
+    `[!A]` is what SQLite writes `[^A]`.
+    """
     names = {"exchange": exchange, "market": market, "symbol": symbol}
     given = {key: unicodedata.normalize("NFC", text).upper() for key, text in names.items() if text is not None}
     given |= {key: text for key, text in (("type", kind), ("period", period)) if text is not None}
-    return " AND ".join(["1", *(f"series.{key} GLOB :{key}" for key in given)]), given
+    globs = {key: text.replace("[!", "[^") for key, text in given.items()}
+    return " AND ".join(["1", *(f"series.{key} GLOB :{key}" for key in globs)]), globs
 
 
 def moment_ns(moment: str | dt.datetime) -> int:

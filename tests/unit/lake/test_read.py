@@ -13,14 +13,15 @@ import pytest
 
 from lake import files
 from lake.errors import LakeError
-from lake.read import Scan, resolve
+from lake.read import Scan
 from lake.stats import stats
 from lake.write import write
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address
+from schemas.orderbook import BOOK_L2
 from tests.rotten import overwrite
-from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
+from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, quote, quotes, table, trade, trades
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,7 @@ FUTURES = Address.of("BINANCE", "FUTURES-UM", "BTCUSDT", "bars", "1m")
 HOURS = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1h")
 TICKS = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "trade")
 QUOTED = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "quote")
+BOOK = Address.of("BINANCE", "SPOT", "BTCUSDT", "orderbook", "l2")
 DAY = 1440
 MINUTE_NS = MINUTE_US * 1000
 
@@ -214,55 +216,6 @@ def test_a_damaged_or_missing_file_is_named(lake: Config, manifest: Manifest) ->
     assert (caught.value.code, caught.value.where) == ("E_FILE_MISSING", str(path))
 
 
-# ---- finding a series ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def several(lake: Config) -> None:
-    for address in (BTC, ETH, FUTURES, HOURS):
-        write(lake, address, bars(bar(0)))
-
-
-@pytest.mark.usefixtures("several")
-def test_what_is_unique_may_be_left_out(manifest: Manifest) -> None:
-    assert resolve(manifest, "ethusdt", type="bars", period="1m") == ETH
-    assert resolve(manifest, "BTCUSDT", type="bars", period="1h") == HOURS
-    assert resolve(manifest, "BTCUSDT", type="bars", period="1m", market="spot") == BTC
-    assert resolve(manifest, "btcusdt", type="bars", period="60m", exchange="binance", market="spot") == HOURS
-
-
-@pytest.mark.usefixtures("several")
-def test_what_is_not_unique_is_asked(manifest: Manifest) -> None:
-    with pytest.raises(LakeError) as caught:
-        resolve(manifest, "BTCUSDT", type="bars", period="1m", exchange="BINANCE")
-    assert caught.value.code == "E_AMBIGUOUS"
-    assert "BINANCE/SPOT" in caught.value.message
-    assert "BINANCE/FUTURES-UM" in caught.value.message
-
-
-@pytest.mark.usefixtures("several")
-def test_a_near_miss_names_what_is_near(manifest: Manifest) -> None:
-    near_misses: tuple[tuple[str, dict[str, Any], str], ...] = (
-        ("BTCUSD", {}, "BTCUSDT"),
-        ("BTCUSD", {"exchange": "BINANCE", "market": "SPOT"}, "BTCUSDT"),
-        ("ETHUSDT", {"market": "FUTURES-UM", "exchange": "BINANCE"}, str(ETH)),
-    )
-    for symbol, names, near in near_misses:
-        with pytest.raises(LakeError) as caught:
-            resolve(manifest, symbol, type="bars", period="1m", **names)
-        assert caught.value.code == "E_UNKNOWN_SERIES"
-        assert near in caught.value.why
-    with pytest.raises(LakeError) as caught:
-        resolve(manifest, "BTCUSDT", type="ticks", period="trade")
-    assert str(BTC) in caught.value.why
-
-
-def test_a_glob_is_no_name(lake: Config, manifest: Manifest) -> None:
-    write(lake, BTC, bars(bar(0)))
-    with pytest.raises(LakeError):
-        resolve(manifest, "BTC*", type="bars", period="1m")
-
-
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
 
@@ -353,3 +306,23 @@ def test_figures_of_nothing(lake: Config, manifest: Manifest) -> None:
     found = stats(Scan(lake, manifest, [BTC], start_ns=10**18))
     assert (found.rows, found.first_ns, found.last_ns) == (0, None, None)
     assert (found.sum_volume, found.min_low, found.max_high) == (None, None, None)
+    assert found.prices == [None] * 48
+
+
+def test_prices_are_the_last_of_equal_spans(lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over 96 minutes a span is two of them, whatever batches they come in; the hole has none."""
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
+    rows = [bar(m, high=1000.0, close=100.0 + m) for m in range(96) if m not in {10, 11, 13}]
+    write(lake, BTC, bars(*rows))
+    prices = figures(lake, manifest, BTC).prices
+    assert prices == [None if s == 5 else 112.0 if s == 6 else 101.0 + 2 * s for s in range(48)]
+    level = {"ts": 1, "side": "bid", "price": 1.0, "size": 1.0, "is_snapshot": True}
+    write(lake, BOOK, table(BOOK_L2, [level]))
+    assert figures(lake, manifest, BOOK).prices is None
+
+
+def test_prices_of_quotes_and_trades(lake: Config, manifest: Manifest) -> None:
+    write(lake, QUOTED, quotes(quote(5, bid=2.0, ask=3.0), quote(2**61, bid=4.0, ask=5.0)))
+    assert figures(lake, manifest, QUOTED).prices == [2.0, *[None] * 46, 4.0]
+    write(lake, TICKS, trades(trade(1, 7.0)))
+    assert figures(lake, manifest, TICKS).prices == [7.0, *[None] * 47]
