@@ -33,6 +33,7 @@ from dl_datalake.commands import (
     quality,
     quarantine,
     read,
+    reference,
     repair,
     rollback,
     seal,
@@ -70,6 +71,7 @@ _MODULES = (
 )
 for _module in (
     *_MODULES,
+    reference,
     gaps,
     quality,
     diff,
