@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stats_data(manifest: Manifest, address: Address, snapshot: int) -> dict[str, Any]:
-    """Return rows, ends, exact volume, extremes and repeats of one series at a snapshot, as scripts read them."""
+    """Return what is computed of one series at a snapshot, as scripts read it."""
     found = stats(Scan(manifest.config, manifest, [address], as_of=snapshot))
     return {
         "rows": found.rows,
@@ -25,6 +25,7 @@ def stats_data(manifest: Manifest, address: Address, snapshot: int) -> dict[str,
         "sum_volume": found.sum_volume,
         "min_low": found.min_low,
         "max_high": found.max_high,
+        "prices": found.prices,
         "exact_duplicate_rows": found.exact_duplicate_rows,
     }
 

@@ -16,6 +16,11 @@ from lake import layout, merge, rows
 if TYPE_CHECKING:
     from lake.read import Scan
 
+SPANS = 48
+"""Into how many equal spans of time the prices are divided."""
+_PRICE = {"bars": "close", "trades": "price", "quotes": "bid"}
+"""The column that tells the price, by the name of the schema."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
@@ -31,6 +36,8 @@ class Stats:
     """None where the asset has no volume, or no row has one."""
     min_low: str | None
     max_high: str | None
+    prices: list[float | None] | None
+    """The last price in each of 48 equal spans from the first row to the last; None where the asset has no price."""
     exact_duplicate_rows: int | None
     """Rows that repeat another in everything; None where rows have a key."""
 
@@ -43,6 +50,7 @@ def stats(scan: Scan) -> Stats:
     count, first, last, repeats = 0, None, None, 0
     low, high = None, None
     received: list[int] = []
+    prices = _Prices(scan)
     carried: pa.Table | None = None
     keyed = bool(schema.key)
     for batch in scan.batches():
@@ -52,6 +60,7 @@ def stats(scan: Scan) -> Stats:
         first = int(ts[0]) if first is None else min(first, int(ts[0]))
         last = int(ts[-1]) if last is None else max(last, int(ts[-1]))
         received = _ends(table, received)
+        prices.add(table, ts)
         if schema.volume:
             total.add(table.column(schema.volume))
         if schema.low:
@@ -76,6 +85,7 @@ def stats(scan: Scan) -> Stats:
         sum_volume=total.text(),
         min_low=None if low is None else _decimal_text(low),
         max_high=None if high is None else _decimal_text(high),
+        prices=prices.last,
         exact_duplicate_rows=None if keyed else repeats,
     )
 
@@ -88,6 +98,26 @@ def _ends(table: pa.Table, known: list[int]) -> list[int]:
     ends = [pc.min(times).as_py(), pc.max(times).as_py()] if len(times) else []
     both = [*known, *ends]
     return [min(both), max(both)] if both else []
+
+
+class _Prices:
+    """Keeps the last price of each span between the first and the last row of a scan's files."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._column = _PRICE.get(scan.declaration.name)
+        scale = layout.NS_PER[rows.unit(scan.declaration)]
+        self._first = min((file.first_ns for file in scan.plan), default=0) // scale
+        self._length = max((file.last_ns for file in scan.plan), default=0) // scale - self._first + 1
+        self.last: list[float | None] | None = [None] * SPANS if self._column else None
+
+    def add(self, table: pa.Table, ts: np.ndarray) -> None:
+        if self.last is None:
+            return
+        # In floats: a span more or less at an edge is invisible, and the product of two integers may not fit.
+        spans = np.minimum((ts - self._first) / self._length * SPANS, SPANS - 1).astype(np.int64)
+        ends = np.flatnonzero(np.diff(spans, append=-1))
+        for span, price in zip(spans[ends].tolist(), table.column(self._column).take(ends).to_pylist(), strict=True):
+            self.last[span] = price
 
 
 class _ExactSum:

@@ -10,6 +10,7 @@ from dl_datalake.commands._base import Session, command
 from dl_datalake.dates import format_ns, format_short, parse_as_of
 from dl_datalake.output import facts, plural, size, table
 from dl_datalake.series import Filters, find_one
+from dl_datalake.strips import Coverage, coverage, coverage_lines, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,8 @@ def show(
 ) -> None:
     """Show one series.
 
-    What it is, its schema and its files; with --stats also rows, ends, volume and extremes, computed from the files.
+    What it is, where its rows lie, its schema and its files; with --stats also rows, ends, volume, extremes and how the
+    price went, computed from the files.
     """
     from lake.declared import schema_of
 
@@ -201,6 +203,7 @@ def _show_data(
         "last": _time(max((file.last_ns for file in files), default=None)),
         "rows": sum(file.rows for file in files),
         "bytes": sum(file.bytes for file in files),
+        "coverage": {"cell": (found := coverage(files)).cell, "rows": found.rows},
         "instrument": {
             "vendor_symbol": row.vendor_symbol,
             "tick_size": row.tick_size,
@@ -256,10 +259,19 @@ def _show_lines(data: dict[str, Any]) -> list[str]:
         shown = ", ".join(_human(text) for text in unproven[-_UNPROVEN_SHOWN:])
         pairs["unproven"] = f"{plural(len(unproven), 'bar')} may be unfinished: {shown}"
     lines = facts(pairs)
+    if files:
+        lines += ["", *coverage_lines(Coverage(data["coverage"]["cell"], data["coverage"]["rows"]))]
     if "stats" in data:
-        lines += ["", *facts({name: "-" if value is None else value for name, value in data["stats"].items()})]
+        lines += ["", *_stats_lines(data["stats"])]
     columns = [(c["name"], c["type"], "null" if c["nullable"] else "", c["unit"]) for c in schema["columns"]]
     return [*lines, "", *table(("column", "type", "may be", "unit"), columns)]
+
+
+def _stats_lines(stats: dict[str, Any]) -> list[str]:
+    told = {name: "-" if value is None else value for name, value in stats.items()}
+    if stats["prices"] is not None:
+        told["prices"] = sparkline(stats["prices"])
+    return facts(told)
 
 
 def _human(text: str) -> str:

@@ -85,6 +85,9 @@ def test_list_gives_what_the_manifest_knows(dl: Dl, lake: Path) -> None:
 
 def test_show_computes_its_figures_from_the_files(dl: Dl, lake: Path) -> None:
     data = dl("show", BTCUSDT, "--stats", "--root", lake, "--json").data
+    prices = data["stats"].pop("prices")
+    assert (len(prices), prices[-1]) == (48, 617.98)
+    assert data["coverage"] == {"cell": "day", "rows": {"2016-10-07": 1419}}
     assert data["stats"] == {
         "rows": 1419,
         "first": "2016-10-07T00:00:00.000000000Z",

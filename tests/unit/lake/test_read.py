@@ -19,8 +19,9 @@ from lake.write import write
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
 from schemas.keys import Address
+from schemas.orderbook import BOOK_L2
 from tests.rotten import overwrite
-from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, quote, quotes, trade, trades
+from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, quote, quotes, table, trade, trades
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,7 @@ FUTURES = Address.of("BINANCE", "FUTURES-UM", "BTCUSDT", "bars", "1m")
 HOURS = Address.of("BINANCE", "SPOT", "BTCUSDT", "bars", "1h")
 TICKS = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "trade")
 QUOTED = Address.of("BINANCE", "SPOT", "BTCUSDT", "ticks", "quote")
+BOOK = Address.of("BINANCE", "SPOT", "BTCUSDT", "orderbook", "l2")
 DAY = 1440
 MINUTE_NS = MINUTE_US * 1000
 
@@ -304,3 +306,23 @@ def test_figures_of_nothing(lake: Config, manifest: Manifest) -> None:
     found = stats(Scan(lake, manifest, [BTC], start_ns=10**18))
     assert (found.rows, found.first_ns, found.last_ns) == (0, None, None)
     assert (found.sum_volume, found.min_low, found.max_high) == (None, None, None)
+    assert found.prices == [None] * 48
+
+
+def test_prices_are_the_last_of_equal_spans(lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over 96 minutes a span is two of them, whatever batches they come in; the hole has none."""
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
+    rows = [bar(m, high=1000.0, close=100.0 + m) for m in range(96) if m not in {10, 11, 13}]
+    write(lake, BTC, bars(*rows))
+    prices = figures(lake, manifest, BTC).prices
+    assert prices == [None if s == 5 else 112.0 if s == 6 else 101.0 + 2 * s for s in range(48)]
+    level = {"ts": 1, "side": "bid", "price": 1.0, "size": 1.0, "is_snapshot": True}
+    write(lake, BOOK, table(BOOK_L2, [level]))
+    assert figures(lake, manifest, BOOK).prices is None
+
+
+def test_prices_of_quotes_and_trades(lake: Config, manifest: Manifest) -> None:
+    write(lake, QUOTED, quotes(quote(5, bid=2.0, ask=3.0), quote(2**61, bid=4.0, ask=5.0)))
+    assert figures(lake, manifest, QUOTED).prices == [2.0, *[None] * 46, 4.0]
+    write(lake, TICKS, trades(trade(1, 7.0)))
+    assert figures(lake, manifest, TICKS).prices == [7.0, *[None] * 47]
