@@ -15,6 +15,7 @@ from dl_datalake.commands import (
     aggregate,
     assets,
     backup,
+    book,
     catalog,
     delete,
     demo,
@@ -29,8 +30,10 @@ from dl_datalake.commands import (
     ingest,
     lock,
     plot,
+    quality,
     quarantine,
     read,
+    reference,
     repair,
     rollback,
     seal,
@@ -58,6 +61,7 @@ _MODULES = (
     aggregate,
     catalog,
     read,
+    book,
     plot,
     quarantine,
     verify,
@@ -65,7 +69,23 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (
+    *_MODULES,
+    reference,
+    gaps,
+    quality,
+    diff,
+    lock,
+    expire,
+    backup,
+    repair,
+    seal,
+    tiers,
+    features,
+    assets,
+    deploy,
+    demo,
+):
     _module.register(app)
 
 

@@ -38,11 +38,6 @@ class Filters:
         return {place: getattr(self, place) for place in _PLACES}
 
 
-def is_pattern(text: str) -> bool:
-    """Tell whether `text` selects by `*`, `?` or `[` instead of naming one series."""
-    return any(mark in text for mark in "*?[")
-
-
 def find_one(manifest: Manifest, text: str, snapshot: int | None = None, *, ever: bool = False) -> SeriesRow:
     """Return the one series `text` names at a snapshot, the newest unless given; with `ever` at any, if not there.
 

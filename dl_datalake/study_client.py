@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dl_datalake.dates import parse_as_of, parse_range
-from dl_datalake.series import find_one, is_pattern, parse_address
+from dl_datalake.series import find_one, parse_address
 from lake.errors import LakeError
 from lake.selection import unknown
+from lake.spellings import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

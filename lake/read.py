@@ -1,4 +1,4 @@
-"""Reading: find the series, plan from the manifest, stream verified row groups."""
+"""Reading: plan from the manifest, stream verified row groups."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from lake.declared import schema_of
 from lake.encoding import identity
 from lake.errors import LakeError
 from lake.leases import Lease
-from lake.lookup import near_series
 from lake.places import Places
-from lake.selection import absent
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
-from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,12 +25,12 @@ if TYPE_CHECKING:
     from lake.manifest import Manifest
     from lake.manifest.rows import FileRow
     from schemas.columns import Schema
+    from schemas.keys import Address
 
 BATCH_ROWS = 65_536
 GATHERED_ROWS = 65_536
 """From so many rows on, files are decoded side by side; threads would cost more than they save of fewer."""
 _IDENTITY = frozenset(column.name for column in IDENTITY)
-_NO_NAME = "No series can have such an address."
 
 
 class Scan:
@@ -237,58 +234,3 @@ def _of_the_past(error: LakeError) -> LakeError:
     why = f"{error.why} It was replaced since: the present is read without it."
     fix = [*error.fix, "or give up the snapshots that need it: dl expire, then dl vacuum"]
     return LakeError(error.code.removeprefix("E_"), error.message, where=error.where, why=why, fix=fix)
-
-
-def resolve(
-    manifest: Manifest,
-    symbol: str,
-    *,
-    type: str,  # noqa: A002 -- the design's word
-    period: str,
-    exchange: str | None = None,
-    market: str | None = None,
-    snapshot: int | None = None,
-) -> Address:
-    """Find the one series that fits; exchange and market may be left out while they are unique.
-
-    Raises:
-        LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
-    """
-    if exchange is not None and market is not None:
-        try:
-            address = Address.of(exchange, market, symbol, type, period)
-        except ValueError as error:
-            raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-        if manifest.find(address) is not None:
-            return address
-        raise _unknown(manifest, symbol, address.key, exchange, market, snapshot)
-    try:
-        name = normalise(symbol)
-    except ValueError as error:
-        raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-    found = [
-        s.address
-        for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)
-    ]
-    fitting = [a for a in found if a.symbol == name]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        where = " and ".join(f"{a.exchange}/{a.market}" for a in fitting)
-        raise LakeError(
-            "AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"]
-        )
-    raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market, snapshot)
-
-
-def _unknown(
-    manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None, snapshot: int | None
-) -> LakeError:
-    type_, _, period = key.partition("/")
-    words = {"exchange": exchange, "market": market, "symbol": symbol, "type": type_, "period": period}
-    elsewhen = absent(manifest, words, snapshot)
-    if elsewhen is not None:
-        return elsewhen
-    place = "/".join(name for name in (exchange, market) if name)
-    near = near_series([row.address for row in manifest.series(snapshot=snapshot)], symbol, key, place)
-    return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=place, why=near)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dl_datalake.commands._mapping import OPTIONS
 from lake.encoding import encoding
+from lake.quality import RULES
 from lake.sources import names
 from lake.sources.dialects import DIALECTS
 from lake.sources.words import WORDS
@@ -263,9 +264,38 @@ def tables() -> str:
     return _table(("table", "what it holds"), [(_code(name), text) for name, text in _TABLES.items()])
 
 
+def rules() -> str:
+    """Return the rules that stored rows are held to."""
+    rows = [
+        (
+            _code(rule.name),
+            ", ".join(rule.of) or "every series",
+            f"{rule.threshold:g} {rule.unit}",
+            rule.severity,
+            rule.meaning,
+            rule.remedy,
+        )
+        for rule in RULES
+    ]
+    return _table(("rule", "of", "what counts", "severity", "what it means", "what to do"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (formats, file_names, makers, makers_ru, cautions, places, vendors, columns, words, encodings, tables)
+    for part in (
+        formats,
+        file_names,
+        makers,
+        makers_ru,
+        cautions,
+        places,
+        vendors,
+        columns,
+        words,
+        encodings,
+        tables,
+        rules,
+    )
 }
 
 

@@ -266,3 +266,10 @@ def test_folder_without_a_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as caught:
         dl_datalake.open(tmp_path)
     assert caught.value.code == "E_LAKE_NOT_INITIALISED"
+
+
+def test_patterns_and_ccxts_spelling_read_what_they_mean(lake: Lake) -> None:
+    assert [str(address) for address in lake.bars("*USDT").addresses] == [BTC, ETH]
+    assert lake.bars(["ETH/USDT", "B*"]).to_arrow()["symbol"].to_pylist() == ["ETHUSDT"] * 1440 + ["BTCUSDT"] * 4320
+    with pytest.raises(LakeError, match="no symbol was given"):
+        lake.bars([])
