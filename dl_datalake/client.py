@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.care_client import CareClient
 from dl_datalake.dates import parse_as_of, parse_range
+from dl_datalake.export_client import ExportClient
 from dl_datalake.quality_client import QualityClient
 from dl_datalake.replay_client import ReplayClient
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
@@ -67,7 +68,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(CareClient, QualityClient, ReplayClient, StudyClient, TravelClient):
+class Lake(CareClient, ExportClient, QualityClient, ReplayClient, StudyClient, TravelClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
