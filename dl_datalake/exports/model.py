@@ -42,7 +42,7 @@ class Target:
     choice: Literal["", "any", "more"] = ""
     """What `columns` may name: `any` of the schema's instead of all, or `more` of them behind the target's own."""
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Type → the columns it is made of; all where none are said."""
+    """Type, or asset → the columns it is made of; all where none are said."""
     asks: tuple[str, ...] = ()
     """Which of `pair`, `place` and `tz` say something to it."""
     together: bool = False

@@ -51,7 +51,7 @@ def pair_of(address: Address, vendors: str = "", given: str | None = None) -> Pa
                 fix=[f"--pair {encode(address.symbol)}=BTC/USDT"],
             )
         return Pair(*(part or "" for part in found.groups()))
-    readings = {reading for text in (address.symbol, vendors.upper()) if (reading := _parted(text))}
+    readings = {reading for text in (address.symbol, vendors.upper()) if (reading := parted(text))}
     readings = readings or _unparted(address.symbol)
     settled = {_settled(each, address.market) for each in readings}
     if len(settled) == 1:
@@ -72,7 +72,8 @@ def is_contract(market: str) -> bool:
     return market.startswith("FUTURES") or market in _CONTRACTS
 
 
-def _parted(text: str) -> Pair | None:
+def parted(text: str) -> Pair | None:
+    """Return the pair that a symbol says itself, by what parts it; None where nothing does."""
     found = _PARTED.fullmatch(_PERPETUAL.sub("", text))
     return Pair(*(part or "" for part in found.groups())) if found else None
 

@@ -105,7 +105,7 @@ def _columns(target: Target, wishes: Wishes, address: Address) -> tuple[str, ...
     """Return the columns to read of a series; None for all."""
     if target.choice == "any":
         return wishes.columns
-    reads = target.reads.get(address.type)
+    reads = target.reads.get(address.key, target.reads.get(address.type))
     return None if reads is None else tuple(dict.fromkeys((*reads, *(wishes.columns or ()))))
 
 

@@ -13,6 +13,7 @@ Name = Literal[
     "backtrader",
     "finam",
     "qlib",
+    "lean",
 ]
 Layout = Literal["path", "flat", "hive"]
 """`path`: the address and an ending. `flat`: the same in one folder. `hive`: folders of `name=value`, years apart."""
