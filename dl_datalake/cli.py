@@ -23,6 +23,7 @@ from dl_datalake.commands import (
     diff,
     doctor,
     expire,
+    export,
     features,
     formats,
     gaps,
@@ -30,8 +31,10 @@ from dl_datalake.commands import (
     ingest,
     lock,
     plot,
+    quality,
     quarantine,
     read,
+    reference,
     repair,
     rollback,
     seal,
@@ -60,6 +63,7 @@ _MODULES = (
     catalog,
     read,
     book,
+    export,
     plot,
     quarantine,
     verify,
@@ -67,7 +71,23 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (
+    *_MODULES,
+    reference,
+    gaps,
+    quality,
+    diff,
+    lock,
+    expire,
+    backup,
+    repair,
+    seal,
+    tiers,
+    features,
+    assets,
+    deploy,
+    demo,
+):
     _module.register(app)
 
 
