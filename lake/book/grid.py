@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lake.book.reading import Reader
     from lake.book.state import Book
+    from schemas.keys import Address
 
 BATCH_ROWS = 65_536
 MOST_LEVELS = 1_000
@@ -46,7 +47,8 @@ class Grid:
             why = f"A row has from 1 to {MOST_LEVELS:,} levels of each side."
             raise LakeError("USAGE", f"there are no rows of {levels} levels", why=why, fix=["levels 10"])
         self._reader, self._every, self._levels = reader, every_ns, levels
-        self.addresses, self.snapshot = (reader.address,), reader.scan.snapshot
+        self.addresses: tuple[Address, ...] = (reader.address,)
+        self.snapshot = reader.scan.snapshot
         self.start_ns, self.end_ns = start_ns, end_ns
         files = reader.plan
         low = start_ns if start_ns is not None else files[0].first_ns if files else 0
