@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from dl_datalake.dates import parse_as_of, parse_range
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
+    from lake.adjust import Adjust
     from schemas.keys import Address
 
 Level = Literal["l2", "l3"]
@@ -28,7 +30,7 @@ Symbols = str | list[str] | tuple[str, ...]
 class ReadingClient(StudyClient):
     """The part of a `Lake` that reads."""
 
-    def bars(
+    def bars(  # noqa: PLR0913 - as many words as the question has
         self,
         symbol: Symbols,
         *,
@@ -39,6 +41,7 @@ class ReadingClient(StudyClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        adjust: Adjust | None = None,
     ) -> Result:
         """Return bars of one symbol, or of several one after the other, each series once.
 
@@ -53,13 +56,16 @@ class ReadingClient(StudyClient):
             columns: Only these, in this order; all when None.
             as_of: A snapshot's number or name, or a time, to read the lake as it was. Digits alone are a number, as
                 text too: the start of a year is `2016-01-01`.
+            adjust: `split` or `total`: prices before a split, or before a split or cash dividend, in terms of the
+                newest stored ones, by the actions as known at the snapshot; as they are stored when None.
 
         Raises:
             LakeError: UNKNOWN_SERIES with what there is of the symbol, or with the snapshots that have the series when
-                this one has no row of it; AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
+                this one has no row of it; AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT; ADJUST when a
+                dividend does not fit the prices, USAGE for what cannot be adjusted.
         """
         found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
-        return self._result(found, start, end, columns, as_of)
+        return self._result(found, start, end, columns, as_of, adjust)
 
     def ticks(
         self,
@@ -71,10 +77,11 @@ class ReadingClient(StudyClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        adjust: Adjust | None = None,
     ) -> Result:
         """Return single trades; the arguments are those of `bars`."""
         found = self._resolve(symbol, exchange, market, "ticks/trade", as_of)
-        return self._result(found, start, end, columns, as_of)
+        return self._result(found, start, end, columns, as_of, adjust)
 
     def quotes(
         self,
@@ -86,10 +93,11 @@ class ReadingClient(StudyClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        adjust: Adjust | None = None,
     ) -> Result:
         """Return best bids and asks; the arguments are those of `bars`."""
         found = self._resolve(symbol, exchange, market, "ticks/quote", as_of)
-        return self._result(found, start, end, columns, as_of)
+        return self._result(found, start, end, columns, as_of, adjust)
 
     def book(
         self,
@@ -117,6 +125,7 @@ class ReadingClient(StudyClient):
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        adjust: Adjust | None = None,
         lock: str | Path | None = None,
     ) -> Result:
         """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`.
@@ -126,7 +135,7 @@ class ReadingClient(StudyClient):
         then when the lock pins only one series; AMBIGUOUS names them when it pins several.
         """
         if lock is not None:
-            return self._locked(address, lock, columns, given=(start, end, as_of))
+            return self._locked(address, lock, columns, given=(start, end, as_of, adjust))
         if address is None:
             raise LakeError(
                 "USAGE",
@@ -136,7 +145,7 @@ class ReadingClient(StudyClient):
             )
         text = str(address)
         found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
-        return self._result([found], start, end, columns, as_of)
+        return self._result([found], start, end, columns, as_of, adjust)
 
     def _at(self, as_of: int | DateLike | None) -> int:
         return self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))
@@ -163,14 +172,17 @@ class ReadingClient(StudyClient):
         end: DateLike | None,
         columns: Sequence[str] | None,
         as_of: int | DateLike | None,
+        adjust: Adjust | None = None,
     ) -> Result:
         from dl_datalake.result import Result
+        from lake.adjust import Adjusted
         from lake.read import Scan
 
         start_ns, end_ns = parse_range(start, end)
         at = None if as_of is None else parse_as_of(as_of)
         try:
-            scan = Scan(
+            make = Scan if adjust is None else partial(Adjusted, adjust=adjust)
+            scan = make(
                 self.config, self._manifest, addresses, start_ns=start_ns, end_ns=end_ns, columns=columns, as_of=at
             )
         except LakeError as error:
