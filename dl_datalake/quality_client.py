@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from lake.gaps import GapReport
     from lake.gaps import Progress as GapProgress
     from lake.manifest import Manifest, SeriesRow
+    from lake.quality import Progress as QualityProgress
+    from lake.quality import QualityReport
     from schemas.keys import Address
 
 _ALL = "*/*/*/*/*"
 
 
 class QualityClient:
-    """The part of a `Lake` that looks for gaps."""
+    """The part of a `Lake` that looks for gaps and for what looks like a mistake."""
 
     _manifest: Manifest
 
@@ -62,6 +64,43 @@ class QualityClient:
             progress=progress,
         )
 
+    def quality(
+        self,
+        *patterns: str | Address,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
+        rules: Sequence[str] | None = None,
+        as_of: int | DateLike | None = None,
+        record: bool = True,
+        progress: Callable[[QualityProgress], None] = lambda _at: None,
+    ) -> QualityReport:
+        """Say what looks like a mistake in series, rule by rule; without patterns in all there are.
+
+        No row is changed. Of the present the outcome is kept as check results, in a snapshot of its own.
+
+        Args:
+            patterns: Addresses, or patterns of them.
+            start: From here; the first row when None.
+            end: Up to here; after the last row when None.
+            rules: Only these rules; all that apply to a series when None.
+            as_of: A snapshot's number or name, or a time; of the past nothing is kept.
+            record: Whether to keep the outcome.
+            progress: Told as rows come by.
+
+        Raises:
+            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for a rule there is not; FILE_DAMAGED,
+                FILE_MISSING, TIER_UNAVAILABLE; LOCKED, STORAGE.
+        """
+        return find_mistakes(
+            self._manifest,
+            tuple(map(str, patterns)),
+            between=parse_range(start, end),
+            rules=rules,
+            as_of=None if as_of is None else parse_as_of(as_of),
+            record=record,
+            progress=progress,
+        )
+
 
 def find_gaps(
     manifest: Manifest,
@@ -81,10 +120,33 @@ def find_gaps(
     least = None if min_length is None else duration_ns(min_length)
     request = GapRequest(*between, calendar, least, kinds_of(kinds))
     at = manifest.snapshot(as_of)
+    return find(manifest.config, manifest, _fitting(manifest, patterns, at), at, request, progress=progress)
+
+
+def find_mistakes(
+    manifest: Manifest,
+    patterns: tuple[str, ...],
+    *,
+    between: tuple[int | None, int | None] = (None, None),
+    rules: Sequence[str] | None = None,
+    as_of: int | str | None = None,
+    record: bool = True,
+    progress: Callable[[QualityProgress], None] = lambda _at: None,
+) -> QualityReport:
+    """Look for mistakes as `Lake.quality` does."""
+    from lake.quality import QualityRequest, find, rules_of
+
+    request = QualityRequest(*between, rules_of(rules), record)
+    at = manifest.snapshot(as_of)
+    return find(manifest.config, manifest, _fitting(manifest, patterns, at), at, request, progress=progress)
+
+
+def _fitting(manifest: Manifest, patterns: tuple[str, ...], at: int) -> list[SeriesRow]:
+    """Return the series that patterns name at a snapshot, each once; UNKNOWN_SERIES where one names none."""
     found: dict[int, SeriesRow] = {}
     for text in patterns or (_ALL,):
         fitting = manifest.series(**Filters.parse(text).words(), snapshot=at)
         if not fitting and patterns:
             raise unknown(manifest, text, at)
         found |= {row.id: row for row in fitting}
-    return find(manifest.config, manifest, list(found.values()), at, request, progress=progress)
+    return list(found.values())

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake import layout, rows
+from lake import files, layout, rows
 from lake.errors import LakeError
 from lake.instruments import Action, actions, facts
 from lake.read import Scan
@@ -28,11 +28,13 @@ from schemas.keys import Address
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest import FileRow, Manifest
-    from schemas.columns import Schema
+    from lake.where import Where
+    from schemas.columns import Column, Schema
 
 Adjust = Literal["split", "total"]
 CLOSE_DAYS = 15
@@ -84,7 +86,7 @@ class Factors:
             return table
         one = place[0] == place[-1]
         for column in declaration.columns:
-            if column.unit not in {"price", "base"} or column.name not in table.column_names:
+            if not _is_adjusted(column) or column.name not in table.column_names:
                 continue
             of_prices = column.unit == "price"
             factors = (self._divisors if of_prices else self._multipliers)[place[:1] if one else place]
@@ -105,32 +107,41 @@ def _products(factors: Iterable[Fraction]) -> tuple[Fraction, ...]:
 class Adjusted(Scan):
     """A planned read of series of prices, adjusted by what is known at its snapshot; else as `Scan`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one word more than a plain read has
         self,
         config: Config,
         manifest: Manifest,
         addresses: Sequence[Address],
-        adjust: Adjust,
         *,
+        adjust: Adjust,
         start_ns: int | None = None,
         end_ns: int | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | str | dt.datetime | None = None,
+        where: Callable[[Schema], Where] | None = None,
     ) -> None:
-        """Plan the read, and settle the factors of each series.
+        """Plan the read, and settle the factors of each series; a condition is on adjusted rows.
 
         Raises:
             LakeError: As `Scan` does; USAGE for another word, and for series that cannot be adjusted; ADJUST when a
                 dividend cannot be reckoned with.
         """
         refuse(adjust, addresses)
-        super().__init__(config, manifest, addresses, start_ns=start_ns, end_ns=end_ns, columns=columns, as_of=as_of)
+        super().__init__(
+            config,
+            manifest,
+            addresses,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            columns=columns,
+            as_of=as_of,
+            where=where,
+        )
         self.adjust = adjust
         firsts: dict[Address, int] = {}
         for file in self.plan:
-            firsts.setdefault(
-                self.address_of(file), max(file.first_ns, file.first_ns if start_ns is None else start_ns)
-            )
+            first_ns = file.first_ns if start_ns is None else max(file.first_ns, start_ns)
+            firsts.setdefault(self.address_of(file), first_ns)
         self.factors = {
             address: Factors(
                 steps_of(config, manifest, address, adjust, self.snapshot, firsts[address])
@@ -142,16 +153,25 @@ class Adjusted(Scan):
         }
         """By series: what its rows are multiplied by."""
 
-    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0) -> Iterator[pa.Table]:
-        """Yield a planned file's rows as `Scan` does, adjusted."""
+    def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
+        """Return the row groups that may have rows that fit: what they tell of values is of those that are stored."""
+        if self.where is None or not any(_is_adjusted(self.declaration.column(name)) for name in self.where.columns):
+            return super().groups(parquet, start_ns, end_ns)
+        return files.groups_between(parquet, self.declaration, start_ns, end_ns)
+
+    def _stored(self, file: FileRow, columns: Sequence[str], skip: int, *, bare: bool) -> Iterator[pa.Table]:
         factors = self.factors[self.address_of(file)]
         if not factors.touch(file.first_ns):
-            yield from super().pieces(file, columns, skip=skip)
+            yield from super()._stored(file, columns, skip, bare=bare)
             return
         needed = columns if "ts" in columns else [*columns, "ts"]
-        for table in super().pieces(file, needed, skip=skip):
+        for table in super()._stored(file, needed, skip, bare=bare):
             done = factors.apply(table, self.declaration)
-            yield done if needed is columns else done.select(list(columns))
+            yield done if needed is columns else done.drop_columns(["ts"])
+
+
+def _is_adjusted(column: Column) -> bool:
+    return column.unit in {"price", "base"}
 
 
 def refuse(adjust: str, addresses: Iterable[Address]) -> None:

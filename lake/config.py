@@ -3,7 +3,8 @@
 Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
 `[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path; an
 `[assets]` table the modules that declare assets, and how late is late; a `[gaps]` table a file of known outages, and
-calendars by patterns of addresses. Paths in it are relative to its folder.
+calendars by patterns of addresses; a `[quality]` table what counts for a rule, or false. Paths in it are relative to
+its folder.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ MIN_MEMORY_MB = 16
 MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
-_TABLES = ("lake", "tiers", "assets", "inbox", "gaps")
+_TABLES = ("lake", "tiers", "assets", "inbox", "gaps", "quality")
 _TIER_SETTINGS = ("path",)
 _ASSET_SETTINGS = ("modules", "freshness")
 _GAP_SETTINGS = ("outages", "calendars")
+_ANY = "*/*/*/*/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Config:
     """A file of hours in which exchanges were shut, beside those that come along."""
     calendars: tuple[tuple[str, str], ...] = ()
     """When markets are open, by a pattern of addresses; the last that fits counts."""
+    quality: tuple[tuple[str, Mapping[str, float | None]], ...] = field(default=(), hash=False)
+    """What counts for which rule, None for a rule that is off, by a pattern of addresses; the last that fits counts."""
 
     @property
     def log(self) -> Path:
@@ -137,6 +141,7 @@ def locate(
         tiers=_tiers(document, home / FILE_NAME),
         **_assets(document, home / FILE_NAME),
         **_gaps(document, home / FILE_NAME),
+        quality=_quality(document, home / FILE_NAME),
     )
     if must_exist:
         refuse_lost(config)
@@ -323,6 +328,34 @@ def _refuse_gaps(message: str, file: Path) -> NoReturn:
         where=str(file),
         why="[gaps] names a file of outages, and calendars by pattern of addresses.",
         fix=['[gaps]\noutages = "outages.toml"', '[gaps.calendars]\n"STOOQ/*/*/*/*" = "XNYS"'],
+    )
+
+
+def _quality(document: Mapping[str, Any], file: Path) -> tuple[tuple[str, Mapping[str, float | None]], ...]:
+    table = document.get("quality", {})
+    if not isinstance(table, dict):
+        _refuse_quality("quality is not a table", file)
+    everywhere = {name: value for name, value in table.items() if not isinstance(value, dict)}
+    found: list[tuple[str, Mapping[str, float | None]]] = []
+    for pattern, given in ((_ANY, everywhere), *((p, g) for p, g in table.items() if isinstance(g, dict))):
+        if pattern.count("/") != _ANY.count("/"):
+            _refuse_quality(f"{pattern!r} is no pattern of series", file)
+        for name, value in given.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+            if value is not False and not number:
+                _refuse_quality(f"{name} is {value!r}", file)
+        if given:
+            found.append((pattern, {name: None if value is False else float(value) for name, value in given.items()}))
+    return tuple(found)
+
+
+def _refuse_quality(message: str, file: Path) -> NoReturn:
+    raise LakeError(
+        "USAGE",
+        message,
+        where=str(file),
+        why="[quality] gives rules a number above 0, or false to leave them out; tables below it do by pattern.",
+        fix=["[quality]\nprice_jump = 80", '[quality."BINANCE/*/*/bars/*"]\nzero_volume = false'],
     )
 
 

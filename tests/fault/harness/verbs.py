@@ -197,5 +197,6 @@ VERBS: dict[str, Verb] = {
 }
 RECORDS_ONLY = {
     "pipelines.materialize": "records which partitions could not be made: no rows, and the next run makes them anew",
+    "lake.quality.run": "records what a look found: no rows, and the next look finds it anew",
 }
 """Modules that open the manifest to write and need no entry, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.read import Scan
 from lake.reference import ImportRequest, import_file
+from lake.where import Where
 from lake.write import write
 from schemas.keys import Address
 from tests.manifests import make_lake
@@ -75,7 +77,7 @@ def bring(config: Config, text: str, kind: Any = "action") -> int:  # noqa: ANN4
 
 def read(config: Config, address: Address, adjust: Adjust, **words: Any) -> pa.Table:  # noqa: ANN401 -- a scan's
     with Manifest.open(config) as manifest:
-        return Adjusted(config, manifest, [address], adjust, **words).to_arrow()
+        return Adjusted(config, manifest, [address], adjust=adjust, **words).to_arrow()
 
 
 def closes(config: Config, adjust: Adjust, address: Address = DAILY, as_of: int | None = None) -> list[float]:
@@ -84,7 +86,7 @@ def closes(config: Config, adjust: Adjust, address: Address = DAILY, as_of: int 
 
 def refused(config: Config, adjust: Any = "total", *addresses: Address) -> LakeError:  # noqa: ANN401 -- any word
     with pytest.raises(LakeError) as caught, Manifest.open(config) as manifest:
-        Adjusted(config, manifest, addresses or [DAILY], adjust)
+        Adjusted(config, manifest, addresses or [DAILY], adjust=adjust)
     return caught.value
 
 
@@ -176,12 +178,40 @@ def test_a_range_and_columns_without_ts_give_the_same_rows(config: Config) -> No
     part = read(config, DAILY, "total", start_ns=start, end_ns=end, columns=["symbol", "close"])
     assert part.equals(whole.slice(1, 3).select(["symbol", "close"]))
     with Manifest.open(config) as manifest:
-        scan = Adjusted(config, manifest, [DAILY], "total", start_ns=start)
+        scan = Adjusted(config, manifest, [DAILY], adjust="total", start_ns=start)
         assert scan.count() == 6
         assert pa.Table.from_batches(scan.batches(2)).equals(whole.slice(1))
         # A dividend whose close is not looked for, as no row lies before it.
-        behind = Adjusted(config, manifest, [DAILY], "total", start_ns=minute("2024-02-21") * 60 * 10**9)
+        behind = Adjusted(config, manifest, [DAILY], adjust="total", start_ns=minute("2024-02-21") * 60 * 10**9)
         assert behind.factors[DAILY].steps == ()
+
+
+def test_a_condition_is_on_adjusted_rows(config: Config) -> None:
+    daily(config, [(day, close) for day, close, _ in YAHOO])
+    bring(config, HEAD + "2024-02-18,split,2:1,,,\n")
+    # Stored, 46.99 and 48.30 lie above 25, and so does all that the file tells of them.
+    for condition, fitting in (("close < 24", [46.99 / 2]), ("close > 40", []), ("volume > 1", [46.99 / 2, 48.30 / 2])):
+        with Manifest.open(config) as manifest:
+            where = partial(Where.of, condition, moment=int)
+            scan = Adjusted(config, manifest, [DAILY], adjust="split", columns=["close"], where=where)
+            assert scan.to_arrow()["close"].to_pylist() == fitting
+            assert scan.count() == len(fitting)
+
+
+def test_many_files_are_read_side_by_side(config: Config) -> None:
+    # Over 65,536 rows of several days: the way without names, nulls and order of columns.
+    start = minute("2024-01-01")
+    for day in range(0, 50, 10):
+        write(config, MINUTES, bars(*(bar(start + day * 1440 + at, 8.0) for at in range(10 * 1440))))
+    bring(config, HEAD + "2024-01-15,split,4,,,\n")
+    with Manifest.open(config) as manifest:
+        scan = Adjusted(config, manifest, [MINUTES], adjust="split", columns=["symbol", "close", "vwap"])
+        table = scan.to_arrow()
+        assert table.num_rows == scan.count() == 72_000
+        assert table.equals(pa.Table.from_batches(scan.batches()).unify_dictionaries().cast(table.schema))
+    prices = table["close"].to_pylist()
+    assert prices[: 14 * 1440] == [2.0] * 14 * 1440
+    assert prices[14 * 1440 :] == [8.0] * 36 * 1440
 
 
 def test_a_close_too_long_before_a_dividend_is_none(config: Config) -> None:
