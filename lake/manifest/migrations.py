@@ -372,6 +372,8 @@ def m007_reference(db: Database) -> None:
             from_snapshot INTEGER NOT NULL REFERENCES snapshots (id),
             to_snapshot INTEGER CHECK (to_snapshot > from_snapshot)) STRICT""",
         "CREATE UNIQUE INDEX reference_current ON reference (kind, key) WHERE to_snapshot IS NULL",
+        "CREATE INDEX reference_key ON reference (kind, key)",
+        "CREATE INDEX reference_renamed ON reference (key) WHERE json_extract(definition, '$.renames') IS NOT NULL",
         "CREATE INDEX reference_added ON reference (from_snapshot)",
         "CREATE INDEX reference_ended ON reference (to_snapshot) WHERE to_snapshot IS NOT NULL",
     )
