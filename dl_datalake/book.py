@@ -37,9 +37,12 @@ class BookResult(Result):
         """What rebuilds the book; USAGE for single orders (l3), AMBIGUOUS when the result is of several series."""
         if self._reader is None:
             from lake.book import Reader
+            from lake.read import Scan
 
-            lake = self._lake
-            self._reader = Reader(lake.config, lake._manifest, self.address, self.snapshot, self._progress)  # noqa: SLF001 - the lake's own result
+            lake, scan, address = self._lake, self.planned, self.address
+            if not isinstance(scan, Scan) or scan.start_ns is not None or scan.end_ns is not None:
+                scan = Scan(lake.config, lake._manifest, [address], as_of=self.snapshot)  # noqa: SLF001 - the lake's own result
+            self._reader = Reader(lake.config, scan, self._progress)
         return self._reader
 
     def at(self, ts: DateLike | int, levels: int | None = 20) -> Ladder:

@@ -23,6 +23,7 @@ from dl_datalake.commands import (
     diff,
     doctor,
     expire,
+    export,
     features,
     formats,
     gaps,
@@ -34,6 +35,7 @@ from dl_datalake.commands import (
     quarantine,
     read,
     reconcile,
+    reference,
     repair,
     rollback,
     seal,
@@ -62,6 +64,7 @@ _MODULES = (
     catalog,
     read,
     book,
+    export,
     plot,
     quarantine,
     verify,
@@ -71,6 +74,7 @@ _MODULES = (
 )
 for _module in (
     *_MODULES,
+    reference,
     gaps,
     quality,
     reconcile,

@@ -51,6 +51,9 @@ def read(
             metavar="N|NAME|TIME", help="The lake as of a snapshot (digits alone), its name, or a time: 2016-01-01."
         ),
     ] = None,
+    where: Annotated[
+        Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
+    ] = None,
     lock: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
     ] = None,
@@ -65,7 +68,7 @@ def read(
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
         wanted = [name.strip() for name in columns.split(",")] if columns else None
-        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of, lock=lock)
+        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of, where=where, lock=lock)
         printing.print("read", result, config.data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,10 @@ _SCHEMA = pa.schema(
 )
 
 
+_opened = count()
+"""Numbers of open indexes: another one of the same file may have been made of other files before it."""
+
+
 class IndexDamagedError(Exception):
     """What is kept is not what was written; it is made anew."""
 
@@ -93,8 +98,10 @@ class Index:
 
     def __init__(self, source: pa.NativeFile) -> None:
         """Open what `build` wrote; IndexDamagedError when it is not whole."""
+        self.key = str(next(_opened))
         try:
-            self._file = pa.ipc.open_file(source)
+            # What is read is small: another thread would have to be waited for, and wins nothing.
+            self._file = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(use_threads=False))
             batch = self._file.get_batch(self._file.num_record_batches - 1)
             values = _checked(batch)
         except (OSError, pa.ArrowException, IndexError, ValueError) as error:

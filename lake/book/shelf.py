@@ -61,8 +61,19 @@ class Recent(OrderedDict[tuple[str, ...], T]):
         if key in self:
             self._held -= self._cost(self.pop(key))
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            super().clear()
+            self._held = 0
+
 
 _open: Recent[Index] = Recent(_OPEN)
+
+
+def forget() -> None:
+    """Let go of the indexes that are open."""
+    _open.clear()
 
 
 class Shelf:

@@ -71,7 +71,14 @@ RUN_ID = "(SELECT run_id FROM snapshots WHERE snapshots.id = from_snapshot)"
 STORED = {"path": PATH, "run_id": RUN_ID}
 """Columns of a file that follow from others."""
 FILES = ", ".join(STORED.get(column, column) for column in FILE_COLUMNS)
-SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
+_IMPORTED = """coalesce((SELECT json_extract(definition, '$.{0}') FROM reference WHERE kind = 'instrument'
+    AND key = substr(series.address, 1, length(series.address) - length(type) - length(period) - 2)
+    AND to_snapshot IS NULL), series.{0})"""
+_FOLLOWING = {"vendor_symbol": SPELLING} | {
+    column: _IMPORTED.format(column) for column in ("tick_size", "price_may_be_negative")
+}
+"""Columns of a series that follow from others: what is imported of its instrument goes first."""
+SERIES = ", ".join(_FOLLOWING.get(column, f"series.{column}") for column in SERIES_COLUMNS)
 
 
 def parsed(text: str, kind: type = dict) -> Any:  # noqa: ANN401 -- whatever JSON there is

@@ -100,6 +100,13 @@ VERBS: dict[str, Verb] = {
     "snapshot names": Verb(
         acts.three_days, (acts.name_newest, acts.drop_name), ("lake.snapshots",), at_once=True, changes=False
     ),
+    "import": Verb(
+        acts.three_days,
+        (acts.import_instruments, acts.import_actions),
+        ("lake.reference.importing",),
+        at_once=True,
+        again=told,
+    ),
     "materialize": Verb(acts.three_days, (acts.make_gaps,), ("pipelines.making",)),
     "backup": Verb(
         acts.backed_up,
