@@ -113,6 +113,7 @@ class QualityClient:
         whole: bool = False,
         columns: Sequence[str] = (),
         absolute: float = 0.0,
+        ticks: float = 0.0,
         relative: float = 0.0,
         limit: int | None = DIFFERENCES,
         progress: Callable[[ReconcileProgress], None] = lambda _at: None,
@@ -130,6 +131,7 @@ class QualityClient:
             whole: Look beyond the time that all sources have: what one lacks there is missing.
             columns: Only these; every one of numbers when empty.
             absolute: Prices that are no farther apart are the same.
+            ticks: The same, in tick sizes of the most trusted source's instrument.
             relative: Values that are no farther apart, as a part of the greater one, are the same.
             limit: How many differences the report holds; None for all.
             progress: Told as rows are read.
@@ -141,7 +143,7 @@ class QualityClient:
         from lake.reconcile import ReconcileRequest
 
         request = ReconcileRequest(
-            tuple(map(str, prefer)), *parse_range(start, end), whole, tuple(columns), absolute, relative, limit
+            tuple(map(str, prefer)), *parse_range(start, end), whole, tuple(columns), absolute, ticks, relative, limit
         )
         comparison = compare_sources(self._manifest, tuple(map(str, sources)), request, progress)
         for _ in comparison.batches():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake import layout, rows
 from lake import write as writing
 from lake.amounts import plural
+from lake.instruments import actions
 from lake.leases import Lease
 from lake.manifest import Change, Writer, graph
+from lake.manifest.packed import DAY_NS
 from lake.manifest.rows import CheckRecord
 from lake.quality.collecting import Findings
 from lake.quality.looking import COLUMNS, look, needs_rows
 from lake.quality.model import Progress, QualityReport, SeriesQuality
+from lake.quality.prices import Split
 from lake.quality.restated import restated
 from lake.quality.rules import BY_NAME, kind_of
 from lake.quality.settings import thresholds
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from lake.manifest import Manifest, PartRow, SeriesRow
     from lake.quality.model import QualityRequest
 
+_EPOCH = dt.date(1970, 1, 1)
 PREFIX = "quality"
 """What the names of the check results begin with."""
 
@@ -123,8 +128,14 @@ class _Work:
                 as_of=self.snapshot,
             )
             unit_ns = layout.NS_PER[rows.unit(scan.declaration)]
-            look(scan.batches(), unit_ns, self.row.address, self.thresholds, findings, told)
+            look(scan.batches(), unit_ns, self.row.address, self.thresholds, findings, told, splits=self._splits())
         return findings
+
+    def _splits(self) -> list[Split]:
+        known = actions(self.manifest, self.row.address, self.snapshot)
+        return [
+            Split((each.ex_date - _EPOCH).days * DAY_NS, float(each.value)) for each in known if each.kind == "split"
+        ]
 
     def outcome(self, findings: Findings) -> SeriesQuality:
         failed = {place for rule, marked in findings.marked.items() if _fails(rule) for place in marked}
