@@ -155,7 +155,7 @@ class StudyClient:
         if any(word is not None for word in given):
             raise LakeError(
                 "USAGE",
-                "a lock goes with neither a start, nor an end, nor a snapshot, nor a condition",
+                "a lock goes with neither a start, nor an end, nor a snapshot, nor a condition, nor an adjustment",
                 why="It says itself which rows of which snapshot the study read.",
                 fix=["leave them out", "or leave the lock out"],
             )

@@ -68,6 +68,7 @@ _TABLES = {
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
     "feature_sets": "every registration of a feature set: what it declares, its stage, and from when to when",
+    "reference": "every imported record of an instrument, alias or action: what it says, and from when to when",
     "names": "which snapshot has which name, and the snapshots that gave the name and took it away",
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",
