@@ -157,12 +157,17 @@ class Spikes:
         for name, column, reach in (("high", high, above), ("low", low, below)):
             scores = reach / usual
             far = (scores >= self._threshold) | (reach >= FOURFOLD)
-            found = np.flatnonzero(far[piece.own]) + piece.low
-            for place in found.tolist():
-                at = int(piece.ts[place])
-                said = f"{name} {column[place]:.15g}, {np.expm1(reach[place]):,.2%} beyond all around it"
-                said += _usual(scores[place], "range")
-                self._findings.add("price_spike", at, at, 1, said)
+            places = np.flatnonzero(far[piece.own]) + piece.low
+
+            def said(
+                number: int,
+                name: str = name,
+                facts: tuple[Floats, ...] = (column[places], reach[places], scores[places]),
+            ) -> str:
+                value, beyond, score = (float(fact[number]) for fact in facts)
+                return f"{name} {value:.15g}, {np.expm1(beyond):,.2%} beyond all around it{_usual(score, 'range')}"
+
+            self._findings.add_all("price_spike", piece.ts[places], piece.ts[places], np.ones_like(places), said)
 
     def end(self) -> None:
         """Pieces bring what comes after them: nothing is left to be told."""
@@ -249,10 +254,18 @@ class Units:
             ratio = np.full(len(values), np.nan)
             np.divide(values, rest, out=ratio, where=(values > 0) & (rest > 0))
             powers = shifts(np.log(ratio), self._tolerance)
-            for place in np.flatnonzero(powers).tolist():
-                at = int(piece.ts[own][place])
-                said = f"{name} {values[place]:.15g} is {_part(int(powers[place]))} the {against} {rest[place]:.15g}"
-                self._findings.add("unit_error", at, at, 1, said)
+            places = np.flatnonzero(powers)
+
+            def said(
+                number: int,
+                name: str = name,
+                facts: tuple[NDArray[np.generic], ...] = (values[places], powers[places], rest[places]),
+            ) -> str:
+                value, power, other = (fact[number] for fact in facts)
+                return f"{name} {value:.15g} is {_part(int(power))} the {against} {other:.15g}"
+
+            ts = piece.ts[own][places]
+            self._findings.add_all("unit_error", ts, ts, np.ones_like(places), said)
 
 
 def _usual(score: float, what: str) -> str:
