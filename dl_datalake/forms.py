@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
@@ -187,10 +188,9 @@ def _of(planned: Planned, address: Address, columns: Sequence[str]) -> pa.Table:
         return planned.narrowed(addresses=[address], columns=columns).to_arrow()
     if isinstance(planned, Stream):
         return planned.of(address).to_arrow().select(list(columns))
-    from copy import copy
-
-    part = copy(planned)
-    part.plan = [file for file in planned.plan if planned.source.address_of(file) == address]
+    part, source = copy(planned), getattr(planned, "source", None)
+    if isinstance(source, Scan):
+        part.plan = [file for file in planned.plan if source.address_of(file) == address]
     return part.to_arrow().select(list(columns))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -15,17 +15,43 @@ from lake.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     import pandas as pd
     import polars as pl
 
-    from lake.features.join import PointInTime
-    from lake.read import Scan
     from schemas.keys import Address
 
-    Planned = Scan | PointInTime | Stream
-
 BATCH_ROWS = 65_536
+
+
+class Planned(Protocol):
+    """A read that is planned: of stored rows, of rows joined to others, or of books at regular times."""
+
+    addresses: tuple[Address, ...]
+    snapshot: int
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    plan: list[Any]
+    """Its parts, in the order of their rows; a copy with fewer of them reads only those."""
+    start_ns: int | None
+    end_ns: int | None
+
+    @property
+    def lake(self) -> Path:
+        """The manifest of the lake it reads."""
+
+    def count(self) -> int:
+        """Count the rows."""
+
+    def batches(self, size: int = ...) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in batches of at most `size`."""
+
+    def to_arrow(self) -> pa.Table:
+        """Read everything into one table."""
+
+    def reader(self, size: int = ...) -> pa.RecordBatchReader:
+        """Return a stream for whatever speaks Arrow."""
 
 
 class Result(Forms, Page):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from lake import rows
 from lake.errors import LakeError
 from lake.manifest import Manifest
-from lake.read import BATCH_ROWS, Scan
+from lake.read import BATCH_ROWS
 from lake.streams import Stream
 from schemas.arrow import arrow_schema
 from schemas.calendars import ALWAYS, NAMED, CalendarError, open_spans, refuse_unknown
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from lake.read import Scan
     from schemas.keys import Address
 
     Times = npt.NDArray[np.int64]
@@ -100,9 +101,8 @@ class Filled(Stream):
 
     def _before(self, address: Address, ns: int) -> pa.Table | None:
         """Return the last row before a time; None where there is none."""
-        config, snapshot = self.source.config, self.snapshot
-        with Manifest.open(config) as manifest:
-            scan = Scan(config, manifest, [address], end_ns=ns, columns=self._needed, as_of=snapshot)
+        with Manifest.open(self.source.config) as manifest:
+            scan = self.source.again(manifest, [address], end_ns=ns, columns=self._needed, as_of=self.snapshot)
         for file in reversed(scan.plan):
             last = None
             for table in scan.pieces(file, self._needed):

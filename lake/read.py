@@ -142,20 +142,29 @@ class Scan:
 
     def _gathered(self) -> pa.Table:
         """Read everything side by side; files on the edges of the range first, as only they can tell their rows."""
-        edges = {
-            number: [*self.pieces(file, self.columns)]
-            for number, file in enumerate(self.plan)
-            if not self._covers(file)
-        }
+        edges = {number: [*self.pieces(f, self.columns)] for number, f in enumerate(self.plan) if not self._covers(f)}
         counts = [
             sum(table.num_rows for table in edges[number]) if number in edges else file.rows
             for number, file in enumerate(self.plan)
         ]
 
         def read(number: int) -> Iterable[pa.Table]:
-            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns)
+            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns, bare=True)
 
-        return gather.gather(self.schema, counts, read, [file.path for file in self.plan])
+        names = [file.path for file in self.plan]
+        plain = pa.schema([field for field in self.schema if field.name not in _IDENTITY])
+        columns = dict(zip(plain.names, gather.gather(plain, counts, read, names), strict=True))
+        columns |= self._names(counts)
+        return pa.Table.from_arrays([columns[name] for name in self.columns], schema=self.schema)
+
+    def _names(self, counts: Sequence[int]) -> dict[str, pa.ChunkedArray]:
+        """Return the columns that name the series, for so many rows of each planned file: a piece for each series."""
+        made: dict[str, list[pa.Array]] = {column.name: [] for column in IDENTITY}
+        for series, run in groupby(zip(self.plan, counts, strict=True), lambda pair: pair[0].series_id):
+            rows_of_it = sum(count for _, count in run)
+            for pieces, words in zip(made.values(), identity(self._series[series]), strict=True):
+                pieces.append(words(rows_of_it))
+        return {name: pa.chunked_array(pieces) for name, pieces in made.items()}
 
     def _fitting_side_by_side(self) -> pa.Table:
         """Read what fits the condition; how much that is nobody knows before."""
@@ -194,6 +203,37 @@ class Scan:
             part.passed_over += len(self.plan) - len(part.plan)
         return part
 
+    def again(
+        self,
+        manifest: Manifest,
+        addresses: Sequence[Address],
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | str | None,
+    ) -> Scan:
+        """Plan a read of the same kind, with the same condition, of other series, times, columns or another snapshot.
+
+        Raises:
+            LakeError: As the constructor does; USAGE for a read that leaves out rows, which another one would have.
+        """
+        kind = self._kind()
+        return kind(
+            self.config,
+            manifest,
+            addresses,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            columns=columns,
+            as_of=as_of,
+            where=self.wanted,
+        )
+
+    def _kind(self) -> Callable[..., Scan]:
+        """Return what makes reads of this kind."""
+        return Scan
+
     def require(self) -> None:
         """Make sure that every planned file is in a place that is there; TIER_UNAVAILABLE or TIER_FOREIGN."""
         self._places.require(self.plan, self._series)
@@ -207,23 +247,25 @@ class Scan:
             self.end_ns is None or file.last_ns < self.end_ns
         )
 
-    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0) -> Iterator[pa.Table]:
+    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0, bare: bool = False) -> Iterator[pa.Table]:
         """Yield a planned file's rows within the range, a row group at a time.
 
         Args:
             file: One of the plan.
             columns: Which columns of the schema, in this order.
             skip: How many of the row groups to pass over.
+            bare: Leave out columns of which it is known without decoding them what they hold: those that name the
+                series, and those that are all null.
 
         Raises:
             LakeError: FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE or TIER_FOREIGN.
         """
         try:
             if self.where is None:
-                yield from self._stored(file, columns, skip)
+                yield from self._stored(file, columns, skip, bare=bare)
             else:
                 needed = [*columns, *sorted(self.where.columns.difference(columns))]
-                for table in self._stored(file, needed, skip):
+                for table in self._stored(file, needed, skip, bare=False):
                     fitting = self.where.fitting(table)
                     yield fitting if len(needed) == len(columns) else fitting.select(list(columns))
         except LakeError as error:
@@ -231,7 +273,7 @@ class Scan:
                 raise _of_the_past(error) from error
             raise
 
-    def _stored(self, file: FileRow, columns: Sequence[str], skip: int) -> Iterator[pa.Table]:
+    def _stored(self, file: FileRow, columns: Sequence[str], skip: int, *, bare: bool) -> Iterator[pa.Table]:
         covers = self._covers(file)
         schema = (
             self.schema
@@ -244,10 +286,12 @@ class Scan:
             # The names of the series say the same in every row: where checksums vouch for them they are not decoded.
             said = _IDENTITY.intersection(needed) if parquet.has_sums else frozenset()
             for group in self.groups(parquet, start, end)[skip:]:
-                table = files.read_group(parquet, group, needed, said)
+                table = (gather.filled if bare else files.read_group)(parquet, group, needed, said)
                 if not covers:
                     table = self._trim(table)
-                if said:
+                if bare:
+                    yield table
+                elif said:
                     yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
                 else:
                     yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)

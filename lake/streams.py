@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from lake.errors import LakeError
-from lake.read import BATCH_ROWS, Scan, plain_reader
+from lake.read import BATCH_ROWS, plain_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lake.manifest.rows import FileRow
+    from lake.read import Scan
     from schemas.keys import Address
 
 
@@ -33,25 +33,16 @@ class Stream(ABC):
             source: The stored rows.
             addresses: Of the rows that are made, one for each series of the source.
             schema: Of the rows that are made.
-
-        Raises:
-            LakeError: USAGE for a read that is not just of stored rows: what it does to them would be lost.
         """
-        if type(source) is not Scan:
-            why = "They are made of the stored rows, which this read leaves out in part or changes."
-            raise LakeError("USAGE", "nothing is made of these rows", why=why, fix=["read the series itself"])
         self.source = source
         self._origins = dict(zip(addresses, source.addresses, strict=True))
         self.addresses: tuple[Address, ...] = tuple(addresses)
         self.snapshot = source.snapshot
+        self.plan: list[FileRow] = source.plan
+        """The files of the source that are read."""
         self.start_ns, self.end_ns = source.start_ns, source.end_ns
         self.schema = schema
         self.columns: tuple[str, ...] = tuple(schema.names)
-
-    @property
-    def plan(self) -> list[FileRow]:
-        """The files of the source that are read."""
-        return self.source.plan
 
     @property
     def lake(self) -> Path:

@@ -19,7 +19,6 @@ from lake.aggregate.targets import Cutter, target_addresses
 from lake.encoding import identity
 from lake.errors import LakeError
 from lake.manifest import Manifest, graph
-from lake.read import Scan
 from lake.streams import Stream
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from lake.aggregate.buckets import Buckets
     from lake.aggregate.rows import Source
+    from lake.read import Scan
     from schemas.keys import Address
 
 _NAMES = tuple(column.name for column in IDENTITY)
@@ -139,16 +139,9 @@ def _planned(manifest: Manifest, source: Scan, asked: AggregateRequest, target: 
     cutter = Cutter(manifest, asked, low // 1000, high // 1000, stores=False)
     buckets = cutter.target(target).buckets
     start, end = (None if ns is None else _ceiling(buckets, ns) for ns in (source.start_ns, source.end_ns))
-    scan = Scan(
-        source.config,
-        manifest,
-        [asked.address],
-        start_ns=start,
-        end_ns=end,
-        columns=_maker(asked.address.key, target).columns,
-        as_of=source.snapshot,
-        where=source.wanted,
-    )
+    columns = _maker(asked.address.key, target).columns
+    own, at = [asked.address], source.snapshot
+    scan = source.again(manifest, own, start_ns=start, end_ns=end, columns=columns, as_of=at)
     withheld = None
     if series is not None and parts and whole:
         covered = covered_to(manifest, series, high, cutter.source(), snapshot=source.snapshot)

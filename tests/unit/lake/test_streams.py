@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
-from lake.errors import LakeError
 from lake.read import Scan
 from lake.streams import Stream
 from lake.write import write
@@ -64,11 +62,8 @@ def test_its_end_is_looked_for_from_the_end(doubled: Doubled) -> None:
         assert doubled.noted == read
 
 
-def test_nothing_is_made_of_a_read_that_changes_rows(doubled: Doubled) -> None:
-    class Other(Scan):
-        """Another kind of read."""
-
-    other = copy(doubled.source)
-    other.__class__ = Other
-    with pytest.raises(LakeError, match="nothing is made of these rows"):
-        Doubled(other)
+def test_a_read_is_planned_again_in_another_range(doubled: Doubled, manifest: Manifest) -> None:
+    source = doubled.source
+    again = source.again(manifest, [BTC], start_ns=DAY_NS, end_ns=2 * DAY_NS, columns=["ts"], as_of=1)
+    assert (again.to_arrow().num_rows, again.snapshot, again.columns) == (20, 1, ("ts",))
+    assert source.again(manifest, source.addresses, as_of=None).to_arrow() == source.to_arrow()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
+from lake.adjust import Adjusted
 from lake.aggregate import AggregateRequest, aggregate
 from lake.aggregate.live import Resampled
 from lake.errors import LakeError
+from lake.fill import Filled
 from lake.manifest.decode import moment_ns
 from lake.read import Scan
+from lake.reference import ImportRequest, import_file
 from lake.where import Where
 from lake.write import write
 from schemas.keys import Address
@@ -159,3 +163,23 @@ def test_a_series_without_rows_gives_none(lake: Config, manifest: Manifest) -> N
     write(lake, ETH, bars(bar(0)))
     assert resampled(lake, manifest, ETH, "1h", as_of=1).to_arrow().num_rows == 0
     assert resampled(lake, manifest, BTC, "1h", start_ns=DAY_NS, end_ns=DAY_NS + 5).to_arrow().num_rows == 0
+
+
+def test_adjusted_bars_make_adjusted_bars(lake: Config, manifest: Manifest) -> None:
+    """Three shares for one on the second day; a dividend of a tenth of the close on the third."""
+    place = Address.of("XETR", "EQUITY", "ABC", "bars", "1m")
+    day = 19_783  # 2024-03-01
+    rows = [bar((day + at // 8) * 1440 + 600 + at % 8 * 7, 10.0 + at % 5, volume=1.0 + at % 3) for at in range(24)]
+    write(lake, place, bars(*rows))
+    path = lake.root / "actions.csv"
+    path.write_text("ex_date,action,ratio,amount,currency,label\n2024-03-02,split,3:1,,,\n2024-03-03,dividend,,1,,\n")
+    import_file(lake, ImportRequest("action", path, "XETR", "EQUITY", "ABC"))
+    source = Adjusted(lake, manifest, [place], adjust="total", columns=None)
+    fine = source.to_arrow().to_pandas().set_index("ts")
+    expected = fine.resample("1h").agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
+    made = Resampled(source, "1h", whole=False).to_arrow().to_pandas().set_index("ts")
+    pd.testing.assert_frame_equal(made[[*expected.columns]], expected[expected.volume > 0], check_freq=False)
+    filled = Filled(source).to_arrow().to_pandas().set_index("ts")
+    assert filled.loc[~filled["filled"], "close"].tolist() == fine["close"].tolist()
+    before = Filled(Adjusted(lake, manifest, [place], adjust="total", start_ns=(day + 1) * DAY_NS)).to_arrow()
+    assert before["close"][0].as_py() == fine["close"].iloc[7]
