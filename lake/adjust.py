@@ -12,6 +12,7 @@ import math
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -152,6 +153,9 @@ class Adjusted(Scan):
             for address in self.addresses
         }
         """By series: what its rows are multiplied by."""
+
+    def _kind(self) -> Callable[..., Scan]:
+        return partial(Adjusted, adjust=self.adjust)
 
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups that may have rows that fit: what they tell of values is of those that are stored."""
