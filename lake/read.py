@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,13 @@ from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest import Manifest
     from lake.manifest.rows import FileRow
+    from lake.where import Where
     from schemas.columns import Schema
     from schemas.keys import Address
 
@@ -49,8 +52,11 @@ class Scan:
         end_ns: int | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | str | dt.datetime | None = None,
+        where: Callable[[Schema], Where] | None = None,
     ) -> None:
         """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
+
+        With `where`, which is told their schema, only of the rows that fit.
 
         Raises:
             LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED; USAGE for several schemas,
@@ -89,20 +95,31 @@ class Scan:
         # What it needs stays for as long as this object does; unless it was forgotten just before that was said.
         self._lease = Lease(config, self.snapshot)
         manifest.refuse_expired(self.snapshot)
+        self.wanted = where
+        self.where = None if where is None else where(self.declaration)
         self.plan: list[FileRow] = []
+        self.passed_over = 0
+        """Files in the range that cannot have a row that fits, by what the manifest knows of them."""
         self._series: dict[int, Address] = {}
         for address in addresses:
             series = manifest.find(address)
             if series is None:
                 raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
             self._series[series.id] = address
-            self.plan += manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            stored = manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            self.passed_over += len(stored)
+            self.plan += stored if self.where is None else self.where.files(stored, address)
+        self.passed_over -= len(self.plan)
 
     def count(self) -> int:
-        """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into."""
+        """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into.
+
+        With a condition every file is.
+        """
         total = 0
         for file in self.plan:
-            total += file.rows if self._covers(file) else sum(t.num_rows for t in self.pieces(file, ["ts"]))
+            known = self.where is None and self._covers(file)
+            total += file.rows if known else sum(t.num_rows for t in self.pieces(file, ["ts"]))
         return total
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
@@ -118,7 +135,7 @@ class Scan:
         """Read everything into one table."""
         self.require()
         if len(self.plan) > 1 and sum(file.rows for file in self.plan) >= GATHERED_ROWS:
-            return self._gathered()
+            return self._gathered() if self.where is None else self._fitting_side_by_side()
         tables = [t for file in self.plan for t in self.pieces(file, self.columns)]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
@@ -147,6 +164,13 @@ class Scan:
             for pieces, words in zip(made.values(), identity(self._series[series]), strict=True):
                 pieces.append(words(rows_of_it))
         return {name: pa.chunked_array(pieces) for name, pieces in made.items()}
+
+    def _fitting_side_by_side(self) -> pa.Table:
+        """Read what fits the condition; how much that is nobody knows before."""
+        with ThreadPoolExecutor(gather.WORKERS, thread_name_prefix="read") as pool:
+            found = pool.map(lambda file: list(self.pieces(file, self.columns)), self.plan)
+            tables = [table for each in found for table in each if table.num_rows]
+        return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
@@ -179,7 +203,13 @@ class Scan:
             LakeError: FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE or TIER_FOREIGN.
         """
         try:
-            yield from self._stored(file, columns, skip, bare=bare)
+            if self.where is None:
+                yield from self._stored(file, columns, skip, bare=bare)
+            else:
+                needed = [*columns, *sorted(self.where.columns.difference(columns))]
+                for table in self._stored(file, needed, skip, bare=False):
+                    fitting = self.where.fitting(table)
+                    yield fitting if len(needed) == len(columns) else fitting.select(list(columns))
         except LakeError as error:
             if error.code in {"E_FILE_DAMAGED", "E_FILE_MISSING"} and file.to_snapshot is not None:
                 raise _of_the_past(error) from error
@@ -197,7 +227,7 @@ class Scan:
             start, end = (None, None) if covers else (self.start_ns, self.end_ns)
             # The names of the series say the same in every row: where checksums vouch for them they are not decoded.
             said = _IDENTITY.intersection(needed) if parquet.has_sums else frozenset()
-            for group in files.groups_between(parquet, self.declaration, start, end)[skip:]:
+            for group in self.groups(parquet, start, end)[skip:]:
                 table = (gather.filled if bare else files.read_group)(parquet, group, needed, said)
                 if not covers:
                     table = self._trim(table)
@@ -207,6 +237,11 @@ class Scan:
                     yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
                 else:
                     yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
+        """Return the row groups of an open file that may have rows of [start_ns, end_ns) that fit the condition."""
+        groups = files.groups_between(parquet, self.declaration, start_ns, end_ns)
+        return groups if self.where is None else self.where.groups(parquet, groups)
 
     def _named(self, file: FileRow, table: pa.Table, schema: pa.Schema, count: int) -> pa.Table:
         """Return rows with the columns that name their series; `count` of them where there is no other column."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     _Side = tuple[NDArray[np.float64], NDArray[np.float64]]
     """Prices and sizes."""
 
-VERSION = 1
+VERSION = 2
 """Of the rules and of the form; what another version wrote is not used."""
 SPACING = 8192
 """Rows between two checkpoints at least; and twice as many as there are levels, so that an index stays smaller than the
@@ -124,8 +124,8 @@ class Index:
     def book(self, number: int, exchange: str) -> Book:
         """Return the book as it was at a checkpoint, ready for the next message."""
         values = self._values(number)
-        _, ts, last, joined, aside, state, reason, since = values["head"].tolist()
-        book = Book(exchange, ts=ts, last=last, joined=bool(joined), aside=bool(aside))
+        _, ts, seq, last, joined, aside, state, reason, since = values["head"].tolist()
+        book = Book(exchange, ts=ts, seq=seq, last=last, joined=bool(joined), aside=bool(aside))
         book.condition = Condition(_STATES[state], _WHY[reason], since)
         for side, sign in (("bid", 1), ("ask", -1)):
             pairs = zip(values[f"{side}_price"].tolist(), values[f"{side}_size"].tolist(), strict=True)
@@ -159,7 +159,7 @@ def build(
     """Feed the messages of one file to a book, and write down what is met on the way.
 
     Args:
-        path: Where; the file must not be there.
+        path: Where; what is there is written over.
         book: The book at the file's beginning.
         stream: Its messages.
         groups: Its row groups.
@@ -209,6 +209,7 @@ def _checkpoint(book: Book, row: int) -> pa.RecordBatch:
         "head": [
             row,
             book.ts,
+            book.seq,
             book.last,
             int(book.joined),
             int(book.aside),
