@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from lake.features.join import PointInTime
-    from lake.read import Scan
+    from dl_datalake.result import Planned
 
 _BLOCK = 1 << 17
 """Values of NaN that are written at a time; fewer in a column are not worth sharing."""
 
 
-def read_frame(planned: Scan | PointInTime) -> pd.DataFrame:
+def read_frame(planned: Planned) -> pd.DataFrame:
     """Read everything into one frame; pandas is imported while files are decoded."""
     if "pandas" in sys.modules:
         return frame_of(planned.to_arrow())
