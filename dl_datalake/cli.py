@@ -36,6 +36,7 @@ from dl_datalake.commands import (
     seal,
     setup,
     snapshot,
+    sql,
     tiers,
     verify,
 )
@@ -58,6 +59,7 @@ _MODULES = (
     aggregate,
     catalog,
     read,
+    sql,
     plot,
     quarantine,
     verify,

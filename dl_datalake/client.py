@@ -14,6 +14,7 @@ from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.quality_client import QualityClient
 from dl_datalake.replay_client import ReplayClient
 from dl_datalake.series import Filters, find_one, is_pattern, parse_address
+from dl_datalake.sql_client import SqlClient
 from dl_datalake.study_client import StudyClient
 from dl_datalake.travel_client import TravelClient
 from lake.errors import LakeError
@@ -67,7 +68,7 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(CareClient, QualityClient, ReplayClient, StudyClient, TravelClient):
+class Lake(CareClient, QualityClient, ReplayClient, SqlClient, StudyClient, TravelClient):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
