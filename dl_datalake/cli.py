@@ -15,6 +15,7 @@ from dl_datalake.commands import (
     aggregate,
     assets,
     backup,
+    book,
     catalog,
     delete,
     demo,
@@ -22,6 +23,7 @@ from dl_datalake.commands import (
     diff,
     doctor,
     expire,
+    export,
     features,
     formats,
     gaps,
@@ -29,8 +31,11 @@ from dl_datalake.commands import (
     ingest,
     lock,
     plot,
+    quality,
     quarantine,
     read,
+    reconcile,
+    reference,
     repair,
     rollback,
     seal,
@@ -60,6 +65,8 @@ _MODULES = (
     catalog,
     read,
     sql,
+    book,
+    export,
     plot,
     quarantine,
     verify,
@@ -67,7 +74,24 @@ _MODULES = (
     rollback,
     delete,
 )
-for _module in (*_MODULES, gaps, diff, lock, expire, backup, repair, seal, tiers, features, assets, deploy, demo):
+for _module in (
+    *_MODULES,
+    reference,
+    gaps,
+    quality,
+    reconcile,
+    diff,
+    lock,
+    expire,
+    backup,
+    repair,
+    seal,
+    tiers,
+    features,
+    assets,
+    deploy,
+    demo,
+):
     _module.register(app)
 
 

@@ -45,11 +45,15 @@ def write_csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], sink: Binary
     sink.write((",".join(schema.names) + "\n").encode())
     rows = 0
     for batch in _narrow(batches):
-        cells = [_cell(column) for column in batch.columns]
-        lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
-        sink.write(_joined(pc.binary_join_element_wise(lines, "", "\n")))
+        sink.write(lines([_cell(column) for column in batch.columns]))
         rows += batch.num_rows
     return rows
+
+
+def lines(cells: Iterable[pa.Array], delimiter: str = ",") -> memoryview:
+    """Return columns of text as lines, a null as an empty cell; cells that need quotes must have them already."""
+    joined = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
+    return _joined(pc.binary_join_element_wise(joined, "", "\n"))
 
 
 def write_jsonl(
@@ -196,11 +200,11 @@ def time_text(column: pa.Array) -> pa.Array:
     return text if digits == 9 else pc.replace_substring(text, "Z", ending)
 
 
-def _joined(lines: pa.Array) -> memoryview:
-    """Return the text of all lines at once: they lie end to end in the array's buffer."""
-    _, offsets, data = lines.buffers()
+def _joined(texts: pa.Array) -> memoryview:
+    """Return all texts at once: they lie end to end in the array's buffer."""
+    _, offsets, data = texts.buffers()
     ends = memoryview(offsets).cast("i")
-    return memoryview(data)[ends[lines.offset] : ends[lines.offset + len(lines)]]
+    return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]
 
 
 class _Counting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -13,16 +13,44 @@ from lake.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     import pandas as pd
     import polars as pl
 
-    from lake.features.join import PointInTime
-    from lake.read import Scan
     from schemas.keys import Address
 
 BATCH_ROWS = 65_536
 _ENDS_SHOWN = 3
+
+
+class Planned(Protocol):
+    """A read that is planned: of stored rows, of rows joined to others, or of books at regular times."""
+
+    addresses: tuple[Address, ...]
+    snapshot: int
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    plan: list[Any]
+    """Its parts, in the order of their rows; a copy with fewer of them reads only those."""
+    start_ns: int | None
+    end_ns: int | None
+
+    @property
+    def lake(self) -> Path:
+        """The manifest of the lake it reads."""
+
+    def count(self) -> int:
+        """Count the rows."""
+
+    def batches(self, size: int = ...) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in batches of at most `size`."""
+
+    def to_arrow(self) -> pa.Table:
+        """Read everything into one table."""
+
+    def reader(self, size: int = ...) -> pa.RecordBatchReader:
+        """Return a stream for whatever speaks Arrow."""
 
 
 class Result:
@@ -32,12 +60,12 @@ class Result:
     can be used as often as needed and always gives the same rows. Rows come in stored order.
     """
 
-    def __init__(self, scan: Scan | PointInTime) -> None:
+    def __init__(self, scan: Planned) -> None:
         """Take the planned read."""
         self._scan = scan
 
     @property
-    def planned(self) -> Scan | PointInTime:
+    def planned(self) -> Planned:
         """The planned read."""
         return self._scan
 

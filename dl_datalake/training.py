@@ -116,6 +116,7 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
         end_ns=scan.end_ns,
         columns=None if list(scan.columns) == whole else scan.columns,
         as_of=None if as_of is None else parse_as_of(as_of),
+        where=scan.wanted,
     )
 
 

@@ -109,6 +109,11 @@ CODES: dict[str, Code] = {
         "A check of the asset failed, and partitions that fail one are not stored.",
         ("correct the rows, or the check", "dl assets status"),
     ),
+    "ADJUST": Code(
+        Exit.REFUSED,
+        "What is known of an instrument's dividends does not fit its prices.",
+        ("dl actions list INSTRUMENT", "correct it: dl actions import FILE", "or adjust for splits only"),
+    ),
     "MAKE": Code(
         Exit.REFUSED,
         "The function that makes the asset raised, or what it gave is not that partition's rows.",

@@ -39,9 +39,6 @@ PIECE_ROWS = 8_192
 """Rows of a file that a merge decodes at a time."""
 _PIECE_BYTES = 2_097_152
 """And bytes, as far as a file tells beforehand."""
-MAPPED_BYTES = 16_777_216
-"""Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month
-of ticks, every page that was touched would count as memory of ours until it is closed."""
 _SYNC_THREADS = 16
 
 
@@ -258,7 +255,7 @@ def retire(data: Path, paths: Iterable[str]) -> None:
                 source.rename(target)
 
 
-def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.StoredFile:
+def open_parquet(path: Path | str, schema: Schema, place: str = "") -> checksums.StoredFile:
     """Open a Parquet file of ours for reading; what is read of it is compared with its checksums.
 
     `lake.places` opens files of the manifest, wherever they lie.
@@ -274,11 +271,11 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     try:
         name = os.fspath(path)
         try:
-            parquet = _opened(name, columns.words(schema))
+            parquet = checksums.opened(name, columns.words(schema))
         except KeyError:  # it lacks one of these
-            with _opened(name, []) as found:
-                parquet = _opened(name, columns.words(schema, found.schema_arrow.names))
-        parquet.absent = columns.absent(parquet, schema)
+            with checksums.opened(name, []) as found:
+                parquet = checksums.opened(name, columns.words(schema, found.schema_arrow.names))
+        (parquet.numbers, parquet.absent, parquet.has_lists, parquet.blanks) = columns.layout(parquet, schema)
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
@@ -287,24 +284,18 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     return parquet
 
 
-def _opened(name: str, words: Sequence[str]) -> checksums.StoredFile:
-    mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
-    source = pa.memory_map(name) if mapped else pa.OSFile(name)
-    return checksums.StoredFile(source, pre_buffer=False, read_dictionary=words)
-
-
-def missing(path: Path) -> LakeError:
+def missing(path: Path | str) -> LakeError:
     """Return the error for a file of the manifest that is not where it should be."""
-    return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
+    return LakeError("FILE_MISSING", f"a file of the lake is gone: {str(path).rpartition('/')[2]}", where=str(path))
 
 
 def read_group(parquet: checksums.StoredFile, group: int, names: list[str], unread: Collection[str] = ()) -> pa.Table:
     """Read columns of one row group, of the `unread` ones only the checksums; FILE_DAMAGED when a page is another."""
-    with _explained(parquet):
+    with explained(parquet):
         parquet.check(group, names)
         wanted = [name for name in names if name not in unread]
-        table = lists.clean(parquet.read_row_group(group, columns=wanted, use_threads=False))
-    return columns.completed(table, wanted, parquet.absent)
+        table = parquet.read_row_group(group, columns=wanted, use_threads=False)
+    return columns.completed(lists.clean(table) if parquet.has_lists else table, wanted, parquet.absent)
 
 
 def groups_between(
@@ -338,21 +329,22 @@ def read_pieces(parquet: checksums.StoredFile, names: list[str], groups: list[in
         LakeError: FILE_DAMAGED.
     """
     for group in range(parquet.num_row_groups) if groups is None else groups:
-        with _explained(parquet):
+        with explained(parquet):
             parquet.check(group, names)
             held = parquet.metadata.row_group(group)
             some = min(PIECE_ROWS, max(1, _PIECE_BYTES * held.num_rows // max(1, held.total_byte_size)))
             batches = parquet.iter_batches(some, row_groups=[group], columns=names, use_threads=False)
         while True:
-            with _explained(parquet):
+            with explained(parquet):
                 batch = next(batches, None)
             if batch is None:
                 break
-            yield columns.completed(lists.clean(pa.Table.from_batches([batch])), names, parquet.absent)
+            table = pa.Table.from_batches([batch])
+            yield columns.completed(lists.clean(table) if parquet.has_lists else table, names, parquet.absent)
 
 
 @contextmanager
-def _explained(parquet: checksums.StoredFile) -> Iterator[None]:
+def explained(parquet: checksums.StoredFile) -> Iterator[None]:
     """Say of what goes wrong in the block that a file is not what was written."""
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, cast
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dl_datalake.result import Result
+    from lake.adjust import Adjust
 
 TABLE_ROWS = 20
 JSON_ROWS = 1_000
@@ -55,8 +56,14 @@ def read(
             metavar="N|NAME|TIME", help="The lake as of a snapshot (digits alone), its name, or a time: 2016-01-01."
         ),
     ] = None,
+    where: Annotated[
+        Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
+    ] = None,
     lock: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
+    ] = None,
+    adjust: Annotated[
+        Text, typer.Option(metavar="split|total", help="Adjust prices for splits, or for splits and cash dividends.")
     ] = None,
     limit: Limit = None,
     format_: Form = None,
@@ -68,8 +75,18 @@ def read(
     printing = Printing(session, format_, output, limit)
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
+        adjustment = None if adjust is None else cast("Adjust", adjust)  # the engine refuses other words
         wanted = [name.strip() for name in columns.split(",")] if columns else None
-        result = lake.read(address, start=start, end=end, columns=wanted, as_of=as_of, lock=lock)
+        result = lake.read(
+            address,
+            start=start,
+            end=end,
+            columns=wanted,
+            as_of=as_of,
+            where=where,
+            adjust=adjustment,
+            lock=lock,
+        )
         printing.print("read", result, config.data)
 
 

@@ -294,6 +294,7 @@ ELSEWHERE = {
     "PREFECT_DOWN": "tests/cli/test_via.py",
     "MAKE": "tests/cli/test_assets.py",
     "CHECK": "tests/unit/lake/aggregate/test_building.py",
+    "ADJUST": "tests/cli/test_reference.py",
 }
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dl_datalake.commands._mapping import OPTIONS
+from dl_datalake.exports.targets import TARGETS
 from lake.encoding import encoding
+from lake.quality import RULES
 from lake.sources import names
 from lake.sources.dialects import DIALECTS
 from lake.sources.words import WORDS
 from schemas.bars import BARS
 from schemas.columns import IDENTITY
+from schemas.keys import TYPES, Address
 from schemas.orderbook import BOOK_L2, BOOK_L3
 from schemas.ticks import QUOTES, TRADES
 
@@ -41,6 +44,7 @@ _KINDS = {
     "metrics/long_short_ratio": ("long/short ratios", "отношения long/short"),
 }
 """Asset → what it is called in the READMEs, in English and in Russian."""
+_BARS = Address.of("KRAKEN", "SPOT", "ABC", "bars", "1m")
 _HEADERS = {"never": "none", "maybe": "with or without", "always": "yes"}
 _OF_FILES = {
     "tz": "As `--tz`.",
@@ -64,6 +68,7 @@ _TABLES = {
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
     "feature_sets": "every registration of a feature set: what it declares, its stage, and from when to when",
+    "reference": "every imported record of an instrument, alias or action: what it says, and from when to when",
     "names": "which snapshot has which name, and the snapshots that gave the name and took it away",
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",
@@ -263,9 +268,56 @@ def tables() -> str:
     return _table(("table", "what it holds"), [(_code(name), text) for name, text in _TABLES.items()])
 
 
+def rules() -> str:
+    """Return the rules that stored rows are held to."""
+    rows = [
+        (
+            _code(rule.name),
+            ", ".join(rule.of) or "every series",
+            f"{rule.threshold:g} {rule.unit}",
+            rule.severity,
+            rule.meaning,
+            rule.remedy,
+        )
+        for rule in RULES
+    ]
+    return _table(("rule", "of", "what counts", "severity", "what it means", "what to do"), rows)
+
+
+def targets() -> str:
+    """Return what rows are exported for."""
+    rows = [
+        (
+            _code(f"--to {name}"),
+            f"[{target.title}]({target.page})",
+            _code(*target.takes) if len(target.takes) < len(TYPES) else "any",
+            target.file,
+            target.columns.replace("<", "&lt;"),
+            f"{target.times}; bars at their {target.stamp}" if target.accepts(_BARS) else target.times,
+            target.lost,
+        )
+        for name, target in TARGETS.items()
+    ]
+    return _table(("", "for", "takes", "files", "columns", "times", "not kept"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (formats, file_names, makers, makers_ru, cautions, places, vendors, columns, words, encodings, tables)
+    for part in (
+        formats,
+        file_names,
+        makers,
+        makers_ru,
+        cautions,
+        places,
+        vendors,
+        columns,
+        words,
+        encodings,
+        tables,
+        rules,
+        targets,
+    )
 }
 
 
