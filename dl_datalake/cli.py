@@ -42,6 +42,7 @@ from dl_datalake.commands import (
     seal,
     setup,
     snapshot,
+    sql,
     tiers,
     verify,
 )
@@ -68,6 +69,7 @@ _MODULES = (
     aggregate,
     catalog,
     read,
+    sql,
     book,
     export,
     plot,
