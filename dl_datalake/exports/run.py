@@ -79,8 +79,9 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
 
         def book(address: Address) -> Reader:
             from lake.book import Reader
+            from lake.read import Scan
 
-            return Reader(config, manifest, address, snapshot)
+            return Reader(config, Scan(config, manifest, [address], as_of=snapshot))
 
         job = Job(target, wishes, place, Source(read, book, spellings, sum(counts), progress))
         for group in _groups(results, target):
