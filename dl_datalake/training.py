@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 import pyarrow as pa
@@ -14,16 +13,14 @@ from dl_datalake.dates import parse_as_of
 from dl_datalake.feature_rows import refuse_foreign
 from dl_datalake.features import length
 from dl_datalake.result import Result
-from lake.adjust import Adjusted
 from lake.errors import LakeError
 from lake.features.join import By, Decide, Joined, PointInTime
-from lake.joined import Spanned
 from lake.manifest.feature_sets import holders
 from lake.read import Scan
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from dl_datalake.client import Lake
     from dl_datalake.dates import DateLike
@@ -111,20 +108,13 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
     if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names
-    make: Callable[..., Scan] = Scan
-    if isinstance(scan, Adjusted):
-        make = partial(Adjusted, adjust=scan.adjust, spans=scan.spans, heads=scan.heads)
-    elif isinstance(scan, Spanned):
-        make = partial(Spanned, spans=scan.spans)
-    return make(
-        lake.config,
+    return scan.again(
         lake._manifest,  # noqa: SLF001 -- the lake's own part
         scan.addresses,
         start_ns=scan.start_ns,
         end_ns=scan.end_ns,
         columns=None if list(scan.columns) == whole else scan.columns,
         as_of=None if as_of is None else parse_as_of(as_of),
-        where=scan.wanted,
     )
 
 

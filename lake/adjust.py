@@ -162,6 +162,9 @@ class Adjusted(Spanned):
         }
         """By series: what its rows are multiplied by."""
 
+    def _kind(self) -> Callable[..., Scan]:
+        return partial(Adjusted, adjust=self.adjust, spans=self.spans, heads=self.heads)
+
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups that may have rows that fit: what they tell of values is of those that are stored."""
         if self.where is None or not any(_is_adjusted(self.declaration.column(name)) for name in self.where.columns):

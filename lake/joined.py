@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lake.instruments import facts, first_instant, members
@@ -53,6 +54,9 @@ class Spanned(Scan):
         )
         self.spans = dict(spans)
         self.plan = [file for file in self.plan if self._reaches(file)]
+
+    def _kind(self) -> Callable[..., Scan]:
+        return partial(Spanned, spans=self.spans)
 
     def _range(self, file: FileRow) -> Range:
         """Return in which range a file is read."""

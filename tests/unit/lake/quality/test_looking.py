@@ -11,10 +11,13 @@ import pytest
 from lake.quality.collecting import Findings
 from lake.quality.looking import COLUMNS, look
 from lake.quality.pieces import BLOCK, CORE
+from lake.quality.prices import Split
 from lake.quality.rules import RULES
 from schemas.keys import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lake.quality.model import Finding
@@ -31,7 +34,9 @@ PLACES = (500, CORE - 1, CORE, CORE + 1)
 """In the middle, and on both sides of where pieces meet."""
 
 
-def found(address: Address, columns: Columns, ts: NDArray[np.int64] | None = None) -> list[Finding]:
+def found(
+    address: Address, columns: Columns, ts: NDArray[np.int64] | None = None, splits: Sequence[Split] = ()
+) -> list[Finding]:
     """Return what all rules say of rows, a step of the period apart unless their times are given."""
     count = len(next(iter(columns.values())))
     step = DAY_NS if address == DAYS else MINUTE_NS
@@ -43,7 +48,7 @@ def found(address: Address, columns: Columns, ts: NDArray[np.int64] | None = Non
     table = pa.table({"ts": pa.array(times, pa.timestamp("ns", "UTC")), **arrays})
     findings = Findings([])
     thresholds = {rule.name: rule.threshold for rule in RULES if rule.applies(address) and rule.of}
-    look(table.to_batches(max_chunksize=10_000), 1, address, thresholds, findings)
+    look(table.to_batches(max_chunksize=10_000), 1, address, thresholds, findings, splits=splits)
     return findings.ordered()
 
 
@@ -115,6 +120,25 @@ def test_a_tenfold_price_is_a_jump_that_may_be_a_split() -> None:
     for name in ("open", "high", "low", "close"):
         rows[name][2000:] /= 10
     assert told(found(BARS, rows)) == [("price_jump", 2000, 1)]
+
+
+@pytest.mark.parametrize("place", [700, CORE])
+def test_a_split_that_is_known_explains_its_own_jump_only(place: int) -> None:
+    rows = walk()
+    for name in ("open", "high", "low", "close"):
+        rows[name][place:] /= 2
+        rows[name][place + 300 :] *= 1.1
+    jumps = [place, place + 300]
+    days = [each.first_ns // DAY_NS for each in found(DAYS, rows) if each.rule == "price_jump"]
+    assert days == jumps
+    for ratio, at, left in (
+        (2.0, place, jumps[1:]),
+        (2.0, place + 10, jumps),
+        (3.0, place, jumps),
+        (0.5, place, jumps),
+    ):
+        findings = found(DAYS, rows, splits=[Split(at * DAY_NS, ratio)])
+        assert [each.first_ns // DAY_NS for each in findings if each.rule == "price_jump"] == left
 
 
 def test_one_price_of_a_bar_in_another_unit() -> None:
