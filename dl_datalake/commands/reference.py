@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from dl_datalake.commands._base import Session, command, group
+from dl_datalake.dates import format_ns
 from dl_datalake.output import facts, plural, table
 from lake.errors import LakeError
 from schemas.keys import decode
@@ -15,12 +16,14 @@ from schemas.keys import decode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lake.adjust import Adjust, Factors
     from lake.manifest import ReferenceRow
     from lake.reference import ImportReport
 
 Text = str | None
 _LISTED = ("tick_size", "lot_size", "multiplier", "currency", "time_zone", "calendar")
 _SHOWN = 5
+_FACTORS = ("prices", "prices_in_all", "sizes", "sizes_in_all")
 JSON_CHANGES = 1_000
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or TOML; docs/instruments.md tells the fields.")]
 Exchange = Annotated[Text, typer.Option(metavar="NAME", help="Exchange, where the file says none.")]
@@ -45,6 +48,7 @@ def register(app: typer.Typer) -> None:
     command(part, "import")(import_actions)
     command(part, "list")(list_actions)
     command(part, "remove")(remove)
+    command(part, "factors")(factors)
     app.add_typer(part, name="actions")
 
 
@@ -257,3 +261,61 @@ def remove(
 
     snapshot = take_back(session.config(), "action", key, message=message)
     session.out.done("actions.remove", {"key": key, "snapshot": snapshot}, [f"{key} removed → snapshot {snapshot}"])
+
+
+def factors(
+    session: Session,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A series, such as NASDAQ/EQUITY/ABC/bars/1d.")],
+    adjust: Annotated[
+        Text, typer.Option(metavar="split|total", help="For splits, or for dividends too.", show_default="total")
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Show what an adjusted read multiplies prices and sizes by, and why."""
+    from dl_datalake.client import open as open_lake
+    from lake.adjust import Adjusted
+
+    config = session.config()
+    with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
+        scan = lake.read(address, as_of=as_of, adjust=cast("Adjust", adjust or "total")).planned
+    if not isinstance(scan, Adjusted):
+        raise TypeError("an adjusted read is planned as another one")
+    [series] = scan.addresses
+    steps = _steps(scan.factors[series])
+    data = {"address": str(series), "snapshot": scan.snapshot, "adjust": scan.adjust, "steps": steps}
+    cells = [
+        (
+            step["ex_date"],
+            ", ".join(
+                " ".join(filter(None, (each["action"], each["label"], each["value"]))) for each in step["actions"]
+            ),
+            "-" if step["close"] is None else step["close"],
+            *(f"{step[name]:.9g}" for name in _FACTORS),
+        )
+        for step in steps
+    ]
+    head = ("ex-date", "actions", "close before", *(name.replace("_", " ") for name in _FACTORS))
+    session.out.answer("actions.factors", data, table(head, cells, right=head[2:]) if cells else [])
+    if not cells:
+        session.out.note([f"nothing changes the rows of {series}"])
+
+
+def _steps(factors: Factors) -> list[dict[str, Any]]:
+    return [
+        {
+            "ex_date": step.ex_date.isoformat(),
+            "before": format_ns(step.at_ns),
+            "actions": [
+                {
+                    "action": each.kind,
+                    "label": each.label or None,
+                    "value": str(each.value) if each.kind == "split" else f"{float(each.value):.15g}",
+                    "currency": each.currency,
+                }
+                for each in step.actions
+            ],
+            "close": step.close,
+            **dict(zip(_FACTORS, map(float, (step.prices, prices, step.sizes, sizes)), strict=True)),
+        }
+        for step, prices, sizes in zip(factors.steps, factors.prices, factors.sizes, strict=False)
+    ]

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from sqlite_utils import Database
-
     from lake.config import Config
     from lake.manifest.rows import Change, RunStatus
+    from lake.manifest.lean import Database
     from schemas.keys import Address
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -57,10 +56,9 @@ class Writer:
         Raises:
             LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE.
         """
-        # Its import takes a second or more: not while the write lock is held.
-        from sqlite_utils import Database
-
+        # Its import takes a while: not while the write lock is held.
         from lake.manifest.query import Manifest
+        from lake.manifest.lean import Database
 
         self._database = Database
         # An older manifest is migrated, and a newer one refused, by the reader's way in.

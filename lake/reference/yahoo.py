@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-COLUMNS = frozenset({"date", "dividends", "stock_splits"})
+COLUMNS = frozenset({"dividends", "stock_splits"})
+_DATES = ("date", "datetime")
 _DATE_LETTERS = 10
 _DIGITS = 8
 """So many digits after the point are kept of an amount: Yahoo rounds to six."""
@@ -29,7 +30,8 @@ def actions(
     Raises:
         LakeError: SCHEMA with the line where a number cannot be read.
     """
-    date, dividends, splits = (names.index(name) for name in ("date", "dividends", "stock_splits"))
+    date = next((names.index(name) for name in _DATES if name in names), 0)  # the first one, where it has no name
+    dividends, splits = names.index("dividends"), names.index("stock_splits")
     told: list[tuple[int, str, Fraction, Fraction]] = []
     for line, row in rows:
         try:

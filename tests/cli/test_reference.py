@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runs import Dl, heavy
+from tests.runs import BTCUSDT, Dl, heavy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +90,68 @@ def test_what_is_not_known_or_not_clear_is_told(dl: Dl, root: Path, tmp_path: Pa
     bad = dl("actions", "import", tmp_path / "a.csv", "--exchange", "nasdaq", "--root", root, "--json").error
     assert (bad["code"], bad["exit"]) == ("E_SCHEMA", 12)
     assert bad["message"] == "line 2: market is not said; line 3: market is not said"
+
+
+def test_reads_are_adjusted_and_say_by_what(dl: Dl, root: Path, tmp_path: Path) -> None:
+    days = ("2020-08-06,400", "2020-08-07,410", "2020-08-28,500", "2020-08-31,130")
+    rows = [f"{day},{close},{close},{close},{close},100\n" for day, close in (line.split(",") for line in days)]
+    (tmp_path / "d.csv").write_text("ts,open,high,low,close,volume\n" + "".join(rows))
+    words = ("--exchange", "NASDAQ", "--market", "EQUITY", "--symbol", "AAPL", "--period", "1d", "--root", root)
+    assert dl("ingest", "--source", tmp_path / "d.csv", *words).status == 0
+    assert dl("actions", "import", tmp_path / "a.csv", *PLACE, "--root", root).status == 0
+    series = "NASDAQ/EQUITY/AAPL/bars/1d"
+
+    def closes(*more: str) -> list[float]:
+        read = dl("read", series, "--columns", "close,volume", *more, "--root", root, "--json").data
+        return [row["close"] for row in read["rows"]]
+
+    factor = (1 - 0.82 / 400) / 4
+    assert closes() == [400, 410, 500, 130]
+    assert closes("--adjust", "split") == [100, 102.5, 125, 130]
+    assert closes("--adjust", "total") == pytest.approx([400 * factor, 102.5, 125, 130], rel=1e-15)
+    assert closes("--adjust", "total", "--as-of", "1") == [400, 410, 500, 130]
+    assert dl("export", series, tmp_path / "x", "--to", "csv", "--adjust", "split", "--root", root).status == 0
+    [exported] = (tmp_path / "x").rglob("*.csv")
+    assert [line.split(",")[4] for line in exported.read_text().splitlines()[1:]] == ["100", "102.5", "125", "130"]
+    told = dl("actions", "factors", series, "--root", root, "--json").data
+    assert (told["address"], told["snapshot"], told["adjust"]) == (series, 2, "total")
+    dividend, split = told["steps"]
+    assert dividend == {
+        "ex_date": "2020-08-07",
+        "before": "2020-08-07T00:00:00.000000000Z",
+        "actions": [{"action": "dividend", "label": None, "value": "0.82", "currency": "USD"}],
+        "close": 400.0,
+        "prices": pytest.approx(0.99795, rel=1e-15),
+        "prices_in_all": pytest.approx(factor, rel=1e-15),
+        "sizes": 1.0,
+        "sizes_in_all": 4.0,
+    }
+    assert (split["close"], split["prices"], split["sizes_in_all"]) == (None, 0.25, 4.0)
+    assert dl("actions", "factors", series, "--adjust", "split", "--root", root).out.splitlines()[1:] == [
+        "2020-08-31  split 4             -    0.25           0.25      4             4"
+    ]
+    wrong = dl("read", series, "--adjust", "all", "--root", root, "--json").error
+    assert (wrong["code"], wrong["message"]) == ("E_USAGE", "'all' is no adjustment")
+    (tmp_path / "big.csv").write_text("symbol,ex_date,action,amount\nAAPL,2020-08-07,dividend,400\n")
+    assert dl("actions", "import", tmp_path / "big.csv", *PLACE, "--root", root).status == 0
+    error = dl("read", series, "--adjust", "total", "--root", root, "--json").error
+    assert (error["code"], error["exit"]) == ("E_ADJUST", 12)
+    lock = dl("lock", tmp_path / "s.lock", series, "--root", root)
+    assert lock.status == 0, lock.err
+    locked = dl("read", "--lock", tmp_path / "s.lock", "--adjust", "split", "--root", root, "--json")
+    assert "nor an adjustment" in locked.error["message"]
+
+
+def test_addresses_by_other_names_are_found(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.toml").write_text('[aliases]\nXBT = "BTC"\n')
+    other = BTCUSDT.replace("BTC", "XBT")
+    unknown = dl("show", other, "--root", lake, "--json").error
+    assert unknown["code"] == "E_UNKNOWN_SERIES"
+    assert dl("instruments", "import", tmp_path / "i.toml", "--root", lake).status == 0
+    assert dl("show", other, "--root", lake, "--json").data["address"] == BTCUSDT
+    read = dl("read", other, "--limit", "1", "--root", lake, "--json").data
+    assert (read["address"], len(read["rows"])) == (BTCUSDT, 1)
+    assert dl("show", other.replace("1m", "1h"), "--root", lake, "--json").error["code"] == "E_UNKNOWN_SERIES"
 
 
 @pytest.mark.parametrize("words", [("instruments", "list"), ("actions", "list")])

@@ -195,7 +195,8 @@ def test_unknown_symbol_names_what_is_near(lake: Lake) -> None:
         lake.bars("BTCUSD")
     assert caught.value.code == "E_UNKNOWN_SERIES"
     assert "BTCUSDT" in caught.value.why
-    for place in ({}, {"exchange": "BINANCE", "market": "SPOT"}):
+    places: list[dict[str, Any]] = [{}, {"exchange": "BINANCE", "market": "SPOT"}]
+    for place in places:
         with pytest.raises(LakeError, match='"BTCUSDT" bars/1h is not in the lake') as caught:
             lake.bars("BTCUSDT", period="1h", **place)
         assert caught.value.why == f"Of BTCUSDT the lake has {BTC}."
