@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 
-def has_hours(config: Config, address: Address) -> bool:
+def has_hours(config: Config, address: Address, imported: str | None) -> bool:
     """Whether rows of a series can lie out of hours: a calendar is known, and they are of less than a day.
+
+    `imported` is the calendar that the record of the instrument says.
 
     Raises:
         LakeError: USAGE when a calendar that dl.toml names cannot be had.
@@ -24,12 +26,12 @@ def has_hours(config: Config, address: Address) -> bool:
         address.type == "bars" and Period.parse(address.period).grid_us is None
     ):
         return False
-    return calendar_of(config, address, None)[0] != ALWAYS
+    return calendar_of(config, address, None, imported)[0] != ALWAYS
 
 
-def opening(config: Config, address: Address, start_ns: int, end_ns: int) -> Opening:
+def opening(config: Config, address: Address, imported: str | None, start_ns: int, end_ns: int) -> Opening:
     """Return when the market is open in a range; USAGE when its calendar does not reach that far."""
-    calendar, _ = calendar_of(config, address, None)
+    calendar, _ = calendar_of(config, address, None, imported)
     grid_us = Period.parse(address.period).grid_us if address.type == "bars" else None
     step_ns = 1 if grid_us is None else grid_us * 1000
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lake import layout, rows
 from lake import write as writing
 from lake.amounts import plural
-from lake.instruments import actions
+from lake.instruments import actions, facts
 from lake.leases import Lease
 from lake.manifest import Change, Writer, graph
 from lake.manifest.packed import DAY_NS
@@ -103,7 +103,9 @@ def _record(config: Config, records: list[CheckRecord]) -> int:
 def _work(config: Config, manifest: Manifest, row: SeriesRow, snapshot: int, request: QualityRequest) -> _Work:
     parts = graph.parts(manifest, row.id, request.start_ns, request.end_ns, snapshot)
     held_to = thresholds(config, row.address, request.rules)
-    if "out_of_hours" in held_to and not has_hours(config, row.address):
+    if "out_of_hours" in held_to and not has_hours(
+        config, row.address, facts(manifest, row.address, snapshot).get("calendar")
+    ):
         del held_to["out_of_hours"]
     return _Work(config, manifest, row, snapshot, request, parts, held_to)
 
@@ -144,7 +146,9 @@ class _Work:
             unit_ns = layout.NS_PER[rows.unit(scan.declaration)]
             hours = None
             if "out_of_hours" in self.thresholds:
-                hours = opening(self.config, self.row.address, self.parts[0].first_ns, self.parts[-1].last_ns + 1)
+                imported = facts(self.manifest, self.row.address, self.snapshot).get("calendar")
+                ends = self.parts[0].first_ns, self.parts[-1].last_ns + 1
+                hours = opening(self.config, self.row.address, imported, *ends)
             look(
                 scan.batches(),
                 unit_ns,
