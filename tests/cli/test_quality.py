@@ -164,6 +164,11 @@ def test_rows_out_of_hours_are_told_where_a_calendar_is_known(dl: Dl, wrong: Pat
     assert "out_of_hours" not in {each["rule"] for each in series(dl, wrong, ABC)["rules"]}
     (wrong / "dl.toml").write_text('[gaps.calendars]\n"X/*/*/*/*" = "24/7"\n')
     assert series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"] == []
+    (wrong / "dl.toml").unlink()
+    assert len(series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"]) == 1
+    (tmp_path / "i.csv").write_text("exchange,market,symbol,calendar\nX,FX,EURUSD,24/7\n")
+    assert dl("instruments", "import", tmp_path / "i.csv", "--root", wrong).status == 0
+    assert series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"] == []
 
 
 def test_clean_bars_have_no_finding_and_a_summary_no_list(dl: Dl, lake: Path) -> None:
