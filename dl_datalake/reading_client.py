@@ -13,7 +13,7 @@ from lake.selection import unknown
 from lake.spellings import is_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pyarrow.compute as pc
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
     from lake.adjust import Adjust
+    from lake.read import Scan
+    from lake.where import Where
+    from schemas.columns import Schema
     from schemas.keys import Address
 
 Level = Literal["l2", "l3"]
@@ -189,15 +192,11 @@ class ReadingClient(StudyClient):
         adjust: Adjust | None = None,
     ) -> Result:
         from dl_datalake.result import Result
-        from lake.adjust import Adjusted
-        from lake.read import Scan
-        from lake.where import Where
 
         start_ns, end_ns = parse_range(start, end)
         at = None if as_of is None else parse_as_of(as_of)
         try:
-            make = Scan if adjust is None else partial(Adjusted, adjust=adjust)
-            scan = make(
+            scan = _made_by(adjust)(
                 self.config,
                 self._manifest,
                 addresses,
@@ -205,16 +204,35 @@ class ReadingClient(StudyClient):
                 end_ns=end_ns,
                 columns=columns,
                 as_of=at,
-                where=None if where is None else partial(Where.of, where, moment=parse_ns),
+                where=None if where is None else _fitting(where),
             )
         except LakeError as error:
             if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
+        self._refuse_empty(scan)
+        return Result(scan)
+
+    def _refuse_empty(self, scan: Scan) -> None:
         # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
         planned = {file.series_id for file in scan.plan}
-        for address in addresses:
-            series = self._manifest.find(address)
-            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
+        for series, address in scan.series.items():
+            if series not in planned and not self._manifest.plan(series, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
-        return Result(scan)
+
+
+def _made_by(adjust: Adjust | None) -> Callable[..., Scan]:
+    # Both are imported when they are wanted: what they need takes longer than a cold read of one day.
+    if adjust is None:
+        from lake.read import Scan
+
+        return Scan
+    from lake.adjust import Adjusted
+
+    return partial(Adjusted, adjust=adjust)
+
+
+def _fitting(where: Condition) -> Callable[[Schema], Where]:
+    from lake.where import Where
+
+    return partial(Where.of, where, moment=parse_ns)
