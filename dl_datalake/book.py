@@ -37,9 +37,12 @@ class BookResult(Result):
         """What rebuilds the book; USAGE for single orders (l3), AMBIGUOUS when the result is of several series."""
         if self._reader is None:
             from lake.book import Reader
+            from lake.read import Scan
 
-            lake = self._lake
-            self._reader = Reader(lake.config, lake._manifest, self.address, self.snapshot, self._progress)  # noqa: SLF001 - the lake's own result
+            lake, scan, address = self._lake, self.planned, self.address
+            if not isinstance(scan, Scan) or (scan.start_ns, scan.end_ns, scan.where) != (None, None, None):
+                scan = Scan(lake.config, lake._manifest, [address], as_of=self.snapshot)  # noqa: SLF001 - the lake's own result
+            self._reader = Reader(lake.config, scan, self._progress)
         return self._reader
 
     def at(self, ts: DateLike | int, levels: int | None = 20) -> Ladder:
@@ -75,7 +78,7 @@ class BookResult(Result):
         from lake.book import Grid
 
         start_ns, end_ns = self._ends(start, end)
-        return Result(Grid(self.reader, step_ns(every), levels, start_ns, end_ns))  # type: ignore[arg-type]  # read as a Scan is
+        return Result(Grid(self.reader, step_ns(every), levels, start_ns, end_ns))
 
     def replay(self, start: DateLike | int | None = None, end: DateLike | int | None = None) -> Iterator[Replayed]:
         """Yield each message of [start, end) with the book right after it, in bounded memory.

@@ -10,15 +10,14 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.care_client import CareClient
-from dl_datalake.dates import parse_as_of, parse_range
 from dl_datalake.export_client import ExportClient
 from dl_datalake.quality_client import QualityClient
+from dl_datalake.reading_client import ReadingClient
+from dl_datalake.reference_client import ReferenceClient
 from dl_datalake.replay_client import ReplayClient
-from dl_datalake.series import Filters, find_one, is_pattern, parse_address
-from dl_datalake.study_client import StudyClient
+from dl_datalake.series import Filters, find_one, parse_address
+from dl_datalake.sql_client import SqlClient
 from dl_datalake.travel_client import TravelClient
-from lake.errors import LakeError
-from lake.selection import unknown
 
 if TYPE_CHECKING:
     import builtins
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from dl_datalake.book import BookResult
     from dl_datalake.dates import DateLike
     from dl_datalake.features import FeatureClient, Length
     from dl_datalake.result import Result
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 Mode = Literal["upsert", "append", "replace"]
-Level = Literal["l2", "l3"]
-Symbols = str | list[str] | tuple[str, ...]
 
 
 def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
@@ -68,7 +64,9 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(CareClient, ExportClient, QualityClient, ReplayClient, StudyClient, TravelClient):
+class Lake(
+    CareClient, ExportClient, QualityClient, ReadingClient, ReferenceClient, ReplayClient, SqlClient, TravelClient
+):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:
@@ -101,115 +99,6 @@ class Lake(CareClient, ExportClient, QualityClient, ReplayClient, StudyClient, T
     def snapshot(self) -> int:
         """The number of the newest snapshot; 0 in an empty lake."""
         return self._manifest.snapshot()
-
-    def bars(
-        self,
-        symbol: Symbols,
-        *,
-        exchange: str | None = None,
-        market: str | None = None,
-        period: str = "1m",
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return bars of one symbol, or of several one after the other.
-
-        Args:
-            symbol: As the lake or its vendor spells it, in any case.
-            exchange: Needed only when several exchanges have the symbol.
-            market: Needed only when several markets have it.
-            period: `1m`, `1h`, `1d`, …; with side or adjustment `1m-bid`, `1d-split`.
-            start: First instant; text such as `2024-03` or a date object; what is naive is UTC.
-            end: The instant to stop before.
-            columns: Only these, in this order; all when None.
-            as_of: A snapshot's number or name, or a time, to read the lake as it was. Digits alone are a number, as
-                text too: the start of a year is `2016-01-01`.
-
-        Raises:
-            LakeError: UNKNOWN_SERIES with what there is of the symbol, or with the snapshots that have the series when
-                this one has no row of it; AMBIGUOUS with the candidates, BAD_DATE, UNKNOWN_SNAPSHOT.
-        """
-        found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
-        return self._result(found, start, end, columns, as_of)
-
-    def ticks(
-        self,
-        symbol: Symbols,
-        *,
-        exchange: str | None = None,
-        market: str | None = None,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return single trades; the arguments are those of `bars`."""
-        found = self._resolve(symbol, exchange, market, "ticks/trade", as_of)
-        return self._result(found, start, end, columns, as_of)
-
-    def quotes(
-        self,
-        symbol: Symbols,
-        *,
-        exchange: str | None = None,
-        market: str | None = None,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> Result:
-        """Return best bids and asks; the arguments are those of `bars`."""
-        found = self._resolve(symbol, exchange, market, "ticks/quote", as_of)
-        return self._result(found, start, end, columns, as_of)
-
-    def book(
-        self,
-        symbol: Symbols,
-        *,
-        exchange: str | None = None,
-        market: str | None = None,
-        level: Level = "l2",
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-    ) -> BookResult:
-        """Return order-book rows, of levels (`l2`; `.at(ts)` is the book) or of orders (`l3`); else as `bars`."""
-        from dl_datalake.book import BookResult
-
-        found = self._resolve(symbol, exchange, market, f"orderbook/{level}", as_of)
-        return BookResult(self, self._result(found, start, end, columns, as_of))
-
-    def read(
-        self,
-        address: str | Address | None = None,
-        *,
-        start: DateLike | None = None,
-        end: DateLike | None = None,
-        columns: Sequence[str] | None = None,
-        as_of: int | DateLike | None = None,
-        lock: str | Path | None = None,
-    ) -> Result:
-        """Return one series by its address, or by a pattern that fits only one; else the arguments of `bars`.
-
-        With `lock`, the file of a study's lock, it is exactly the rows that the study read: their range and snapshot
-        are those of the lock, and STUDY_CHANGED is raised when the lake has them no more. The address may be left out
-        then when the lock pins only one series; AMBIGUOUS names them when it pins several.
-        """
-        if lock is not None:
-            return self._locked(address, lock, columns, given=(start, end, as_of))
-        if address is None:
-            raise LakeError(
-                "USAGE",
-                "no series was named",
-                why="Only a lock says itself which series is meant.",
-                fix=["name one: dl read ADDRESS", "or give the lock of a study: dl read --lock FILE", "dl list"],
-            )
-        text = str(address)
-        found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
-        return self._result([found], start, end, columns, as_of)
 
     @property
     def features(self) -> FeatureClient:
@@ -348,51 +237,3 @@ class Lake(CareClient, ExportClient, QualityClient, ReplayClient, StudyClient, T
         """Return the snapshots, newest first; with an address those that changed it, empty now or not."""
         found = None if address is None else find_one(self._manifest, str(address), ever=True).address
         return self._manifest.history(found, limit)
-
-    def _at(self, as_of: int | DateLike | None) -> int:
-        return self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))
-
-    def _resolve(
-        self, symbols: Symbols, exchange: str | None, market: str | None, key: str, as_of: int | DateLike | None
-    ) -> builtins.list[Address]:
-        from lake.read import resolve
-
-        names = [symbols] if isinstance(symbols, str) else [*symbols]
-        if not names:
-            why = "A list of none is no question about the lake."
-            raise LakeError("USAGE", "no symbol was given", why=why, fix=["name at least one"])
-        type_, _, period = key.partition("/")
-        at = None if as_of is None else self._at(as_of)
-        return [
-            resolve(self._manifest, name, type=type_, period=period, exchange=exchange, market=market, snapshot=at)
-            for name in names
-        ]
-
-    def _result(
-        self,
-        addresses: builtins.list[Address],
-        start: DateLike | None,
-        end: DateLike | None,
-        columns: Sequence[str] | None,
-        as_of: int | DateLike | None,
-    ) -> Result:
-        from dl_datalake.result import Result
-        from lake.read import Scan
-
-        start_ns, end_ns = parse_range(start, end)
-        at = None if as_of is None else parse_as_of(as_of)
-        try:
-            scan = Scan(
-                self.config, self._manifest, addresses, start_ns=start_ns, end_ns=end_ns, columns=columns, as_of=at
-            )
-        except LakeError as error:
-            if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
-                raise unknown(self._manifest, str(addresses[0])) from None
-            raise
-        # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
-        planned = {file.series_id for file in scan.plan}
-        for address in addresses:
-            series = self._manifest.find(address)
-            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
-                raise unknown(self._manifest, str(address), scan.snapshot)
-        return Result(scan)

@@ -153,7 +153,7 @@ class FeatureRows:
     ) -> Names:
         """Return exchange, market and symbol of rows: as said, else as their inputs have them."""
         from lake.features.model import Names
-        from lake.read import resolve
+        from lake.resolve import resolve
 
         exchange, market, symbol = given
         own = _column_names(data)

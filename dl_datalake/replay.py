@@ -68,9 +68,6 @@ def _parted(result: Result) -> Iterator[Scan]:
             why="Bars come at their close, ticks and books at their time; of other rows it is not settled.",
             fix=["replay bars, ticks, quotes and books, and join features to bars with lake.training_set"],
         )
-    if len(set(scan.addresses)) != len(scan.addresses):
-        why = "Its rows would come twice."
-        raise LakeError("USAGE", "a result holds a series twice", where=repr(result), why=why, fix=["name each once"])
     for address in scan.addresses:
         part = copy(scan)
         part.addresses = (address,)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dl_datalake.dates import parse_as_of
 from lake.errors import LakeError
 from lake.lookup import no_address, parse_pattern
 from lake.manifest.presence import presences
 from lake.selection import unknown
+from lake.spellings import is_pattern
 from schemas.keys import Address
 
 if TYPE_CHECKING:
@@ -36,11 +38,6 @@ class Filters:
     def words(self) -> dict[str, str | None]:
         """Return the filters by name, as the manifest takes them."""
         return {place: getattr(self, place) for place in _PLACES}
-
-
-def is_pattern(text: str) -> bool:
-    """Tell whether `text` selects by `*`, `?` or `[` instead of naming one series."""
-    return any(mark in text for mark in "*?[")
 
 
 def find_one(manifest: Manifest, text: str, snapshot: int | None = None, *, ever: bool = False) -> SeriesRow:
@@ -75,3 +72,21 @@ def parse_address(text: str) -> Address:
         if text.strip("/").count("/") != len(_PLACES) - 1:
             raise no_address(text) from None
         raise LakeError("USAGE", str(error), why="No series can have such an address.", fix=["dl list"]) from None
+
+
+def stated(manifest: Manifest, text: str, present: int) -> tuple[Address, int]:
+    """Return the series and the snapshot that `ADDRESS[@AS_OF]` names; `present` is the snapshot without one.
+
+    Raises:
+        LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, AMBIGUOUS; USAGE when it is no address.
+    """
+    head, slash, tail = text.rpartition("/")
+    period, at, as_of = tail.partition("@")
+    name = f"{head}{slash}{period}"
+    snapshot = manifest.snapshot(parse_as_of(as_of)) if at else present
+    if is_pattern(name):
+        return find_one(manifest, name, snapshot).address, snapshot
+    address = parse_address(name)
+    if manifest.find(address) is None:
+        raise unknown(manifest, name)
+    return address, snapshot

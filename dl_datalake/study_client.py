@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dl_datalake.dates import parse_as_of, parse_range
-from dl_datalake.series import find_one, is_pattern, parse_address
+from dl_datalake.series import parse_address, stated
 from lake.errors import LakeError
-from lake.selection import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +155,7 @@ class StudyClient:
         if any(word is not None for word in given):
             raise LakeError(
                 "USAGE",
-                "a lock goes with neither a start, nor an end, nor a snapshot",
+                "a lock goes with neither a start, nor an end, nor a snapshot, nor a condition, nor an adjustment",
                 why="It says itself which rows of which snapshot the study read.",
                 fix=["leave them out", "or leave the lock out"],
             )
@@ -172,13 +171,4 @@ class StudyClient:
     def _side(self, text: str, present: int) -> Side:
         from lake.diff import Side
 
-        head, slash, tail = text.rpartition("/")
-        period, at, as_of = tail.partition("@")
-        name = f"{head}{slash}{period}"
-        snapshot = self._manifest.snapshot(parse_as_of(as_of)) if at else present
-        if is_pattern(name):
-            return Side(find_one(self._manifest, name, snapshot).address, snapshot)
-        address = parse_address(name)
-        if self._manifest.find(address) is None:
-            raise unknown(self._manifest, name)
-        return Side(address, snapshot)
+        return Side(*stated(self._manifest, text, present))

@@ -7,6 +7,7 @@ were written before there were any lack the key, and are read as they are.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Read = Callable[[int, int], bytes | memoryview]
     """Gives so many bytes of a file, from an offset on."""
@@ -27,8 +28,16 @@ _DIGITS = 8
 _BLANK = b"0" * _DIGITS
 _END = 8
 """Bytes behind a footer: its length, and the magic word."""
+_FEW = 256
+"""Bytes of a column of one row group that are few."""
 _TAIL = 65_536
 """Bytes at the end of a file that are fetched at once: nearly always the whole footer is among them."""
+
+HELD_BYTES = 1_048_576
+"""Up to this size a file, such as a day of bars, is read at once: mapping it would cost more than its bytes do."""
+MAPPED_BYTES = 16_777_216
+"""Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month
+of ticks, every page that was touched would count as memory of ours until it is closed."""
 
 
 def room(columns: int, groups: int) -> dict[str, str]:
@@ -70,12 +79,22 @@ def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
 
 
 class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
-    """A Parquet file of the lake, opened to read; its footer is as it was written."""
+    """A Parquet file of the lake, opened to read; its footer is as it was written.
+
+    Of a file with checksums of ours that lies in memory, Parquet's own are not looked at as well: what `check` compared
+    is what is decoded.
+    """
 
     place = ""
     """Where it lies, for what is said of it."""
+    numbers: Mapping[str, int]
+    """The columns it has, and their places in it."""
     absent: Mapping[str, pa.DataType]
     """The columns of its schema that it lacks."""
+    has_lists: bool
+    """Whether its schema has columns of lists."""
+    blanks: set[tuple[str, int, bytes]]
+    """Columns of so many rows that are known to be null in every row, with all their bytes."""
 
     def __init__(self, source: pa.NativeFile, **options: object) -> None:
         """Open it over a source that is closed with it.
@@ -88,11 +107,12 @@ class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
             OSError, pyarrow.ArrowException: Its footer is another one, or is none.
         """
         try:
-            # What is mapped is looked at where it lies; of the rest, as much at a time as a row group has of a column.
-            view = memoryview(source.read_buffer()) if isinstance(source, pa.MemoryMappedFile) else None
+            # What is in memory is looked at where it lies; of the rest a row group's part of a column at a time.
+            held = isinstance(source, pa.MemoryMappedFile | pa.BufferReader)
+            view = memoryview(source.read_buffer()) if held else None
             self._read = (lambda start, size: source.read_at(size, start)) if view is None else _slices(view)
             self._sums = _sums(self._read, source.size())
-            super().__init__(source, page_checksum_verification=True, **options)
+            super().__init__(source, page_checksum_verification=view is None or self._sums is None, **options)
         except BaseException:
             source.close()
             raise
@@ -106,23 +126,45 @@ class StoredFile(pq.ParquetFile):  # type: ignore[misc]  # pyarrow is untyped
         """Whether it was written with checksums, so that columns can be checked without being decoded."""
         return self._sums is not None
 
-    def check(self, group: int, columns: Iterable[str]) -> None:
-        """Compare the bytes of some columns of a row group with their checksums; ArrowInvalid when they are others."""
+    def check(self, group: int, columns: Iterable[str]) -> dict[str, bytes]:
+        """Compare the bytes of some columns of a row group with their checksums.
+
+        Returns:
+            The bytes of those columns that have only a few, as one has that is null in every row.
+
+        Raises:
+            pyarrow.ArrowInvalid: Some are others.
+        """
+        few: dict[str, bytes] = {}
         if self._sums is None:
-            return
-        metadata = self.metadata
-        chunks = metadata.row_group(group)
-        wanted = set(columns)
-        names = metadata.schema.names
-        if "element" in names:  # of lists, that is the name; there is one for each column
-            names = self.schema_arrow.names
-        for number, name in enumerate(names):
-            if name in wanted:
-                start, size = _span(chunks.column(number))
-                at = (group * metadata.num_columns + number) * _DIGITS
-                if b"%08x" % crc32(self._read(start, size)) != self._sums[at : at + _DIGITS]:
-                    message = f"column {name} of row group {group} has another checksum"
-                    raise pa.ArrowInvalid(message)
+            return few
+        chunks = self.metadata.row_group(group)
+        numbers = self.numbers
+        first = group * len(numbers)
+        for name in columns:
+            number = numbers.get(name)
+            if number is None:
+                continue
+            start, size = _span(chunks.column(number))
+            at = (first + number) * _DIGITS
+            held = self._read(start, size)
+            if b"%08x" % crc32(held) != self._sums[at : at + _DIGITS]:
+                message = f"column {name} of row group {group} has another checksum"
+                raise pa.ArrowInvalid(message)
+            if size <= _FEW:
+                few[name] = bytes(held)
+        return few
+
+
+def opened(name: str, words: Sequence[str]) -> StoredFile:
+    """Open a file to read, some columns as dictionaries; OSError, pyarrow.ArrowException when it cannot be."""
+    with open(name, "rb", buffering=0) as file:  # noqa: PTH123 -- half a path's cost, at every open
+        size = os.fstat(file.fileno()).st_size
+        if size <= HELD_BYTES:
+            source = pa.BufferReader(file.readall())
+        else:
+            source = pa.memory_map(name) if size <= MAPPED_BYTES else pa.OSFile(name)
+    return StoredFile(source, pre_buffer=False, read_dictionary=words)
 
 
 def _slices(view: memoryview) -> Read:

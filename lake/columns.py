@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -29,26 +29,44 @@ _LAYOUTS = 16
 """As many ways in which files of one schema are laid out are remembered: today's, and those of before a column."""
 
 
-def absent(parquet: pq.ParquetFile, schema: Schema) -> Absent:
-    """Return the columns of a schema that an open file lacks.
+class Layout(NamedTuple):
+    """How a file is laid out.
+
+    Attributes:
+        numbers: The columns it has, and their places in it.
+        absent: The columns that it lacks.
+        has_lists: Whether its schema has columns of lists.
+        blanks: Columns of files laid out like it that are null in every row, with how many rows and which bytes: what
+            is the same again is null again. It grows as files are read.
+    """
+
+    numbers: Mapping[str, int]
+    absent: Absent
+    has_lists: bool
+    blanks: set[tuple[str, int, bytes]]
+
+
+def layout(parquet: pq.ParquetFile, schema: Schema) -> Layout:
+    """Return how an open file is laid out.
 
     Raises:
         pyarrow.ArrowInvalid: The file is of other columns than the schema allows.
     """
-    with_lists, known = _layouts(schema)
-    # What Parquet says of a list leaves out how long it is.
-    layout = parquet.schema_arrow if with_lists else parquet.metadata.schema
+    has_lists, known = _layouts(schema)
+    # Not what Parquet says of it: that and the footer hold each other, and stay until they are collected.
+    said = parquet.schema_arrow
     for before, found in known:
-        if layout.equals(before):
+        if said.equals(before):
             return found
-    found = MappingProxyType(_compared(parquet.schema_arrow, schema))
+    numbers = MappingProxyType({name: number for number, name in enumerate(said.names)})
+    found = Layout(numbers, MappingProxyType(_compared(said, schema)), has_lists, set())
     if len(known) < _LAYOUTS:
-        known.append((layout, found))
+        known.append((said, found))
     return found
 
 
 @lru_cache(maxsize=256)
-def _layouts(schema: Schema) -> tuple[bool, list[tuple[pq.ParquetSchema | pa.Schema, Absent]]]:
+def _layouts(schema: Schema) -> tuple[bool, list[tuple[pa.Schema, Layout]]]:
     """Return whether there are lists, and what was found out of each layout of files: that grows as they are opened."""
     return schema.has_lists, []
 

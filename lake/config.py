@@ -3,23 +3,23 @@
 Each setting comes from the first of: an argument, the environment, `dl.toml` in the lake's root, the default. Its
 `[lake]` table takes data_root, db_path, memory_mb, threads and wait; a `[tiers.NAME]` table takes the tier's path; an
 `[assets]` table the modules that declare assets, and how late is late; a `[gaps]` table a file of known outages, and
-calendars by patterns of addresses. Paths in it are relative to its folder.
+calendars by patterns of addresses; a `[quality]` table what counts for a rule, or false; a `[reconcile]` table which
+sources are preferred. Paths in it are relative to its folder.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lake import document
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from schemas.calendars import FreshnessPolicy
 
@@ -41,10 +41,9 @@ MIN_MEMORY_MB = 16
 MEMORY_MB = 128
 THREADS = min(2, os.cpu_count() or 1)
 WAIT_S = 30.0
-_TABLES = ("lake", "tiers", "assets", "inbox", "gaps")
+_TABLES = ("lake", "tiers", "assets", "inbox", "gaps", "quality", "reconcile")
 _TIER_SETTINGS = ("path",)
 _ASSET_SETTINGS = ("modules", "freshness")
-_GAP_SETTINGS = ("outages", "calendars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,10 @@ class Config:
     """A file of hours in which exchanges were shut, beside those that come along."""
     calendars: tuple[tuple[str, str], ...] = ()
     """When markets are open, by a pattern of addresses; the last that fits counts."""
+    quality: tuple[tuple[str, Mapping[str, float | None]], ...] = field(default=(), hash=False)
+    """What counts for which rule, None for a rule that is off, by a pattern of addresses; the last that fits counts."""
+    reconcile: tuple[str, ...] = ()
+    """Patterns of the sources that are preferred to others, the most trusted first."""
 
     @property
     def log(self) -> Path:
@@ -112,13 +115,13 @@ def locate(
     given = {"data_root": data_root, "db_path": db_path, "memory_mb": memory_mb, "threads": threads, "wait": wait_s}
     outside, names = _outside_settings(given)
     home = _root(root or os.environ.get("DL_ROOT") or None, outside.get("db_path"), must_exist=must_exist)
-    document = _document(home / FILE_NAME)
-    _refuse_unknown(document, _TABLES, "table", home / FILE_NAME)
-    inside = _settings(document, "lake", _VARIABLES, home / FILE_NAME)
+    written = document.read(home / FILE_NAME)
+    document.refuse_unknown(written, _TABLES, "table", home / FILE_NAME)
+    inside = document.settings(written, "lake", _VARIABLES, home / FILE_NAME)
 
     def path(key: str, default: Path) -> Path:
         if key in outside:
-            return _absolute(outside[key])
+            return document.absolute(outside[key])
         return home / str(inside[key]) if key in inside else default
 
     def number(key: str, default: float, least: float) -> float:
@@ -134,9 +137,11 @@ def locate(
         memory_mb=int(number("memory_mb", MEMORY_MB, MIN_MEMORY_MB)),
         threads=int(number("threads", THREADS, 1)),
         wait_s=number("wait", WAIT_S, 0),
-        tiers=_tiers(document, home / FILE_NAME),
-        **_assets(document, home / FILE_NAME),
-        **_gaps(document, home / FILE_NAME),
+        tiers=_tiers(written, home / FILE_NAME),
+        **_assets(written, home / FILE_NAME),
+        **document.gaps(written, home / FILE_NAME),
+        quality=document.quality(written, home / FILE_NAME),
+        reconcile=document.reconcile(written, home / FILE_NAME),
     )
     if must_exist:
         refuse_lost(config)
@@ -181,81 +186,31 @@ def _outside_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
 def _root(root: str | Path | None, db_path: str | Path | None, *, must_exist: bool) -> Path:
     if root is not None:
-        return _absolute(root)
+        return document.absolute(root)
     here = Path.cwd()
     for folder in (here, *here.parents):
         if any((folder / name).is_file() for name in (MANIFEST_NAME, FILE_NAME, f"data/{LOG}")):
             return folder
     if db_path is not None:
-        return _absolute(db_path).parent
+        return document.absolute(db_path).parent
     if must_exist:
         raise LakeError("LAKE_NOT_INITIALISED", "no lake here", where=f"{here} (looked up to {here.anchor})")
     return here
 
 
-def _absolute(path: str | Path) -> Path:
-    # Not resolve(): a lake reached through a link keeps the name its owner gave it.
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 -- resolve() would follow links
-
-
-def _document(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise LakeError(
-            "USAGE",
-            f"dl.toml cannot be read: {error}",
-            where=str(file),
-            why="The lake's settings are read before anything else.",
-            fix=["correct the file"],
-        ) from error
-
-
-def _settings(document: Mapping[str, Any], name: str, known: Iterable[str], file: Path) -> dict[str, Any]:
-    """Return one table of dl.toml; USAGE when it is none, or has a setting that is not known."""
-    table = document.get(name.rpartition(".")[2], {})
-    if not isinstance(table, dict):
-        raise LakeError(
-            "USAGE",
-            f"[{name}] is not a table",
-            where=str(file),
-            why="The settings stand below it.",
-            fix=[f"write [{name}] on a line of its own"],
-        )
-    _refuse_unknown(table, known, "setting", file)
-    return table
-
-
-def _refuse_unknown(found: Iterable[str], known: Iterable[str], what: str, file: Path) -> None:
-    for key in found:
-        if key not in known:
-            near = get_close_matches(key, known, 1)
-            told = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-            raise LakeError(
-                "USAGE",
-                f"unknown {what} {key!r}: {told}",
-                where=str(file),
-                why=f"A {what} that is misspelt would be one that is not there.",
-                fix=["correct the file"],
-            )
-
-
-def _tiers(document: Mapping[str, Any], file: Path) -> dict[str, TierSettings]:
-    tiers = document.get("tiers", {})
+def _tiers(written: Mapping[str, Any], file: Path) -> dict[str, TierSettings]:
+    tiers = written.get("tiers", {})
     if not isinstance(tiers, dict):
         _refuse_tier("tiers is not a table", file)
     found = {}
     for name in tiers:
         if name == HOT or not TIER_NAME.fullmatch(name):
             _refuse_tier(f"{name!r} cannot be the name of a tier", file)
-        settings = _settings(tiers, f"tiers.{name}", _TIER_SETTINGS, file)
+        settings = document.settings(tiers, f"tiers.{name}", _TIER_SETTINGS, file)
         path = settings.get("path")
         if not isinstance(path, str) or not path:
             _refuse_tier(f"[tiers.{name}] names no path", file)
-        found[name] = TierSettings(_absolute(file.parent / Path(path).expanduser()))
+        found[name] = TierSettings(document.absolute(file.parent / Path(path).expanduser()))
     return found
 
 
@@ -269,8 +224,8 @@ def _refuse_tier(message: str, file: Path) -> NoReturn:
     )
 
 
-def _assets(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
-    table = _settings(document, "assets", _ASSET_SETTINGS, file)
+def _assets(written: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    table = document.settings(written, "assets", _ASSET_SETTINGS, file)
     modules, freshness = table.get("modules", []), table.get("freshness", {})
     if not isinstance(modules, list) or not all(isinstance(name, str) and name for name in modules):
         _refuse_assets("modules is not a list of names", file)
@@ -297,32 +252,6 @@ def _refuse_assets(message: str, file: Path) -> NoReturn:
         where=str(file),
         why="[assets] names modules, and how late is late by asset or by pattern of addresses.",
         fix=['[assets]\nmodules = ["my_assets"]', '[assets.freshness]\n"bars/1m" = "2h"'],
-    )
-
-
-def _gaps(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
-    table = _settings(document, "gaps", _GAP_SETTINGS, file)
-    outages, calendars = table.get("outages"), table.get("calendars", {})
-    if outages is not None and not (isinstance(outages, str) and outages):
-        _refuse_gaps("outages is not a path", file)
-    if not isinstance(calendars, dict):
-        _refuse_gaps("calendars is not a table", file)
-    for pattern, name in calendars.items():
-        if pattern.count("/") != 4 or not (isinstance(name, str) and name):
-            _refuse_gaps(f"the calendar of {pattern} is {name!r}", file)
-    return {
-        "outages": None if outages is None else _absolute(file.parent / Path(outages).expanduser()),
-        "calendars": tuple(calendars.items()),
-    }
-
-
-def _refuse_gaps(message: str, file: Path) -> NoReturn:
-    raise LakeError(
-        "USAGE",
-        message,
-        where=str(file),
-        why="[gaps] names a file of outages, and calendars by pattern of addresses.",
-        fix=['[gaps]\noutages = "outages.toml"', '[gaps.calendars]\n"STOOQ/*/*/*/*" = "XNYS"'],
     )
 
 

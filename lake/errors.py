@@ -109,6 +109,11 @@ CODES: dict[str, Code] = {
         "A check of the asset failed, and partitions that fail one are not stored.",
         ("correct the rows, or the check", "dl assets status"),
     ),
+    "ADJUST": Code(
+        Exit.REFUSED,
+        "What is known of an instrument's dividends does not fit its prices.",
+        ("dl actions list INSTRUMENT", "correct it: dl actions import FILE", "or adjust for splits only"),
+    ),
     "MAKE": Code(
         Exit.REFUSED,
         "The function that makes the asset raised, or what it gave is not that partition's rows.",
@@ -227,6 +232,11 @@ CODES: dict[str, Code] = {
         Exit.FINDINGS,
         "What is left of the lake does not tell what is lost, and nothing is made up.",
         ("dl repair --from log --plan shows what can be had", "restore a backup: dl restore-backup"),
+    ),
+    "SQL": Code(
+        Exit.USAGE,
+        "A statement is one query of the lake's own tables, in DuckDB's SQL.",
+        ("see what a table has: dl sql 'describe bars'", "docs/sql.md"),
     ),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),

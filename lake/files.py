@@ -24,7 +24,7 @@ from lake.staging import storage_error
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lake.staging import Staging
@@ -39,9 +39,6 @@ PIECE_ROWS = 8_192
 """Rows of a file that a merge decodes at a time."""
 _PIECE_BYTES = 2_097_152
 """And bytes, as far as a file tells beforehand."""
-MAPPED_BYTES = 16_777_216
-"""Up to this size a file is mapped into memory to be read, which is quickest; of a larger one, such as a sealed month
-of ticks, every page that was touched would count as memory of ours until it is closed."""
 _SYNC_THREADS = 16
 
 
@@ -61,16 +58,6 @@ class StagedFile:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a table before it is written: its first and last ts, and the sums of its content hash."""
-
-    first: int
-    last: int
-    total: int
-    squares: int
-
-
 class FileWriter:
     """Writes the rows of one partition, in stored order, as one Parquet file."""
 
@@ -82,15 +69,18 @@ class FileWriter:
         schema: Schema,
         run_id: str,
         base: int | None = None,
+        stand: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare; the file is made by the first `write`, and says it was staged on the snapshot `base` if given."""
+        """Prepare; the file is made by the first `write`, and says it was staged on the snapshot `base` if given.
+
+        `stand` is what the staging's said before, for a file that takes no other one's place.
+        """
         self._staging = staging
         self._address, self._partition, self._schema = address, partition, schema
         self._identity = identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
-        self._metadata |= {**schema.footer, **staging.stand()}
-        if base is not None:
-            self._metadata["dl.base"] = str(base)
+        self._metadata |= {**schema.footer, **(staging.stand() if stand is None else stand)}
+        self._metadata |= {} if base is None else {"dl.base": str(base)}
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = self._held_bytes = 0
@@ -102,7 +92,7 @@ class FileWriter:
         self._temporary = staging.path()
         self.rows = self._first = self._last = 0
 
-    def write(self, table: pa.Table, known: Known | None = None) -> None:
+    def write(self, table: pa.Table, known: rows.Known | None = None) -> None:
         """Add rows (the schema's columns without the identity ones) behind those already written.
 
         Args:
@@ -117,16 +107,17 @@ class FileWriter:
         if known is None:
             self._content.update(table)
             first, last = (int(rows.times(table.slice(at, 1))[0]) for at in (0, table.num_rows - 1))
+            size = table.nbytes
         else:
             self._content.add(known.total, known.squares)
-            first, last = known.first, known.last
+            first, last, size = known.first, known.last, known.bytes
         if not self.rows:
             self._first = first
         self._last = last
         self.rows += table.num_rows
         self._held.append(table)
         self._held_rows += table.num_rows
-        self._held_bytes += table.nbytes
+        self._held_bytes += size
         if self._held_rows < ROW_GROUP and self._held_bytes < self._most_bytes:
             return
         try:
@@ -135,17 +126,20 @@ class FileWriter:
             raise storage_error(error, self._temporary) from error
 
     def _flush(self, *, everything: bool) -> None:
-        table, group = pa.concat_tables(self._held), ROW_GROUP
+        table, group = self._held[0] if len(self._held) == 1 else pa.concat_tables(self._held), ROW_GROUP
         if self._held_bytes > self._most_bytes:
             group = min(group, max(1, table.num_rows * self._most_bytes // self._held_bytes))
-        if self._writer is None:
-            self._open(table, small=everything and table.num_rows <= group)
+        last = everything and table.num_rows <= group
+        writer = self._writer or self._open(table, small=last)
+        if last:
+            self._put(writer, table)
+            return
         while table.num_rows >= group or (everything and table.num_rows):
-            self._put(table.slice(0, group))
+            self._put(writer, table.slice(0, group))
             table = table.slice(group)
         self._held, self._held_rows, self._held_bytes = [table], table.num_rows, table.nbytes
 
-    def _open(self, table: pa.Table, *, small: bool) -> None:
+    def _open(self, table: pa.Table, *, small: bool) -> pq.ParquetWriter:
         # Arrow's own streams: a Python file would be called dozens of times a row group, each time for the lock that
         # all threads share. A file of one row group is made in memory and written at once.
         if small:
@@ -155,17 +149,14 @@ class FileWriter:
             self._sink = pa.OSFile(str(self._temporary), "wb")
         empty = frozenset(n for n in table.column_names if table.column(n).null_count == table.num_rows and small)
         options = encoding(self._schema, empty)
-        self._writer = pq.ParquetWriter(
-            self._sink, arrow_schema(self._schema), metadata_collector=self._written, **options
-        )
+        schema = arrow_schema(self._schema)
+        self._writer = pq.ParquetWriter(self._sink, schema, metadata_collector=self._written, **options)
+        return self._writer
 
-    def _put(self, table: pa.Table) -> None:
-        if self._writer is None:
-            msg = "rows before the file"
-            raise AssertionError(msg)
+    def _put(self, writer: pq.ParquetWriter, table: pa.Table) -> None:
         columns = [*table.columns, *(column(table.num_rows) for column in self._identity)]
         full = pa.Table.from_arrays(columns, schema=arrow_schema(self._schema))
-        self._writer.write_table(full, row_group_size=ROW_GROUP)
+        writer.write_table(full, row_group_size=ROW_GROUP)
         self._groups += 1
 
     def finish(self) -> StagedFile | None:
@@ -203,10 +194,8 @@ class FileWriter:
             data = memoryview(bytearray(sink.getvalue()))
             at, sums = checksums.fill(lambda start, size: data[start : start + size], data.nbytes, metadata)
             data[at : at + len(sums)] = sums
-            with self._temporary.open("xb", buffering=0) as file:
-                written = 0
-                while written < data.nbytes:
-                    written += file.write(data[written:])
+            with self._temporary.open("xb") as file:
+                file.write(data)
             return data.nbytes, hashlib.sha256(data).hexdigest()
         sink.close()
         with self._temporary.open("r+b") as file:
@@ -258,7 +247,7 @@ def retire(data: Path, paths: Iterable[str]) -> None:
                 source.rename(target)
 
 
-def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.StoredFile:
+def open_parquet(path: Path | str, schema: Schema, place: str = "") -> checksums.StoredFile:
     """Open a Parquet file of ours for reading; what is read of it is compared with its checksums.
 
     `lake.places` opens files of the manifest, wherever they lie.
@@ -274,11 +263,11 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     try:
         name = os.fspath(path)
         try:
-            parquet = _opened(name, columns.words(schema))
+            parquet = checksums.opened(name, columns.words(schema))
         except KeyError:  # it lacks one of these
-            with _opened(name, []) as found:
-                parquet = _opened(name, columns.words(schema, found.schema_arrow.names))
-        parquet.absent = columns.absent(parquet, schema)
+            with checksums.opened(name, []) as found:
+                parquet = checksums.opened(name, columns.words(schema, found.schema_arrow.names))
+        (parquet.numbers, parquet.absent, parquet.has_lists, parquet.blanks) = columns.layout(parquet, schema)
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path) from None
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as error:
@@ -287,24 +276,18 @@ def open_parquet(path: Path, schema: Schema, place: str = "") -> checksums.Store
     return parquet
 
 
-def _opened(name: str, words: Sequence[str]) -> checksums.StoredFile:
-    mapped = os.stat(name).st_size <= MAPPED_BYTES  # noqa: PTH116 -- half a path's cost, at every open
-    source = pa.memory_map(name) if mapped else pa.OSFile(name)
-    return checksums.StoredFile(source, pre_buffer=False, read_dictionary=words)
-
-
-def missing(path: Path) -> LakeError:
+def missing(path: Path | str) -> LakeError:
     """Return the error for a file of the manifest that is not where it should be."""
-    return LakeError("FILE_MISSING", f"a file of the lake is gone: {path.name}", where=str(path))
+    return LakeError("FILE_MISSING", f"a file of the lake is gone: {str(path).rpartition('/')[2]}", where=str(path))
 
 
 def read_group(parquet: checksums.StoredFile, group: int, names: list[str], unread: Collection[str] = ()) -> pa.Table:
     """Read columns of one row group, of the `unread` ones only the checksums; FILE_DAMAGED when a page is another."""
-    with _explained(parquet):
+    with explained(parquet):
         parquet.check(group, names)
         wanted = [name for name in names if name not in unread]
-        table = lists.clean(parquet.read_row_group(group, columns=wanted, use_threads=False))
-    return columns.completed(table, wanted, parquet.absent)
+        table = parquet.read_row_group(group, columns=wanted, use_threads=False)
+    return columns.completed(lists.clean(table) if parquet.has_lists else table, wanted, parquet.absent)
 
 
 def groups_between(
@@ -338,21 +321,22 @@ def read_pieces(parquet: checksums.StoredFile, names: list[str], groups: list[in
         LakeError: FILE_DAMAGED.
     """
     for group in range(parquet.num_row_groups) if groups is None else groups:
-        with _explained(parquet):
+        with explained(parquet):
             parquet.check(group, names)
             held = parquet.metadata.row_group(group)
             some = min(PIECE_ROWS, max(1, _PIECE_BYTES * held.num_rows // max(1, held.total_byte_size)))
             batches = parquet.iter_batches(some, row_groups=[group], columns=names, use_threads=False)
         while True:
-            with _explained(parquet):
+            with explained(parquet):
                 batch = next(batches, None)
             if batch is None:
                 break
-            yield columns.completed(lists.clean(pa.Table.from_batches([batch])), names, parquet.absent)
+            table = pa.Table.from_batches([batch])
+            yield columns.completed(lists.clean(table) if parquet.has_lists else table, names, parquet.absent)
 
 
 @contextmanager
-def _explained(parquet: checksums.StoredFile) -> Iterator[None]:
+def explained(parquet: checksums.StoredFile) -> Iterator[None]:
     """Say of what goes wrong in the block that a file is not what was written."""
     try:
         yield
@@ -368,7 +352,7 @@ def publish(data: Path, staged: Sequence[StagedFile]) -> None:
     """
     try:
         with ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="sync") as pool:
-            list(pool.map(_sync, [f.temporary for f in staged]))
+            _sync_all(pool, [f.temporary for f in staged])
             folders: set[str] = set()
             for file in staged:
                 folder = file.path.rpartition("/")[0]
@@ -379,9 +363,17 @@ def publish(data: Path, staged: Sequence[StagedFile]) -> None:
                     folders.add(folder)
                     folder = folder.rpartition("/")[0]
                 file.temporary.rename(data / file.path)
-            list(pool.map(_sync, [data / folder for folder in folders]))
+            _sync_all(pool, [data / folder for folder in folders])
     except OSError as error:
         raise storage_error(error, data) from error
+
+
+def _sync_all(pool: ThreadPoolExecutor, paths: Sequence[Path]) -> None:
+    def some(first: int) -> None:  # a job a thread: one a file costs more than its call
+        for path in paths[first::_SYNC_THREADS]:
+            _sync(path)
+
+    list(pool.map(some, range(_SYNC_THREADS)))
 
 
 def _sync(path: Path) -> None:

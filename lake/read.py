@@ -1,7 +1,10 @@
-"""Reading: find the series, plan from the manifest, stream verified row groups."""
+"""Reading: plan from the manifest, stream verified row groups."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,27 +15,26 @@ from lake.declared import schema_of
 from lake.encoding import identity
 from lake.errors import LakeError
 from lake.leases import Lease
-from lake.lookup import near_series
 from lake.places import Places
-from lake.selection import absent
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
-from schemas.keys import Address, normalise
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest import Manifest
     from lake.manifest.rows import FileRow
+    from lake.where import Where
     from schemas.columns import Schema
+    from schemas.keys import Address
 
 BATCH_ROWS = 65_536
 GATHERED_ROWS = 65_536
 """From so many rows on, files are decoded side by side; threads would cost more than they save of fewer."""
 _IDENTITY = frozenset(column.name for column in IDENTITY)
-_NO_NAME = "No series can have such an address."
 
 
 class Scan:
@@ -51,8 +53,11 @@ class Scan:
         end_ns: int | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | str | dt.datetime | None = None,
+        where: Callable[[Schema], Where] | None = None,
     ) -> None:
         """Plan the read of `[start_ns, end_ns)`, rows in the order of `addresses` and of time in each.
+
+        With `where`, which is told their schema, only of the rows that fit.
 
         Raises:
             LakeError: UNKNOWN_SERIES, UNKNOWN_ASSET, UNKNOWN_SNAPSHOT, SNAPSHOT_EXPIRED; USAGE for several schemas,
@@ -69,7 +74,7 @@ class Scan:
                 why="Their rows come as one table.",
                 fix=["read series of one type at a time"],
             )
-        self._config = config
+        self.config = config
         self.lake = config.manifest  # which lake it reads
         self._places = Places(config)
         self.addresses = tuple(addresses)
@@ -91,20 +96,31 @@ class Scan:
         # What it needs stays for as long as this object does; unless it was forgotten just before that was said.
         self._lease = Lease(config, self.snapshot)
         manifest.refuse_expired(self.snapshot)
+        self.wanted = where
+        self.where = None if where is None else where(self.declaration)
         self.plan: list[FileRow] = []
+        self.passed_over = 0
+        """Files in the range that cannot have a row that fits, by what the manifest knows of them."""
         self._series: dict[int, Address] = {}
         for address in addresses:
             series = manifest.find(address)
             if series is None:
                 raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
             self._series[series.id] = address
-            self.plan += manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            stored = manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            self.passed_over += len(stored)
+            self.plan += stored if self.where is None else self.where.files(stored, address)
+        self.passed_over -= len(self.plan)
 
     def count(self) -> int:
-        """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into."""
+        """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into.
+
+        With a condition every file is.
+        """
         total = 0
         for file in self.plan:
-            total += file.rows if self._covers(file) else sum(t.num_rows for t in self.pieces(file, ["ts"]))
+            known = self.where is None and self._covers(file)
+            total += file.rows if known else sum(t.num_rows for t in self.pieces(file, ["ts"]))
         return total
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
@@ -120,30 +136,103 @@ class Scan:
         """Read everything into one table."""
         self.require()
         if len(self.plan) > 1 and sum(file.rows for file in self.plan) >= GATHERED_ROWS:
-            return self._gathered()
+            return self._gathered() if self.where is None else self._fitting_side_by_side()
         tables = [t for file in self.plan for t in self.pieces(file, self.columns)]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def _gathered(self) -> pa.Table:
         """Read everything side by side; files on the edges of the range first, as only they can tell their rows."""
-        edges = {
-            number: [*self.pieces(file, self.columns)]
-            for number, file in enumerate(self.plan)
-            if not self._covers(file)
-        }
+        edges = {number: [*self.pieces(f, self.columns)] for number, f in enumerate(self.plan) if not self._covers(f)}
         counts = [
             sum(table.num_rows for table in edges[number]) if number in edges else file.rows
             for number, file in enumerate(self.plan)
         ]
 
         def read(number: int) -> Iterable[pa.Table]:
-            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns)
+            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns, bare=True)
 
-        return gather.gather(self.schema, counts, read, [file.path for file in self.plan])
+        names = [file.path for file in self.plan]
+        plain = pa.schema([field for field in self.schema if field.name not in _IDENTITY])
+        columns = dict(zip(plain.names, gather.gather(plain, counts, read, names), strict=True))
+        columns |= self._names(counts)
+        return pa.Table.from_arrays([columns[name] for name in self.columns], schema=self.schema)
+
+    def _names(self, counts: Sequence[int]) -> dict[str, pa.ChunkedArray]:
+        """Return the columns that name the series, for so many rows of each planned file: a piece for each series."""
+        made: dict[str, list[pa.Array]] = {column.name: [] for column in IDENTITY}
+        for series, run in groupby(zip(self.plan, counts, strict=True), lambda pair: pair[0].series_id):
+            rows_of_it = sum(count for _, count in run)
+            for pieces, words in zip(made.values(), identity(self._series[series]), strict=True):
+                pieces.append(words(rows_of_it))
+        return {name: pa.chunked_array(pieces) for name, pieces in made.items()}
+
+    def _fitting_side_by_side(self) -> pa.Table:
+        """Read what fits the condition; how much that is nobody knows before."""
+        with ThreadPoolExecutor(gather.WORKERS, thread_name_prefix="read") as pool:
+            found = pool.map(lambda file: list(self.pieces(file, self.columns)), self.plan)
+            tables = [table for each in found for table in each if table.num_rows]
+        return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
         return plain_reader(self.schema, self.batches(size))
+
+    def narrowed(
+        self,
+        *,
+        addresses: Sequence[Address] | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> Scan:
+        """Return a read of some of these series, with other columns of their schema, or of the rows that fit, too."""
+        part = copy(self)
+        if addresses is not None:
+            part.addresses = tuple(addresses)
+            part.plan = [file for each in addresses for file in self.plan if self.address_of(file) == each]
+        if columns is not None:
+            whole = arrow_schema(self.declaration)
+            part.columns, part.schema = tuple(columns), pa.schema([whole.field(name) for name in columns])
+        if where is not None:
+            both = part.where = where if self.where is None else self.where & where
+            part.wanted = lambda _: both
+            part.plan = [
+                file
+                for address, stored in groupby(part.plan, key=self.address_of)
+                for file in both.files(list(stored), address)
+            ]
+            part.passed_over += len(self.plan) - len(part.plan)
+        return part
+
+    def again(
+        self,
+        manifest: Manifest,
+        addresses: Sequence[Address],
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | str | None,
+    ) -> Scan:
+        """Plan a read of the same kind, with the same condition, of other series, times, columns or another snapshot.
+
+        Raises:
+            LakeError: As the constructor does; USAGE for a read that leaves out rows, which another one would have.
+        """
+        kind = self._kind()
+        return kind(
+            self.config,
+            manifest,
+            addresses,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            columns=columns,
+            as_of=as_of,
+            where=self.wanted,
+        )
+
+    def _kind(self) -> Callable[..., Scan]:
+        """Return what makes reads of this kind."""
+        return Scan
 
     def require(self) -> None:
         """Make sure that every planned file is in a place that is there; TIER_UNAVAILABLE or TIER_FOREIGN."""
@@ -158,25 +247,33 @@ class Scan:
             self.end_ns is None or file.last_ns < self.end_ns
         )
 
-    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0) -> Iterator[pa.Table]:
+    def pieces(self, file: FileRow, columns: Sequence[str], *, skip: int = 0, bare: bool = False) -> Iterator[pa.Table]:
         """Yield a planned file's rows within the range, a row group at a time.
 
         Args:
             file: One of the plan.
             columns: Which columns of the schema, in this order.
             skip: How many of the row groups to pass over.
+            bare: Leave out columns of which it is known without decoding them what they hold: those that name the
+                series, and those that are all null.
 
         Raises:
             LakeError: FILE_DAMAGED, FILE_MISSING, TIER_UNAVAILABLE or TIER_FOREIGN.
         """
         try:
-            yield from self._stored(file, columns, skip)
+            if self.where is None:
+                yield from self._stored(file, columns, skip, bare=bare)
+            else:
+                needed = [*columns, *sorted(self.where.columns.difference(columns))]
+                for table in self._stored(file, needed, skip, bare=False):
+                    fitting = self.where.fitting(table)
+                    yield fitting if len(needed) == len(columns) else fitting.select(list(columns))
         except LakeError as error:
             if error.code in {"E_FILE_DAMAGED", "E_FILE_MISSING"} and file.to_snapshot is not None:
                 raise _of_the_past(error) from error
             raise
 
-    def _stored(self, file: FileRow, columns: Sequence[str], skip: int) -> Iterator[pa.Table]:
+    def _stored(self, file: FileRow, columns: Sequence[str], skip: int, *, bare: bool) -> Iterator[pa.Table]:
         covers = self._covers(file)
         schema = (
             self.schema
@@ -188,14 +285,25 @@ class Scan:
             start, end = (None, None) if covers else (self.start_ns, self.end_ns)
             # The names of the series say the same in every row: where checksums vouch for them they are not decoded.
             said = _IDENTITY.intersection(needed) if parquet.has_sums else frozenset()
-            for group in files.groups_between(parquet, self.declaration, start, end)[skip:]:
-                table = files.read_group(parquet, group, needed, said)
+            for group in self.groups(parquet, start, end)[skip:]:
+                table = (gather.filled if bare else files.read_group)(parquet, group, needed, said)
                 if not covers:
                     table = self._trim(table)
-                if said:
+                if bare:
+                    yield table
+                elif said:
                     yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
                 else:
                     yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def span(self, file: FileRow) -> tuple[int | None, int | None]:
+        """Return the range that a planned file is cut to; None, None when all rows of it lie inside."""
+        return (None, None) if self._covers(file) else (self.start_ns, self.end_ns)
+
+    def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
+        """Return the row groups of an open file that may have rows of [start_ns, end_ns) that fit the condition."""
+        groups = files.groups_between(parquet, self.declaration, start_ns, end_ns)
+        return groups if self.where is None else self.where.groups(parquet, groups)
 
     def _named(self, file: FileRow, table: pa.Table, schema: pa.Schema, count: int) -> pa.Table:
         """Return rows with the columns that name their series; `count` of them where there is no other column."""
@@ -223,58 +331,3 @@ def _of_the_past(error: LakeError) -> LakeError:
     why = f"{error.why} It was replaced since: the present is read without it."
     fix = [*error.fix, "or give up the snapshots that need it: dl expire, then dl vacuum"]
     return LakeError(error.code.removeprefix("E_"), error.message, where=error.where, why=why, fix=fix)
-
-
-def resolve(
-    manifest: Manifest,
-    symbol: str,
-    *,
-    type: str,  # noqa: A002 -- the design's word
-    period: str,
-    exchange: str | None = None,
-    market: str | None = None,
-    snapshot: int | None = None,
-) -> Address:
-    """Find the one series that fits; exchange and market may be left out while they are unique.
-
-    Raises:
-        LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
-    """
-    if exchange is not None and market is not None:
-        try:
-            address = Address.of(exchange, market, symbol, type, period)
-        except ValueError as error:
-            raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-        if manifest.find(address) is not None:
-            return address
-        raise _unknown(manifest, symbol, address.key, exchange, market, snapshot)
-    try:
-        name = normalise(symbol)
-    except ValueError as error:
-        raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-    found = [
-        s.address
-        for s in manifest.series(exchange=exchange, market=market, type=type, period=period, snapshot=snapshot)
-    ]
-    fitting = [a for a in found if a.symbol == name]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        where = " and ".join(f"{a.exchange}/{a.market}" for a in fitting)
-        raise LakeError(
-            "AMBIGUOUS", f"{name} {type}/{period} exists in {where}", fix=["name the exchange and the market"]
-        )
-    raise _unknown(manifest, symbol, f"{type}/{period}", exchange, market, snapshot)
-
-
-def _unknown(
-    manifest: Manifest, symbol: str, key: str, exchange: str | None, market: str | None, snapshot: int | None
-) -> LakeError:
-    type_, _, period = key.partition("/")
-    words = {"exchange": exchange, "market": market, "symbol": symbol, "type": type_, "period": period}
-    elsewhen = absent(manifest, words, snapshot)
-    if elsewhen is not None:
-        return elsewhen
-    place = "/".join(name for name in (exchange, market) if name)
-    near = near_series([row.address for row in manifest.series(snapshot=snapshot)], symbol, key, place)
-    return LakeError("UNKNOWN_SERIES", f'"{symbol}" {key} is not in the lake', where=place, why=near)

@@ -9,9 +9,10 @@ from dl_datalake.exports.folder import Folder
 from dl_datalake.exports.job import Job, Source
 from dl_datalake.exports.model import ExportReport
 from dl_datalake.exports.words import Layout
-from dl_datalake.series import Filters, is_pattern, parse_address
+from dl_datalake.series import Filters, parse_address
 from lake.errors import LakeError
 from lake.selection import unknown
+from lake.spellings import is_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

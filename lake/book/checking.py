@@ -132,7 +132,7 @@ def check(
             continue
         if book.counts.breaks > broken:
             after_ns = None if last_ns == NONE else last_ns
-            report.breaks.add(Span("messages_missing", message.ts, message.ts, 1, after_ns=after_ns))
+            report.breaks.add(Span(book.fault, message.ts, message.ts, 1, after_ns=after_ns))
         report.last_ns = message.ts
         report.before_messages += book.condition.state == BEFORE
         suspect.go(book.condition.reason, book.condition.since_ns, last_ns, message.ts)

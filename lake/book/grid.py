@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lake.book.reading import Reader
     from lake.book.state import Book
+    from schemas.keys import Address
 
 BATCH_ROWS = 65_536
 MOST_LEVELS = 1_000
@@ -46,7 +47,8 @@ class Grid:
             why = f"A row has from 1 to {MOST_LEVELS:,} levels of each side."
             raise LakeError("USAGE", f"there are no rows of {levels} levels", why=why, fix=["levels 10"])
         self._reader, self._every, self._levels = reader, every_ns, levels
-        self.addresses, self.snapshot = (reader.address,), reader.scan.snapshot
+        self.addresses: tuple[Address, ...] = (reader.address,)
+        self.snapshot = reader.scan.snapshot
         self.start_ns, self.end_ns = start_ns, end_ns
         files = reader.plan
         low = start_ns if start_ns is not None else files[0].first_ns if files else 0
@@ -80,10 +82,13 @@ class Grid:
         size = max(1, min(size, _CELLS // (4 * self._levels)))
         held: list[tuple[int, ...]] = []
         flat: list[list[float]] = []
+        row, fed = list[float](), -1
         for at, book in self._books():
             last = None if book.ts == NONE else book.ts
             held.append((at, last, book.condition.state, book.condition.reason or None, book.crossed))  # type: ignore[arg-type]  # what the columns are of
-            flat.append(self._row(book))
+            if book.counts.messages != fed:
+                row, fed = self._row(book), book.counts.messages
+            flat.append(row)
             if len(held) == size:
                 yield self._batch(held, flat)
                 held, flat = [], []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     _Side = tuple[NDArray[np.float64], NDArray[np.float64]]
     """Prices and sizes."""
 
-VERSION = 1
+VERSION = 2
 """Of the rules and of the form; what another version wrote is not used."""
 SPACING = 8192
 """Rows between two checkpoints at least; and twice as many as there are levels, so that an index stays smaller than the
@@ -48,6 +49,10 @@ _SCHEMA = pa.schema(
     + [pa.field(name, pa.list_(pa.float64())) for name in _FLOATS]
     + [pa.field("held_bids", pa.list_(pa.int8())), pa.field("depends", pa.list_(pa.string()))]
 )
+
+
+_opened = count()
+"""Numbers of open indexes: another one of the same file may have been made of other files before it."""
 
 
 class IndexDamagedError(Exception):
@@ -93,8 +98,10 @@ class Index:
 
     def __init__(self, source: pa.NativeFile) -> None:
         """Open what `build` wrote; IndexDamagedError when it is not whole."""
+        self.key = str(next(_opened))
         try:
-            self._file = pa.ipc.open_file(source)
+            # What is read is small: another thread would have to be waited for, and wins nothing.
+            self._file = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(use_threads=False))
             batch = self._file.get_batch(self._file.num_record_batches - 1)
             values = _checked(batch)
         except (OSError, pa.ArrowException, IndexError, ValueError) as error:
@@ -117,8 +124,8 @@ class Index:
     def book(self, number: int, exchange: str) -> Book:
         """Return the book as it was at a checkpoint, ready for the next message."""
         values = self._values(number)
-        _, ts, last, joined, aside, state, reason, since = values["head"].tolist()
-        book = Book(exchange, ts=ts, last=last, joined=bool(joined), aside=bool(aside))
+        _, ts, seq, last, joined, aside, state, reason, since = values["head"].tolist()
+        book = Book(exchange, ts=ts, seq=seq, last=last, joined=bool(joined), aside=bool(aside))
         book.condition = Condition(_STATES[state], _WHY[reason], since)
         for side, sign in (("bid", 1), ("ask", -1)):
             pairs = zip(values[f"{side}_price"].tolist(), values[f"{side}_size"].tolist(), strict=True)
@@ -152,7 +159,7 @@ def build(
     """Feed the messages of one file to a book, and write down what is met on the way.
 
     Args:
-        path: Where; the file must not be there.
+        path: Where; what is there is written over.
         book: The book at the file's beginning.
         stream: Its messages.
         groups: Its row groups.
@@ -202,6 +209,7 @@ def _checkpoint(book: Book, row: int) -> pa.RecordBatch:
         "head": [
             row,
             book.ts,
+            book.seq,
             book.last,
             int(book.joined),
             int(book.aside),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lake.book.chains import NONE, Message
 
@@ -42,9 +41,12 @@ def messages(tables: Iterable[pa.Table], row: int = 0) -> Iterator[Message]:
 
 
 def is_bid(table: pa.Table) -> NDArray[np.bool_]:
-    """Return for each row whether it is a bid."""
-    found: NDArray[np.bool_] = pc.equal(table.column("side").cast(pa.string()), "bid").to_numpy()
-    return found
+    """Return for each row whether it is a bid; told by the codes of the words, as text would be made of every row."""
+    found = [np.empty(0, bool)]
+    for side in table.column("side").chunks:
+        words = side.dictionary.to_pylist()
+        found.append(side.indices.to_numpy() == (words.index("bid") if "bid" in words else -1))
+    return found[1] if len(found) == 2 else np.concatenate(found)
 
 
 def integers(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from lake.book import shelf
 from lake.book.chains import NONE, Message, chain_of
 from lake.book.index import Index, IndexDamagedError
 from lake.book.indexing import Indexes
@@ -16,7 +17,6 @@ from lake.book.messages import COLUMNS, integers, is_bid, messages
 from lake.book.shelf import Recent
 from lake.book.state import DAY_NS, NO_ROWS, SUSPECT, VALID, Book, Condition
 from lake.errors import LakeError
-from lake.read import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from lake.book.indexing import Progress
     from lake.config import Config
-    from lake.manifest import Manifest
+    from lake.read import Scan
     from schemas.keys import Address
 
-    _Levels = tuple[NDArray[np.float64], NDArray[np.float64]]
-    """Prices and sizes."""
-
+_Levels: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
+"""Prices and sizes."""
 _TAPE = ("ts", "side", "price", "size")
 _TAPES_BYTES = 64_000_000
+_BASES_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,17 @@ class _Tape:
 
 _tapes: Recent[_Tape] = Recent(_TAPES_BYTES, lambda tape: tape.bytes)
 """By the hash of the file and the number of the row group: what has one hash has one content, in whichever lake."""
+_bases: Recent[tuple[_Levels, _Levels]] = Recent(
+    _BASES_BYTES, lambda base: sum(v.nbytes for side in base for v in side)
+)
+"""Checkpoints, by the index and their number in it."""
+
+
+def forget() -> None:
+    """Let go of what this process holds of books: rows, checkpoints and open indexes, about 100 MB at most."""
+    _tapes.clear()
+    _bases.clear()
+    shelf.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +92,17 @@ class Replayed:
 class Reader:
     """One book at one snapshot of the lake, from its first row to its last."""
 
-    def __init__(
-        self,
-        config: Config,
-        manifest: Manifest,
-        address: Address,
-        snapshot: int | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """Plan; nothing is read. LakeError USAGE for what is no book of levels; else what `Scan` raises."""
-        if address.key != "orderbook/l2":
+    def __init__(self, config: Config, scan: Scan, progress: Progress | None = None) -> None:
+        """Take the planned read of a whole series; LakeError USAGE for what is no book of levels."""
+        [self.address] = scan.addresses
+        if self.address.key != "orderbook/l2":
             raise LakeError(
                 "USAGE",
-                f"{address} is no book of levels",
+                f"{self.address} is no book of levels",
                 why="A ladder is rebuilt from changes of levels; of single orders it is not.",
                 fix=["an address that ends in orderbook/l2", "dl list"],
             )
-        self.scan = Scan(config, manifest, [address], as_of=snapshot)
-        self.address = address
+        self.scan = scan
         self.plan = self.scan.plan
         self._firsts = [file.first_ns for file in self.plan]
         self._indexes = Indexes(self.scan, config.data, progress)
@@ -153,7 +157,12 @@ class Reader:
         cleared = int(np.searchsorted(marks.clears, end, side="left")) - 1
         if cleared >= 0 and marks.clears[cleared] >= start:
             return int(marks.clears[cleared]), ((_EMPTY, _EMPTY), (_EMPTY, _EMPTY))
-        return start, index.levels(at)
+        key = (index.key, str(at))
+        base = _bases.find(key)
+        if base is None:
+            base = index.levels(at)
+            _bases.keep(key, base)
+        return start, base
 
     def _doubted(self, number: int, end: int, last_ns: int, ts_ns: int, condition: Condition) -> Condition:
         """Return the condition, for a time behind a day's end also by what comes next."""

@@ -6,12 +6,13 @@ and it is made anew when it is missing, of another version, or damaged. Who may 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import tempfile
 import threading
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,13 +22,14 @@ from lake import layout
 from lake.book.index import VERSION, Index, IndexDamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FOLDER = layout.BOOKS
 """In the data root; names that begin so are no exchange's."""
 MOST_BYTES = 512_000_000
 """What the folder may hold; what was used longest ago goes first."""
 _OPEN = 8
+_STAGED = ".tmp"
 T = TypeVar("T")
 
 
@@ -61,8 +63,19 @@ class Recent(OrderedDict[tuple[str, ...], T]):
         if key in self:
             self._held -= self._cost(self.pop(key))
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        with self._lock:
+            super().clear()
+            self._held = 0
+
 
 _open: Recent[Index] = Recent(_OPEN)
+
+
+def forget() -> None:
+    """Let go of the indexes that are open."""
+    _open.clear()
 
 
 class Shelf:
@@ -104,18 +117,21 @@ class Shelf:
         Raises:
             OSError: It cannot be written there.
         """
-        folder = self._folder if kept else Path(tempfile.gettempdir())
-        if kept:
-            folder.mkdir(exist_ok=True)
-        staged = folder / f".{sha256[:16]}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-        try:
-            build(staged)
-            index = Index(pa.memory_map(str(staged)))
-            if kept:
-                staged.replace(self._path(sha256))
-                self._tidy(self._path(sha256))
-        finally:
-            staged.unlink(missing_ok=True)
+        if not kept:
+            with tempfile.TemporaryDirectory(prefix="dl-book-") as folder:
+                index = _built(Path(folder, "index"), build)
+        else:
+            self._folder.mkdir(exist_ok=True)
+            self._sweep()
+            path = self._path(sha256)
+            staged = self._folder / f".{sha256[:16]}.{os.getpid()}.{secrets.token_hex(4)}{_STAGED}"
+            try:
+                with _locked(staged):
+                    index = _built(staged, build)
+                    staged.replace(path)
+            finally:
+                staged.unlink(missing_ok=True)
+            self._tidy(path)
         _open.keep(self._key(sha256), index)
         return index
 
@@ -125,11 +141,17 @@ class Shelf:
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.v{VERSION}.arrow"
 
+    def _sweep(self) -> None:
+        """Remove what processes that died were making: nobody holds its lock."""
+        for path in self._folder.glob(f".*{_STAGED}"):
+            with suppress(OSError), _locked(path, make=False):
+                path.unlink()
+
     def _tidy(self, newest: Path) -> None:
-        """Remove what was used longest ago while there is too much; what dead processes left counts too."""
+        """Remove what was used longest ago while there is too much."""
         found = []
         with suppress(OSError):
-            for path in self._folder.iterdir():
+            for path in self._folder.glob("*.arrow"):
                 with suppress(OSError):
                     found.append((path.stat().st_mtime, path.stat().st_size, path))
         total = sum(size for _, size, _ in found)
@@ -140,3 +162,19 @@ class Shelf:
                 with suppress(OSError):
                     path.unlink()
                     total -= size
+
+
+@contextmanager
+def _locked(path: Path, *, make: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, which is made, or has to be there; OSError when another process has it."""
+    number = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if make else 0), 0o644)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(number)
+
+
+def _built(path: Path, build: Callable[[Path], None]) -> Index:
+    build(path)
+    return Index(pa.memory_map(str(path)))

@@ -112,11 +112,15 @@ class Book:
     """The id of the last message applied."""
     joined: bool = False
     """Whether a change was applied since the last snapshot."""
+    seq: int = NONE
+    """The venue's number of the last message that had one."""
     ts: int = NONE
     """When the last message was of."""
     condition: Condition = field(default_factory=Condition)
     aside: bool = False
     """Whether snapshots come beside the changes that were last applied."""
+    fault: str = ""
+    """What was wrong with the last message that did not follow."""
     held: deque[Message] = field(default_factory=lambda: deque(maxlen=_HELD))
     """Changes that a snapshot to come may be older than."""
     counts: Counts = field(default_factory=Counts)
@@ -134,6 +138,9 @@ class Book:
         counts.rows += message.end - message.row
         self.miss(message.ts)
         self.ts = message.ts
+        seq = self.seq
+        if message.seq != NONE:
+            self.seq = message.seq
         if message.snapshot:
             counts.snapshots += 1
             return self._load(message)
@@ -141,6 +148,8 @@ class Book:
         if chain is None:
             counts.unchecked += 1
             self.last, self.joined = NONE, True
+            if self.seq < seq:  # numbers may leave some out, as one count may be of many books, but go up
+                self._break(BACKWARDS, message.ts)
         elif self.last != NONE and not self.joined and chain.is_old(self.last, message):
             counts.old += 1
             return SKIPPED
@@ -166,14 +175,19 @@ class Book:
         if self.condition.state == VALID:
             self.condition = Condition(SUSPECT, reason, since_ns)
 
+    def _break(self, reason: str, since_ns: int) -> None:
+        """Count a message that does not follow, whatever the book is like."""
+        self.counts.breaks += 1
+        self.fault = reason
+        self.doubt(reason, since_ns)
+
     def _link(self, chain: Chain, message: Message) -> None:
         known = self.last
         if known != NONE:
             fits = chain.follows(known, message) if self.joined else chain.joins(known, message)
             if not fits:
-                self.counts.breaks += 1
                 back = self.joined and message.last <= known
-                self.doubt(BACKWARDS if back else GAP if self.joined else NOT_JOINED, message.ts)
+                self._break(BACKWARDS if back else GAP if self.joined else NOT_JOINED, message.ts)
         self.last, self.joined, self.aside = message.last, True, chain.aside
         if chain.aside and self.condition.state != VALID:
             self.held.append(message)

@@ -11,9 +11,11 @@ from lake import write as writing
 from lake.errors import LakeError
 from lake.ingest.jumps import Jumps
 from lake.ingest.tail import Tail, end_ns
+from lake.instruments import with_negative_prices
 from lake.intake import Intake, Memory
 from lake.manifest import Manifest
 from lake.places import Places
+from schemas.instruments import instrument_of
 from schemas.keys import Address
 from schemas.periods import Period
 
@@ -120,6 +122,7 @@ class Destinations:
         self._named: dict[tuple[int, str], Destination] = {}
         with Manifest.open(config) as manifest:
             stored = manifest.series(exchange=naming.first.exchange, market=naming.first.market)
+            self._negative = with_negative_prices(manifest)
         self._waived = {row.address for row in stored if row.price_may_be_negative}
         if not plan.many and len(plan.channels) == 1:
             self.of(0, None)
@@ -156,15 +159,16 @@ class Destinations:
 
     def waives(self, channel: int, symbol: str | None) -> bool:
         """Whether prices of zero or less are right for a series; any thread may ask."""
-        if not self._waived:
+        if not self.some_waive:
             return False
         spelt = symbol or self._naming.symbol or ""
-        return self._naming.address(self._plan.channels[channel], spelt) in self._waived
+        address = self._naming.address(self._plan.channels[channel], spelt)
+        return address in self._waived or instrument_of(address) in self._negative
 
     @property
     def some_waive(self) -> bool:
-        """Whether any series of this market waives."""
-        return bool(self._waived)
+        """Whether any series of this market waives, or an instrument of the lake."""
+        return bool(self._waived or self._negative)
 
     def relieve(self) -> None:
         """Let go of rows that wait when they are too many for memory."""

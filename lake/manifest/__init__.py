@@ -11,6 +11,7 @@ from lake.manifest.failures import FailureRow
 from lake.manifest.feature_sets import FeatureSetRow
 from lake.manifest.graph import DerivationRow, PartRow
 from lake.manifest.query import Manifest, Versions
+from lake.manifest.reference import ReferenceRow
 from lake.manifest.rows import (
     AlreadyIngested,
     Change,
@@ -28,6 +29,7 @@ from lake.manifest.rows import (
     NewMove,
     NewName,
     NewPart,
+    NewReference,
     NewTier,
     QuarantineRecord,
     RunRecord,
@@ -60,11 +62,13 @@ __all__ = [
     "NewMove",
     "NewName",
     "NewPart",
+    "NewReference",
     "NewTier",
     "PartRow",
     "QuarantineRecord",
     "QuarantineRow",
     "QuarantineRun",
+    "ReferenceRow",
     "RunRecord",
     "RunRow",
     "SeriesRow",

@@ -90,6 +90,9 @@ _LATER = {
     "unnamed": "SELECT id FROM names WHERE dropped_by = ? ORDER BY id",
     "feature_sets": "SELECT id, key, stage, definition FROM feature_sets WHERE from_snapshot = ? ORDER BY id",
     "ended_feature_sets": "SELECT id FROM feature_sets WHERE to_snapshot = ? ORDER BY id",
+    "reference": """SELECT id, kind, key, definition, source_id, line FROM reference
+        WHERE from_snapshot = ? ORDER BY id""",
+    "ended_reference": "SELECT id FROM reference WHERE to_snapshot = ? ORDER BY id",
 }
 
 
@@ -99,7 +102,8 @@ def document(connection: sqlite3.Connection, snapshot: int) -> dict[str, Any]:
     head = _records(connection, facts, "snapshots WHERE id = ?", snapshot)[0]
     head["snapshot"] = head.pop("id")
     sources = "sources WHERE id IN (SELECT source_id FROM ledger WHERE snapshot = ?1 UNION ALL "
-    sources += "SELECT source_id FROM ingests WHERE snapshot = ?1) ORDER BY id"
+    sources += "SELECT source_id FROM ingests WHERE snapshot = ?1 UNION ALL "
+    sources += "SELECT source_id FROM reference WHERE from_snapshot = ?1) ORDER BY id"
     ingests = _records(
         connection, ("id", "key", "source_id", "run_id", "report"), "ingests WHERE snapshot = ?", snapshot
     )

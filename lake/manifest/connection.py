@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-VERSION = 6
+VERSION = 7
 """The newest manifest this program knows: the number of its migrations."""
 APPLICATION_ID = 0x444C414B  # "DLAK": marks the file as ours
 JOURNAL_MODE = "truncate"

@@ -1,4 +1,4 @@
-"""Reading what vendors' files held of a series, which of their records are in quarantine, and what was deleted."""
+"""Reading what vendors' files held of a series, which of their records are in quarantine, and what was changed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ _INGESTS = """SELECT ingests.snapshot, name, path, dialect, options, report, led
             WHERE id = expired_by AND id <= :snapshot AND operation = 'rollback')
         AND ingests.id IN (SELECT ingest_id FROM ingest_partitions WHERE series_id = :series)
     ORDER BY ingests.snapshot"""
+_CORRECTED = """SELECT ledger.snapshot, sources.name, corrected,
+        (SELECT count(DISTINCT series_id) FROM files WHERE to_snapshot = ledger.snapshot),
+        min(first_ns), max(last_ns)
+    FROM ledger JOIN files ON files.to_snapshot = ledger.snapshot LEFT JOIN sources ON sources.id = source_id
+    WHERE files.series_id = :series AND ledger.snapshot <= :snapshot AND corrected > 0
+    GROUP BY ledger.snapshot ORDER BY ledger.snapshot"""
 _DELETED = """SELECT start_day, end_day, max(to_snapshot) FROM files JOIN snapshots ON snapshots.id = to_snapshot
     WHERE series_id = :series AND to_snapshot <= :snapshot AND operation = 'delete'
     GROUP BY start_day, end_day ORDER BY start_day"""
@@ -92,3 +98,26 @@ def deleted(manifest: Manifest, series_id: int, snapshot: int) -> list[tuple[int
         lambda connection: connection.execute(_DELETED, {"series": series_id, "snapshot": snapshot}).fetchall()
     )
     return [(start * DAY_NS, end * DAY_NS, at) for start, end, at in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A commit that changed values of rows that were stored."""
+
+    snapshot: int
+    name: str
+    """The source's; empty where the rows were written."""
+    rows: int
+    """Of all series it changed."""
+    series: int
+    """How many it replaced partitions of."""
+    first_ns: int
+    """The first and last row of the partitions it replaced in the series; it may not have changed all of them."""
+    last_ns: int
+
+
+def corrected(manifest: Manifest, series_id: int, snapshot: int) -> list[Corrected]:
+    """Return the commits up to a snapshot that changed stored rows in partitions of a series, oldest first."""
+    parameters = {"series": series_id, "snapshot": snapshot}
+    rows = manifest.read(lambda connection: connection.execute(_CORRECTED, parameters).fetchall())
+    return [Corrected(at, name or "", *facts) for at, name, *facts in rows]

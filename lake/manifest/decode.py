@@ -71,7 +71,14 @@ RUN_ID = "(SELECT run_id FROM snapshots WHERE snapshots.id = from_snapshot)"
 STORED = {"path": PATH, "run_id": RUN_ID}
 """Columns of a file that follow from others."""
 FILES = ", ".join(STORED.get(column, column) for column in FILE_COLUMNS)
-SERIES = ", ".join(SPELLING if column == "vendor_symbol" else f"series.{column}" for column in SERIES_COLUMNS)
+_IMPORTED = """coalesce((SELECT json_extract(definition, '$.{0}') FROM reference WHERE kind = 'instrument'
+    AND key = substr(series.address, 1, length(series.address) - length(type) - length(period) - 2)
+    AND to_snapshot IS NULL), series.{0})"""
+_FOLLOWING = {"vendor_symbol": SPELLING} | {
+    column: _IMPORTED.format(column) for column in ("tick_size", "price_may_be_negative")
+}
+"""Columns of a series that follow from others: what is imported of its instrument goes first."""
+SERIES = ", ".join(_FOLLOWING.get(column, f"series.{column}") for column in SERIES_COLUMNS)
 
 
 def parsed(text: str, kind: type = dict) -> Any:  # noqa: ANN401 -- whatever JSON there is
@@ -156,11 +163,15 @@ def quarantine_rows(rows: Iterable[tuple[Any, ...]], limit: int | None) -> Itera
 def filters(
     exchange: str | None, market: str | None, symbol: str | None, kind: str | None, period: str | None
 ) -> tuple[str, dict[str, str]]:
-    """Return the condition and parameters for the parts of an address that are given, globs allowed."""
+    """Return the condition and parameters for the parts of an address that are given, globs allowed.
+
+    `[!A]` is what SQLite writes `[^A]`.
+    """
     names = {"exchange": exchange, "market": market, "symbol": symbol}
     given = {key: unicodedata.normalize("NFC", text).upper() for key, text in names.items() if text is not None}
     given |= {key: text for key, text in (("type", kind), ("period", period)) if text is not None}
-    return " AND ".join(["1", *(f"series.{key} GLOB :{key}" for key in given)]), given
+    globs = {key: text.replace("[!", "[^") for key, text in given.items()}
+    return " AND ".join(["1", *(f"series.{key} GLOB :{key}" for key in globs)]), globs
 
 
 def moment_ns(moment: str | dt.datetime) -> int:

@@ -22,12 +22,17 @@ _FORGOTTEN = "SELECT coalesce(sum(last - first + 1), 0) FROM expiries WHERE snap
 _REGISTERED = """SELECT substr(key, 10) || ' ' || stage FROM feature_sets WHERE from_snapshot = :id
     UNION ALL SELECT substr(key, 10) || ' dropped' FROM feature_sets AS ended WHERE to_snapshot = :id
         AND NOT EXISTS (SELECT 1 FROM feature_sets WHERE key = ended.key AND from_snapshot = :id)"""
+_IMPORTED = """SELECT count(*) || ' ' || kind || CASE WHEN count(*) = 1 THEN '' WHEN kind = 'alias' THEN 'es'
+    ELSE 's' END FROM reference WHERE from_snapshot = :id GROUP BY kind
+    UNION ALL SELECT kind || ' removed: ' || key FROM reference AS ended WHERE to_snapshot = :id
+        AND NOT EXISTS (SELECT 1 FROM reference WHERE (kind, key) = (ended.kind, ended.key) AND from_snapshot = :id)"""
 _QUESTIONS = {
     "delete": _ROWS_GONE,
     "rollback": _COMMAND,
     "snapshot": _NAMED,
     "expire": _FORGOTTEN,
     "register": _REGISTERED,
+    "import": _IMPORTED,
 }
 
 
@@ -49,7 +54,7 @@ def deeds(manifest: Manifest, history: Iterable[HistoryRow]) -> dict[int, str]:
 
 def _told(operation: str, found: list[tuple[object]]) -> str:
     what = [row[0] for row in found]
-    if operation in {"snapshot", "register"}:
+    if operation in {"snapshot", "register", "import"}:
         return ", ".join(map(str, what))
     if operation == "rollback":
         _, to, target = str(what[0] or "").rpartition(" --to ") if what else ("", "", "")

@@ -30,6 +30,7 @@ _SNAPSHOT_COLUMNS = (
     ("derivations", "to_snapshot"),
     ("names", "dropped_by"),
     ("feature_sets", "to_snapshot"),
+    ("reference", "to_snapshot"),
 )
 """Where no foreign key holds what rows say of the snapshot they began or ended with; each has an index."""
 STEPS = (
@@ -39,9 +40,10 @@ STEPS = (
     "m004_names",
     "m005_forgetting",
     "m006_feature_sets",
+    "m007_reference",
 )
 """The names of the migrations, which only what creates a manifest can import."""
-SHAPE = "53f523f05a7a998beed684934a944e5bf7e40684b433950752cf79882dc3ea66"
+SHAPE = "bc71b4d24bdf1f38fdf61dae2e2899c40a6fde4f15dcd0df62494bb1b4de1186"
 """What `shape` gives of a manifest of this version."""
 _MAX_DIFFERENCES = 5
 """Differences spelt out for one snapshot; the rest are counted."""

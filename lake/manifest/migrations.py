@@ -355,3 +355,23 @@ def m006_feature_sets(db: Database) -> None:
         "CREATE INDEX feature_sets_added ON feature_sets (from_snapshot)",
         "CREATE INDEX feature_sets_ended ON feature_sets (to_snapshot) WHERE to_snapshot IS NOT NULL",
     )
+
+
+@MIGRATIONS()
+def m007_reference(db: Database) -> None:
+    """Instruments, aliases and corporate actions as they are imported."""
+    _run(
+        db,
+        """CREATE TABLE reference (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('instrument', 'alias', 'action')),
+            key TEXT NOT NULL,
+            definition TEXT NOT NULL,
+            source_id INTEGER REFERENCES sources (id),
+            line INTEGER,
+            from_snapshot INTEGER NOT NULL REFERENCES snapshots (id),
+            to_snapshot INTEGER CHECK (to_snapshot > from_snapshot)) STRICT""",
+        "CREATE UNIQUE INDEX reference_current ON reference (kind, key) WHERE to_snapshot IS NULL",
+        "CREATE INDEX reference_added ON reference (from_snapshot)",
+        "CREATE INDEX reference_ended ON reference (to_snapshot) WHERE to_snapshot IS NOT NULL",
+    )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError, printable
-from lake.manifest import deriving, failures, feature_sets, forgetting, naming, packed, placing
+from lake.manifest import deriving, failures, feature_sets, forgetting, naming, packed, placing, reference
 from lake.manifest.chain import QuarantineDigest
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import SPELLING
@@ -54,7 +54,7 @@ class Recording:
 
         Raises:
             AlreadyIngested: The change's ingest key is current already.
-            Conflict: A partition, or a feature set's registration, is not as the change expects it.
+            Conflict: A partition, a feature set's registration or a reference record is not as the change expects it.
             LakeError: SYMBOL_CASE when two vendor symbols differ only in case; UNKNOWN_FEATURES, FEATURE_CHANGED when
                 rows are no longer those of their feature set; DERIVED.
         """
@@ -77,6 +77,7 @@ class Recording:
         placing.write(self._connection, change, self.snapshot)
         naming.write(self._connection, change, self.snapshot)
         feature_sets.write(self._connection, change, self.snapshot)
+        reference.write(self._connection, change, self.snapshot, source)
         forgetting.write(self._connection, change, self.snapshot)
         failures.clear(self._connection, change)
 

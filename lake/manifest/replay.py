@@ -156,6 +156,7 @@ class Replay:
         self._places(said)
         self._names(said)
         self._feature_sets(said)
+        self._reference(said)
         self._forgotten(said)
         if digest_of(canonical(document(self._connection, entry.snapshot))) != entry.hash:
             raise LakeError(
@@ -295,6 +296,16 @@ class Replay:
         self._many(
             "INSERT INTO feature_sets (id, key, stage, definition, from_snapshot) VALUES (?, ?, ?, ?, ?)",
             ((*row, number) for row in said.get("feature_sets", ())),
+        )
+
+    def _reference(self, said: dict[str, Any]) -> None:
+        number = said["snapshot"]
+        ended = said.get("ended_reference", ())
+        self._many("UPDATE reference SET to_snapshot = ? WHERE id = ?", ((number, each) for [each] in ended))
+        self._many(
+            """INSERT INTO reference (id, kind, key, definition, source_id, line, from_snapshot)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            ((*row, number) for row in said.get("reference", ())),
         )
 
     def _forgotten(self, said: dict[str, Any]) -> None:

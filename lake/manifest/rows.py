@@ -124,6 +124,20 @@ class NewFeatureSet:
 
 
 @dataclass(frozen=True, slots=True)
+class NewReference:
+    """An instrument, alias or corporate action to be known, or to be known otherwise."""
+
+    kind: str
+    key: str
+    definition: str
+    """Canonical JSON of what is known, without what names it."""
+    line: int | None = None
+    """Where the change's source says it."""
+    replaces: int | None = None
+    """Id of the record it takes the place of."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewTier:
     """A place that files can lie in, or the same place under its new location."""
 
@@ -252,6 +266,9 @@ class Change:
     feature_sets: list[NewFeatureSet] = field(default_factory=list)
     ended_feature_sets: list[tuple[str, int]] = field(default_factory=list)
     """Keys of feature sets that are no longer registered, with the ids of their registrations."""
+    reference: list[NewReference] = field(default_factory=list)
+    ended_reference: list[tuple[str, str, int]] = field(default_factory=list)
+    """Kinds and keys of reference records that hold no more, with their ids."""
     relies_on: dict[str, str] = field(default_factory=dict)
     """Keys of feature sets that are to be registered still, with the definitions the files' rows follow."""
     expired: list[tuple[int, int]] = field(default_factory=list)

@@ -52,7 +52,8 @@ HISTORY = f"""SELECT snapshots.id, at_ns, operation, snapshots.run_id, message,
             SELECT DISTINCT series_id, start_day FROM derivations WHERE from_snapshot = snapshots.id)),
         (SELECT count(*) FROM moves WHERE snapshot = snapshots.id), coalesce(cause, ''), {EXPIRED}
     FROM snapshots LEFT JOIN runs ON runs.id = snapshots.run_id
-        LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = source_id
+        LEFT JOIN ledger ON ledger.snapshot = snapshots.id LEFT JOIN sources ON sources.id = coalesce(ledger.source_id,
+            (SELECT source_id FROM reference WHERE from_snapshot = snapshots.id LIMIT 1))
     WHERE %s ORDER BY snapshots.id DESC LIMIT :limit"""
 OF_SERIES = """snapshots.id IN (
     SELECT from_snapshot FROM files WHERE series_id = :series AND to_snapshot IS NULL

@@ -51,7 +51,10 @@ if TYPE_CHECKING:
     Tell = Callable[[Progress], None]
 
 _WRITABLE = 0o222
-_ORIGINS = "the history is gone: earlier snapshots, sources, what was quarantined, and how series were made from others"
+_ORIGINS = (
+    "the history is gone: earlier snapshots, sources, what was quarantined, what was imported of instruments and their "
+    "actions, and how series were made from others"
+)
 _COLD = "{:,} files in tiers are part of the lake again: what was deleted after it was offloaded, comes back with them"
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from lake import space, validate
 from lake.declared import schema_of
 from lake.errors import LakeError
+from lake.instruments import with_negative_prices
 from lake.intake import Intake, Memory
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
@@ -23,6 +24,7 @@ from lake.write.casting import conform, one_line
 from lake.write.commit import Delivery, commit, run
 from lake.write.modes import prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
+from schemas.instruments import instrument_of
 from schemas.periods import Period
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def write(
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
+            negative = instrument_of(address) in with_negative_prices(manifest)
             live = live_files(manifest, address)
         staging = Staging(config.data, run_id)
         try:
@@ -106,7 +109,7 @@ def write(
                     memory=Memory(config.memory_mb * 1_000_000 // 2),
                 )
                 try:
-                    waive = series is not None and series.price_may_be_negative
+                    waive = negative or (series is not None and series.price_may_be_negative)
                     read = _take_in(intake, data, schema, address, waive=waive)
                     removed = prepare(config, intake, schema, live, mode, address)
                     delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)

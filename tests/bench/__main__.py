@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench import derived, features, home, machine, process, table, trust, vendors, workloads
+from tests.bench import books, derived, features, home, machine, process, table, trust, vendors, workloads
 
 RESULTS = home.REPOSITORY / "tests" / "bench" / "results.json"
 PAGE = home.REPOSITORY / "docs" / "benchmarks.md"
-WORKLOADS = workloads.WORKLOADS | derived.WORKLOADS | features.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS
+WORKLOADS = (
+    workloads.WORKLOADS | derived.WORKLOADS | features.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS | books.WORKLOADS
+)
 
 
 def measured(name: str, options: workloads.Options) -> dict[str, Any]:

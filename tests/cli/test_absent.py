@@ -43,8 +43,9 @@ def test_a_series_is_not_there_yet_at_a_snapshot_before_its_first(
             assert error["why"] == "Its first rows came with snapshot 2."
             assert error["fix"] == ["--as-of 2, or a later one", f"dl history {LATER}"]
     assert dl("show", LATER, "--as-of", "2", "--root", lake).status == 0
+    places: list[dict[str, Any]] = [{}, {"exchange": "T"}, {"exchange": "T", "market": "SPOT"}]
     with dl_datalake.open(lake) as ours:
-        for place in ({}, {"exchange": "T"}, {"exchange": "T", "market": "SPOT"}):
+        for place in places:
             with pytest.raises(LakeError, match="not in the lake yet at snapshot 1"):
                 ours.bars("a", as_of=1, **place)
 

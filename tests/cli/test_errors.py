@@ -276,6 +276,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "CONFIRM": nobody_to_ask,
     "BACKUP": photos,
     "UNREPAIRABLE": hole_in_log,
+    "SQL": lambda lake: ["sql", "select clos from bars", "--root", lake],
     "UNKNOWN_RUN": no_run,
 }
 ELSEWHERE = {
@@ -293,6 +294,7 @@ ELSEWHERE = {
     "PREFECT_DOWN": "tests/cli/test_via.py",
     "MAKE": "tests/cli/test_assets.py",
     "CHECK": "tests/unit/lake/aggregate/test_building.py",
+    "ADJUST": "tests/cli/test_reference.py",
 }
 
 

@@ -183,3 +183,14 @@ def test_lists_are_json_arrays_in_every_form(dl: Dl, tmp_path: Path) -> None:
     for form, read in (("parquet", pq.read_table), ("arrow", lambda path: pa.ipc.open_stream(path).read_all())):
         assert dl("read", *words, "--output", tmp_path / f"rows.{form}").status == 0
         assert read(tmp_path / f"rows.{form}").to_pylist() == expected
+
+
+def test_a_condition_keeps_the_rows_for_which_it_is_true(dl: Dl, lake: Path) -> None:
+    read = ("read", BTCUSDT, "--columns", "close,ts", "--format", "csv", "--root", lake)
+    every = dl(*read).out.splitlines()[1:]
+    middle = sorted(float(line.split(",")[0]) for line in every)[len(every) // 2]
+    above = [line for line in every if float(line.split(",")[0]) > middle]
+    assert dl(*read, "--where", f"close > {middle}").out.splitlines()[1:] == above
+    refused = dl(*read, "--where", "close = 1")
+    assert refused.status == 2
+    assert "two values are equal where it says ==" in refused.err

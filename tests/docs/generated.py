@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dl_datalake.commands._mapping import OPTIONS
 from dl_datalake.exports.targets import TARGETS
 from lake.encoding import encoding
+from lake.quality import RULES
 from lake.sources import names
 from lake.sources.dialects import DIALECTS
 from lake.sources.words import WORDS
@@ -67,6 +68,7 @@ _TABLES = {
     "tiers": "the places files can lie in, besides the data root",
     "moves": "which file went to which tier, and whether its hot copy is gone",
     "feature_sets": "every registration of a feature set: what it declares, its stage, and from when to when",
+    "reference": "every imported record of an instrument, alias or action: what it says, and from when to when",
     "names": "which snapshot has which name, and the snapshots that gave the name and took it away",
     "expiries": "which snapshots are forgotten, and by which snapshot",
     "reclaims": "the bytes of which files were given back, and by which snapshot",
@@ -266,6 +268,22 @@ def tables() -> str:
     return _table(("table", "what it holds"), [(_code(name), text) for name, text in _TABLES.items()])
 
 
+def rules() -> str:
+    """Return the rules that stored rows are held to."""
+    rows = [
+        (
+            _code(rule.name),
+            ", ".join(rule.of) or "every series",
+            f"{rule.threshold:g} {rule.unit}",
+            rule.severity,
+            rule.meaning,
+            rule.remedy,
+        )
+        for rule in RULES
+    ]
+    return _table(("rule", "of", "what counts", "severity", "what it means", "what to do"), rows)
+
+
 def targets() -> str:
     """Return what rows are exported for."""
     rows = [
@@ -297,6 +315,7 @@ PARTS: dict[str, Callable[[], str]] = {
         words,
         encodings,
         tables,
+        rules,
         targets,
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from lake.delete import DeleteRequest, delete
 from lake.expire import ExpireRequest, expire
 from lake.manifest import Manifest, naming
 from lake.offload import OffloadRequest, RestoreRequest, model, offload, restore
+from lake.reference import ImportRequest, import_file
 from lake.rollback import RollbackRequest, rollback
 from lake.seal import SealRequest, seal
 from lake.seal import run as sealing
@@ -200,6 +201,20 @@ def drop_name(config: Config, _folder: Path) -> None:
         given = {row.name for row in naming.names(manifest)}
     if "clean" in given:
         drop(config, "clean")
+
+
+def _import(config: Config, folder: Path, kind: Literal["instrument", "action"], text: str) -> object:
+    source = folder / f"{kind}s.csv"
+    source.write_text(text)
+    return import_file(config, ImportRequest(kind, source, "BINANCE", "SPOT", "BTCUSDT"))
+
+
+def import_instruments(config: Config, folder: Path) -> object:
+    return _import(config, folder, "instrument", "tick_size,aliases\n0.01,XBTUSDT\n")
+
+
+def import_actions(config: Config, folder: Path) -> object:
+    return _import(config, folder, "action", "ex_date,action,ratio\n2022-01-10,split,2\n2022-01-11,split,3\n")
 
 
 def forget(config: Config, _folder: Path) -> object:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from lake.config import Config, TierSettings
 from lake.declared import schema_of
 from lake.ingest import IngestReport, IngestRequest, ingest
 from lake.manifest import Manifest, graph
 from lake.manifest.feature_sets import feature_sets
+from lake.manifest.reference import Kind, reference
 from lake.read import Scan
 from lake.rows import ContentHash
 from schemas.keys import Address
@@ -83,6 +84,8 @@ def state(config: Config, *, read: bool = True) -> State:
                 for made in graph.written_at(manifest, series.id, manifest.snapshot())
             ]
         told += [f"{row.key} {row.stage} {row.definition}" for row in feature_sets(manifest)]
+        for kind in get_args(Kind):
+            told += [f"{row.kind} {row.key} {row.definition}" for row in reference(manifest, kind)]
     return State(parts, sorted(files), sorted(told))
 
 

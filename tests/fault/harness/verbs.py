@@ -100,6 +100,13 @@ VERBS: dict[str, Verb] = {
     "snapshot names": Verb(
         acts.three_days, (acts.name_newest, acts.drop_name), ("lake.snapshots",), at_once=True, changes=False
     ),
+    "import": Verb(
+        acts.three_days,
+        (acts.import_instruments, acts.import_actions),
+        ("lake.reference.importing",),
+        at_once=True,
+        again=told,
+    ),
     "materialize": Verb(acts.three_days, (acts.make_gaps,), ("pipelines.making",)),
     "backup": Verb(
         acts.backed_up,
@@ -190,5 +197,6 @@ VERBS: dict[str, Verb] = {
 }
 RECORDS_ONLY = {
     "pipelines.materialize": "records which partitions could not be made: no rows, and the next run makes them anew",
+    "lake.quality.run": "records what a look found: no rows, and the next look finds it anew",
 }
 """Modules that open the manifest to write and need no entry, and why."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import dl_datalake
@@ -194,7 +195,8 @@ def test_unknown_symbol_names_what_is_near(lake: Lake) -> None:
         lake.bars("BTCUSD")
     assert caught.value.code == "E_UNKNOWN_SERIES"
     assert "BTCUSDT" in caught.value.why
-    for place in ({}, {"exchange": "BINANCE", "market": "SPOT"}):
+    places: list[dict[str, Any]] = [{}, {"exchange": "BINANCE", "market": "SPOT"}]
+    for place in places:
         with pytest.raises(LakeError, match='"BTCUSDT" bars/1h is not in the lake') as caught:
             lake.bars("BTCUSDT", period="1h", **place)
         assert caught.value.why == f"Of BTCUSDT the lake has {BTC}."
@@ -266,3 +268,26 @@ def test_folder_without_a_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as caught:
         dl_datalake.open(tmp_path)
     assert caught.value.code == "E_LAKE_NOT_INITIALISED"
+
+
+def test_patterns_and_ccxts_spelling_read_what_they_mean(lake: Lake) -> None:
+    assert [str(address) for address in lake.bars("*USDT").addresses] == [BTC, ETH]
+    assert lake.bars(["ETH/USDT", "B*"]).to_arrow()["symbol"].to_pylist() == ["ETHUSDT"] * 1440 + ["BTCUSDT"] * 4320
+    with pytest.raises(LakeError, match="no symbol was given"):
+        lake.bars([])
+
+
+def test_a_condition_holds_in_every_form(lake: Lake) -> None:
+    result = lake.bars(["BTCUSDT", "ETHUSDT"], columns=["ts"], where="high > 258 and ts < '2024-03-01T02:00'")
+    assert (result.count(), result.to_pandas().shape) == (124, (124, 1))
+    assert [at.minute for at in result.head(60)["ts"].to_pylist()] == list(range(60))
+    assert [at.minute for at in result.tail(2)["ts"].to_pylist()] == [58, 59]
+    assert lake.read(BTC, where=pc.field("close") == 559.0).count() == 24
+    with pytest.raises(LakeError, match="there is no column 'price'"):
+        lake.bars("BTCUSDT", where="price > 1")
+
+
+def test_a_lock_says_itself_which_rows(lake: Lake, tmp_path: Path) -> None:
+    lake.lock(tmp_path / "study.lock", ETH)
+    with pytest.raises(LakeError, match="a lock goes with"):
+        lake.read(lock=tmp_path / "study.lock", where="close > 1")

@@ -171,7 +171,6 @@ def test_what_cannot_be_ordered_is_refused(lake: Lake, monkeypatch: pytest.Monke
     assert refusal(lake, TICKS, by="seq") == "E_USAGE: by='seq' is none of ts, ts_recv"
     assert refusal(lake, TICKS, bars="high") == "E_USAGE: bars='high' is none of close, open"
     assert refusal(lake, QUOTES, by="ts_recv") == f"E_USAGE: {QUOTES} has rows without a ts_recv"
-    assert refusal(lake, lake.ticks(["BTCUSDT", "BTCUSDT"])) == "E_USAGE: a result holds a series twice"
     assert refusal(lake, "BINANCE/SPOT/SOLUSDT/ticks/trade").startswith("E_UNKNOWN_SERIES")
     monkeypatch.setattr(replay, "_REPLAYED", ("ticks",))
     assert refusal(lake, BARS).startswith("E_USAGE: <BINANCE/SPOT/BTCUSDT/bars/1m")

@@ -102,7 +102,8 @@ def test_a_file_from_before_that_lacks_a_column_is_damaged(path: Path) -> None:
 
 
 def test_a_file_too_large_to_be_mapped_is_checked_as_well(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lake.files.MAPPED_BYTES", 0)
+    monkeypatch.setattr("lake.checksums.HELD_BYTES", 0)
+    monkeypatch.setattr("lake.checksums.MAPPED_BYTES", 0)
     assert read(path, ["open"]).num_rows == 300
     change(path, pq.read_metadata(path).row_group(0).column(1).data_page_offset)
     with pytest.raises(LakeError, match="column open"):

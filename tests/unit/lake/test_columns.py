@@ -157,7 +157,7 @@ def test_the_new_columns_may_be_all_that_is_read(lake: Config, address: Address)
 
 @pytest.mark.parametrize("names", [None, ["extra"], ["note", "ts", "value"]])
 def test_the_edges_of_a_range_are_cut_too(lake: Config, address: Address, names: list[str] | None) -> None:
-    between = {"start_ns": MINUTE_US * 1000, "end_ns": DAY_NS + MINUTE_US * 1000}
+    between: dict[str, Any] = {"start_ns": MINUTE_US * 1000, "end_ns": DAY_NS + MINUTE_US * 1000}
     assert scanned(lake, address, columns=names, **between).num_rows == 2
     with Manifest.open(lake) as manifest:
         scan = Scan(lake, manifest, [address], columns=names, **between)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +19,8 @@ from tests.rotten import overwrite
 from tests.tables import DAY_NS, FOUR_DAYS, MINUTE_US, bar, bars, clean, plain, trade, trades
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lake.config import Config
     from lake.manifest import Manifest
 
@@ -90,6 +92,34 @@ def test_names_of_the_series_are_not_decoded_but_a_changed_byte_of_them_is_found
     overwrite(path, data)
     with pytest.raises(LakeError, match="column symbol"):
         scan.to_arrow()
+
+
+def test_columns_without_a_value_are_decoded_once_and_checked_each_time(
+    lake: Config, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [bar(day * DAY + i, vwap=2.5 if day == 3 else None) for day in range(4) for i in range(5)]
+    write(lake, BTC, bars(*rows))
+    monkeypatch.setattr("lake.read.GATHERED_ROWS", 1)
+    decoded: list[set[str]] = []
+    whole = pq.ParquetFile.read_row_group
+
+    def noted(*given: Any, columns: list[str], **more: Any) -> pa.Table:  # noqa: ANN401 -- handed on as they come
+        decoded.append(set(columns))
+        return whole(*given, columns=columns, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", noted)
+    for _ in range(2):
+        assert plain(Scan(lake, manifest, [BTC]).to_arrow()) == clean(rows)
+    assert sum("vwap" in names for names in decoded[4:]) == 1
+    assert sum("spread" in names for names in decoded[4:]) == 0
+    assert Scan(lake, manifest, [BTC], columns=["vwap"]).to_arrow()["vwap"].null_count == 15
+    [path, *_] = sorted((lake.data / "BINANCE").rglob("*.parquet"))
+    number = pq.read_schema(path).get_field_index("vwap")
+    data = bytearray(path.read_bytes())
+    data[pq.read_metadata(path).row_group(0).column(number).data_page_offset] ^= 1
+    overwrite(path, data)
+    with pytest.raises(LakeError, match="column vwap"):
+        Scan(lake, manifest, [BTC]).to_arrow()
 
 
 def test_a_read_to_arrow_imports_no_pandas(lake: Config) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from lake import files
 from lake.errors import LakeError
-from lake.read import Scan, resolve
+from lake.read import Scan
 from lake.stats import stats
 from lake.write import write
 from schemas.arrow import arrow_schema
@@ -214,55 +214,6 @@ def test_a_damaged_or_missing_file_is_named(lake: Config, manifest: Manifest) ->
     with pytest.raises(LakeError) as caught:
         list(scan.batches())
     assert (caught.value.code, caught.value.where) == ("E_FILE_MISSING", str(path))
-
-
-# ---- finding a series ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def several(lake: Config) -> None:
-    for address in (BTC, ETH, FUTURES, HOURS):
-        write(lake, address, bars(bar(0)))
-
-
-@pytest.mark.usefixtures("several")
-def test_what_is_unique_may_be_left_out(manifest: Manifest) -> None:
-    assert resolve(manifest, "ethusdt", type="bars", period="1m") == ETH
-    assert resolve(manifest, "BTCUSDT", type="bars", period="1h") == HOURS
-    assert resolve(manifest, "BTCUSDT", type="bars", period="1m", market="spot") == BTC
-    assert resolve(manifest, "btcusdt", type="bars", period="60m", exchange="binance", market="spot") == HOURS
-
-
-@pytest.mark.usefixtures("several")
-def test_what_is_not_unique_is_asked(manifest: Manifest) -> None:
-    with pytest.raises(LakeError) as caught:
-        resolve(manifest, "BTCUSDT", type="bars", period="1m", exchange="BINANCE")
-    assert caught.value.code == "E_AMBIGUOUS"
-    assert "BINANCE/SPOT" in caught.value.message
-    assert "BINANCE/FUTURES-UM" in caught.value.message
-
-
-@pytest.mark.usefixtures("several")
-def test_a_near_miss_names_what_is_near(manifest: Manifest) -> None:
-    near_misses: tuple[tuple[str, dict[str, Any], str], ...] = (
-        ("BTCUSD", {}, "BTCUSDT"),
-        ("BTCUSD", {"exchange": "BINANCE", "market": "SPOT"}, "BTCUSDT"),
-        ("ETHUSDT", {"market": "FUTURES-UM", "exchange": "BINANCE"}, str(ETH)),
-    )
-    for symbol, names, near in near_misses:
-        with pytest.raises(LakeError) as caught:
-            resolve(manifest, symbol, type="bars", period="1m", **names)
-        assert caught.value.code == "E_UNKNOWN_SERIES"
-        assert near in caught.value.why
-    with pytest.raises(LakeError) as caught:
-        resolve(manifest, "BTCUSDT", type="ticks", period="trade")
-    assert str(BTC) in caught.value.why
-
-
-def test_a_glob_is_no_name(lake: Config, manifest: Manifest) -> None:
-    write(lake, BTC, bars(bar(0)))
-    with pytest.raises(LakeError):
-        resolve(manifest, "BTC*", type="bars", period="1m")
 
 
 # ---- figures ---------------------------------------------------------------------------------------------------------

@@ -382,7 +382,7 @@ def test_versions_name_the_database_and_the_manifest(config: Config) -> None:
     with Manifest.open(config) as manifest:
         versions = manifest.versions()
     assert versions.journal_mode == "truncate"
-    assert versions.supported == versions.found == 6
+    assert versions.supported == versions.found == 7
     assert versions.sqlite.startswith("3.")
 
 

@@ -1,0 +1,77 @@
+"""Reference records, which are instruments, aliases and corporate actions: what is known of them, and writing that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lake.manifest.decode import parsed
+from lake.manifest.rows import Conflict
+from schemas.keys import Address
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from lake.manifest.query import Manifest
+    from lake.manifest.rows import Change
+
+Kind = Literal["instrument", "alias", "action"]
+
+_AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
+_ROWS = f"""SELECT reference.id, kind, key, definition, name, sha256, line, from_snapshot FROM reference
+    LEFT JOIN sources ON sources.id = source_id WHERE kind = :kind AND {_AT} AND key GLOB :glob ORDER BY key"""
+_CURRENT = "SELECT id FROM reference WHERE kind = ? AND key = ? AND to_snapshot IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """One reference record as it is known at a snapshot."""
+
+    id: int
+    kind: Kind
+    key: str
+    """Percent-encoded: `EXCHANGE/MARKET/SYMBOL` of an instrument, which an action's date and kind follow; an alias."""
+    definition: dict[str, Any]
+    source: str | None
+    sha256: str | None
+    line: int | None
+    """Where the source says it."""
+    snapshot: int
+    """The one that brought it as it is."""
+
+
+def reference(manifest: Manifest, kind: Kind, snapshot: int | None = None, under: str = "") -> list[ReferenceRow]:
+    """Return the records of a kind that are known, by their keys; now, unless a snapshot is given.
+
+    Args:
+        manifest: The lake's.
+        kind: Of which kind.
+        snapshot: As they were known at it.
+        under: Only those whose keys begin so.
+    """
+    at = manifest.snapshot() if snapshot is None else snapshot
+    given = {"kind": kind, "at": at, "glob": _escaped(under) + "*"}
+    rows = manifest.read(lambda connection: connection.execute(_ROWS, given).fetchall())
+    return [ReferenceRow(number, of, key, parsed(text), *rest) for number, of, key, text, *rest in rows]
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+
+
+def write(connection: sqlite3.Connection, change: Change, snapshot: int, source: int | None) -> None:
+    """Write the reference records of the change, each in the place of the current one of its key, and end others.
+
+    Raises:
+        Conflict: Another writer changed one of the records first.
+    """
+    told = [(new.kind, new.key, new.replaces) for new in change.reference]
+    for kind, key, expected in [*told, *change.ended_reference]:
+        row = connection.execute(_CURRENT, (kind, key)).fetchone()
+        if (None if row is None else row[0]) != expected:
+            raise Conflict([(Address("-", "-", "-", kind, key), "reference")])
+        connection.execute("UPDATE reference SET to_snapshot = ? WHERE id = ?", (snapshot, expected))
+    connection.executemany(
+        "INSERT INTO reference (kind, key, definition, source_id, line, from_snapshot) VALUES (?, ?, ?, ?, ?, ?)",
+        ((new.kind, new.key, new.definition, source, new.line, snapshot) for new in change.reference),
+    )
