@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dl_datalake.exports.model import ExportReport, Progress
+    from lake.adjust import Adjust
 
 _SHOWN = 10
 
@@ -41,6 +42,12 @@ def export(
         Text, typer.Option(metavar="NAMES", help="Of tables only these, with commas; of some programs these too.")
     ] = None,
     as_of: AsOf = None,
+    where: Annotated[
+        Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
+    ] = None,
+    adjust: Annotated[
+        Text, typer.Option(metavar="split|total", help="Adjust prices for splits, or for splits and cash dividends.")
+    ] = None,
     layout: Annotated[
         Layout, typer.Option("--layout", help="Of tables: the address as a path, in one folder, or hive with years.")
     ] = "path",
@@ -75,6 +82,8 @@ def export(
                 end=end,
                 columns=[name.strip() for name in columns.split(",")] if columns else None,
                 as_of=as_of,
+                where=where,
+                adjust=None if adjust is None else cast("Adjust", adjust),  # the engine refuses other words
                 layout=layout,
                 pairs=_pairs(pair or ()),
                 place=place,
