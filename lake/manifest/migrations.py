@@ -1,6 +1,6 @@
 """The manifest's tables, as the steps that made them; a step once released is never edited.
 
-Imports sqlite-utils, hence pandas: only what creates or migrates a manifest imports this module.
+Imports sqlite-utils: only what creates or migrates a manifest imports this module.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
 from lake.config import refuse_lost
 from lake.errors import LakeError
 from lake.leases import prepare
 from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
+from lake.manifest.lean import Database, Migrations
 from lake.manifest.log import make_folder, sync_folder
 from lake.manifest.slimming import slim_files
 
