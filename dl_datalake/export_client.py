@@ -86,6 +86,7 @@ class ExportClient:
             force=force,
         )
         return export(
+            self.config,
             self._manifest,
             str(address),
             snapshot,
@@ -93,6 +94,5 @@ class ExportClient:
             wishes=wishes,
             read=read,
             folder=Path(folder),
-            data=self.config.data,
             progress=progress,
         )

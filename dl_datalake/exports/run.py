@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
 from dl_datalake.exports.folder import Folder
-from dl_datalake.exports.job import Job
+from dl_datalake.exports.job import Job, Source
 from dl_datalake.exports.model import ExportReport
 from dl_datalake.exports.words import Layout
 from dl_datalake.series import Filters, parse_address
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from dl_datalake.exports.model import Progress, Target, Wishes
     from dl_datalake.result import Result
+    from lake.book import Reader
+    from lake.config import Config
     from lake.manifest import Manifest
     from schemas.keys import Address
 
@@ -29,6 +31,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
+    config: Config,
     manifest: Manifest,
     text: str,
     snapshot: int,
@@ -37,12 +40,12 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
     wishes: Wishes,
     read: Read,
     folder: Path,
-    data: Path,
     progress: Callable[[Progress], None],
 ) -> ExportReport:
     """Write the series that fit an address or a pattern, as files of a target; all of them, or none.
 
     Args:
+        config: The lake's.
         manifest: The lake's.
         text: The address, or the pattern.
         snapshot: What is read.
@@ -50,7 +53,6 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
         wishes: What is asked for besides.
         read: Reads some columns of a series, all of them for None.
         folder: Where files go.
-        data: The lake's data folder, where none may go.
         progress: Told as rows are written.
 
     Raises:
@@ -73,8 +75,15 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
             "USAGE", f"there is nothing to export of {text}", why="No row lies in the range.", fix=["dl list"]
         )
     spellings = {row.address: row.vendor_symbol for row in manifest.series(snapshot=snapshot)}
-    with Folder(folder, data, force=wishes.force) as place:
-        job = Job(target, wishes, place, spellings, (sum(counts), progress))
+    with Folder(folder, config.data, force=wishes.force) as place:
+
+        def book(address: Address) -> Reader:
+            from lake.book import Reader
+            from lake.read import Scan
+
+            return Reader(config, Scan(config, manifest, [address], as_of=snapshot))
+
+        job = Job(target, wishes, place, Source(read, book, spellings, sum(counts), progress))
         for group in _groups(results, target):
             target.write(job, group)
         files = place.land()
