@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dl_datalake.cli import run
 from lake.quality import RULES
 from tests.runs import BTCUSDT, REPO, Dl
 
@@ -29,12 +31,22 @@ def ingest(dl: Dl, root: Path, file: Path) -> None:
     assert dl("ingest", "--source", file, "--exchange", "LSE", "--symbol", "ABC", "--root", root).status == 0
 
 
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wrong")
+    root = folder / "lake"
+    file = csv(folder / "a.csv", dict(enumerate(PENCE, 1)))
+    assert run(["init", str(root), "--quiet"]) == 0
+    words = ["--exchange", "LSE", "--symbol", "ABC", "--root", str(root), "--quiet"]
+    assert run(["ingest", "--source", str(file), *words]) == 0
+    return root
+
+
 @pytest.fixture
-def wrong(dl: Dl, tmp_path: Path) -> Path:
+def wrong(_made: Path, tmp_path: Path) -> Path:
     """Return a lake of six bars, two of them in pence."""
     root = tmp_path / "lake"
-    assert dl("init", root).status == 0
-    ingest(dl, root, csv(tmp_path / "a.csv", dict(enumerate(PENCE, 1))))
+    shutil.copytree(_made, root)
     return root
 
 
