@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from lake.manifest.reference import reference
+from lake.manifest.reference import record_of, reference, renamed
 from schemas.instruments import instrument_of
 from schemas.keys import decode
 from schemas.periods import Period
@@ -38,8 +38,8 @@ class Action:
 
 def facts(manifest: Manifest, address: Address, snapshot: int | None = None) -> dict[str, Any]:
     """Return what was imported of a series' instrument, by the fields of its record; now, unless at a snapshot."""
-    key = instrument_of(address)
-    return next((row.definition for row in reference(manifest, "instrument", snapshot, key) if row.key == key), {})
+    known = record_of(manifest, "instrument", instrument_of(address), snapshot)
+    return {} if known is None else known.definition
 
 
 def actions(manifest: Manifest, address: Address, snapshot: int | None = None) -> list[Action]:
@@ -85,8 +85,8 @@ def members(manifest: Manifest, address: Address, snapshot: int | None = None) -
     """Return the symbols that a series' instrument had up to the one of the series, the earliest first."""
     place = instrument_of(address).rpartition("/")[0]
     edges: dict[str, list[tuple[dt.date, str]]] = {}
-    for row in reference(manifest, "instrument", snapshot, f"{place}/"):
-        for each in row.definition.get("renames", ()):
+    for row in renamed(manifest, place, snapshot):
+        for each in row.definition["renames"]:
             told = (dt.date.fromisoformat(each["on"]), each["from"])
             edges.setdefault(decode(row.key.rpartition("/")[2]), []).append(told)
     found = [Member(address.symbol, None, None)]
@@ -103,9 +103,9 @@ def members(manifest: Manifest, address: Address, snapshot: int | None = None) -
         found = [*earlier, Member(first.symbol, steps[-1][0], first.end), *found[1:]]
 
 
-def with_negative_prices(manifest: Manifest) -> set[str]:
-    """Return the keys of the instruments whose records say that prices of zero and less are right."""
-    return {row.key for row in reference(manifest, "instrument") if row.definition.get("price_may_be_negative")}
+def may_be_negative(manifest: Manifest, address: Address) -> bool:
+    """Whether what was imported of a series' instrument says that prices of zero and less are right."""
+    return bool(facts(manifest, address).get("price_may_be_negative"))
 
 
 def spellings(manifest: Manifest, symbol: str, snapshot: int | None = None) -> tuple[set[str], set[str]]:

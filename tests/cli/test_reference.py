@@ -110,6 +110,9 @@ def test_reads_are_adjusted_and_say_by_what(dl: Dl, root: Path, tmp_path: Path) 
     assert closes("--adjust", "split") == [100, 102.5, 125, 130]
     assert closes("--adjust", "total") == pytest.approx([400 * factor, 102.5, 125, 130], rel=1e-15)
     assert closes("--adjust", "total", "--as-of", "1") == [400, 410, 500, 130]
+    assert dl("export", series, tmp_path / "x", "--to", "csv", "--adjust", "split", "--root", root).status == 0
+    [exported] = (tmp_path / "x").rglob("*.csv")
+    assert [line.split(",")[4] for line in exported.read_text().splitlines()[1:]] == ["100", "102.5", "125", "130"]
     told = dl("actions", "factors", series, "--root", root, "--json").data
     assert (told["address"], told["snapshot"], told["adjust"]) == (series, 2, "total")
     dividend, split = told["steps"]

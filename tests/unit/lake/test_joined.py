@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 import pytest
 
 import dl_datalake
@@ -107,6 +108,10 @@ def test_actions_after_the_rename_change_the_rows_before_it(lake: Lake) -> None:
     expected = [(99 + day) * half / 8 for day in range(4)] + [(99 + day) * half / 4 for day in range(4, 10)]
     expected += [(99 + day) / 4 for day in range(10, 15)] + [99 + day for day in range(15, 25)]
     assert closes == pytest.approx(expected, rel=1e-14)
+    # What is made of these rows on the way: of the week from Monday, day 4, to day 10 META has the last day.
+    weeks = lake.bars("META", period="1d", adjust="total").resample("1w").to_arrow()
+    first = weeks.filter(pc.field("symbol") == "META").to_pylist()[0]
+    assert (first["open"], first["low"], first["close"]) == pytest.approx((expected[10],) * 3, rel=1e-14)
     own = lake.bars("FB", period="1d", adjust="split").to_arrow()["close"].to_pylist()
     assert own[3:5] == [102 / 20, 103 / 10]
     assert own[-1] == 118
