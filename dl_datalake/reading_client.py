@@ -13,7 +13,7 @@ from lake.selection import unknown
 from lake.spellings import is_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow.compute as pc
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lake.adjust import Adjust
     from lake.joined import Range
     from lake.read import Scan
+    from lake.where import Where
+    from schemas.columns import Schema
     from schemas.keys import Address
 
 Level = Literal["l2", "l3"]
@@ -204,23 +206,16 @@ class ReadingClient(StudyClient):
     ) -> Result:
         """Return the read of some series; `joined` with those of the earlier symbols of their instruments."""
         from dl_datalake.result import Result
-        from lake.adjust import Adjusted
-        from lake.joined import Spanned, parts
-        from lake.read import Scan
-        from lake.where import Where
+        from lake.joined import parts
 
         start_ns, end_ns = parse_range(start, end)
         at = None if as_of is None else parse_as_of(as_of)
-        make: Callable[..., Scan] = Scan
         heads: dict[Address, Address] = {}
         spans: dict[Address, Range] = {}
         if joined:
             found = parts(self._manifest, addresses, None if as_of is None else self._at(as_of))
             addresses, spans, heads = found.addresses, found.spans, found.heads
-        if adjust is not None:
-            make = partial(Adjusted, adjust=adjust, spans=spans, heads=heads)
-        elif spans:
-            make = partial(Spanned, spans=spans)
+        make = _made_by(adjust, spans, heads)
         try:
             scan = make(
                 self.config,
@@ -230,16 +225,41 @@ class ReadingClient(StudyClient):
                 end_ns=end_ns,
                 columns=columns,
                 as_of=at,
-                where=None if where is None else partial(Where.of, where, moment=parse_ns),
+                where=None if where is None else _fitting(where),
             )
         except LakeError as error:
             if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
+        self._refuse_empty(scan)
+        return Result(scan)
+
+    def _refuse_empty(self, scan: Scan) -> None:
         # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
         planned = {file.series_id for file in scan.plan}
-        for address in addresses:
-            series = self._manifest.find(address)
-            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
+        for series, address in scan.series.items():
+            if series not in planned and not self._manifest.plan(series, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
-        return Result(scan)
+
+
+def _made_by(
+    adjust: Adjust | None, spans: Mapping[Address, Range], heads: Mapping[Address, Address]
+) -> Callable[..., Scan]:
+    # Each is imported when it is wanted: what they need takes longer than a cold read of one day.
+    if adjust is not None:
+        from lake.adjust import Adjusted
+
+        return partial(Adjusted, adjust=adjust, spans=spans, heads=heads)
+    if spans:
+        from lake.joined import Spanned
+
+        return partial(Spanned, spans=spans)
+    from lake.read import Scan
+
+    return Scan
+
+
+def _fitting(where: Condition) -> Callable[[Schema], Where]:
+    from lake.where import Where
+
+    return partial(Where.of, where, moment=parse_ns)

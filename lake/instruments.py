@@ -44,7 +44,7 @@ def facts(manifest: Manifest, address: Address, snapshot: int | None = None) -> 
 
 def actions(manifest: Manifest, address: Address, snapshot: int | None = None) -> list[Action]:
     """Return the corporate actions of a series' instrument, the earliest first; now, unless at a snapshot."""
-    rows = reference(manifest, "action", snapshot, f"{instrument_of(address)}/")
+    rows = reference(manifest, "action", snapshot, under=f"{instrument_of(address)}/")
     found = []
     for row in rows:
         day, kind, *label = row.key.split("/")[3:]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lake.errors import LakeError
 from lake.instruments import spellings
 from lake.lookup import near_series
+from lake.manifest import planning
 from lake.selection import absent
 from lake.spellings import is_like, is_pattern, unified
 from schemas.instruments import instrument_of
@@ -41,7 +42,7 @@ def resolve(
         LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
     """
     asked = _Asked(manifest, type, period, exchange, market, snapshot)
-    return asked.exactly(symbol) or asked.one(symbol, [] if is_pattern(symbol) else asked.called(symbol))
+    return asked.exactly([symbol]).get(symbol) or asked.one(symbol, [] if is_pattern(symbol) else asked.called(symbol))
 
 
 def resolve_all(
@@ -64,11 +65,12 @@ def resolve_all(
     """
     asked = _Asked(manifest, type, period, exchange, market, snapshot)
     found: dict[Address, None] = {}
+    exactly = asked.exactly([symbol for symbol in symbols if not is_pattern(symbol)])
     for symbol in symbols:
         if is_pattern(symbol):
             found |= dict.fromkeys(asked.fitting(symbol))
             continue
-        address = asked.exactly(symbol)
+        address = exactly.get(symbol)
         if address is None:
             address = asked.one(symbol, asked.called(symbol) if len(symbols) == 1 else asked.listed(symbol))
         found[address] = None
@@ -112,15 +114,17 @@ class _Asked:
             snapshot=self._snapshot,
         )
 
-    def exactly(self, symbol: str) -> Address | None:
-        """Return the series where exchange and market are named: it may hold nothing at the snapshot."""
-        if self._exchange is None or self._market is None or is_pattern(self._exchange) or is_pattern(self._market):
-            return None
+    def exactly(self, symbols: Sequence[str]) -> dict[str, Address]:
+        """Return the series where exchange and market are named: they may hold nothing at the snapshot."""
+        exchange, market = self._exchange, self._market
+        if exchange is None or market is None or is_pattern(exchange) or is_pattern(market):
+            return {}
         try:
-            address = Address.of(self._exchange, self._market, symbol, self._type, self._period)
+            places = {symbol: Address.of(exchange, market, symbol, self._type, self._period) for symbol in symbols}
         except ValueError as error:
             raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-        return address if self._manifest.find(address) is not None else None
+        known = planning.known(self._manifest, [*places.values()])
+        return {symbol: address for symbol, address in places.items() if address in known}
 
     def called(self, symbol: str) -> list[Address]:
         """Return the series that a symbol names, of one symbol: most often the lake spells it so itself."""

@@ -42,6 +42,9 @@ def export(
         Text, typer.Option(metavar="NAMES", help="Of tables only these, with commas; of some programs these too.")
     ] = None,
     as_of: AsOf = None,
+    where: Annotated[
+        Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
+    ] = None,
     adjust: Adjusting = None,
     layout: Annotated[
         Layout, typer.Option("--layout", help="Of tables: the address as a path, in one folder, or hive with years.")
@@ -77,6 +80,7 @@ def export(
                 end=end,
                 columns=[name.strip() for name in columns.split(",")] if columns else None,
                 as_of=as_of,
+                where=where,
                 adjust=cast("Adjust | None", adjust),  # the engine refuses other words
                 layout=layout,
                 pairs=_pairs(pair or ()),

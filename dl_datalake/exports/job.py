@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Source:
     """Reads some columns of a series, or all of them."""
     book: Callable[[Address], Reader]
     """Gives what rebuilds the book of a series."""
+    facts: Callable[[Address], Mapping[str, Any]]
+    """What is recorded of an instrument."""
     spellings: Mapping[Address, str]
     """How vendors spell the symbols, where that is known."""
     rows: int
@@ -48,7 +50,8 @@ class Job:
     def __init__(self, target: Target, wishes: Wishes, folder: Folder, source: Source) -> None:
         """Take what was asked for, where files go, and what they are made of."""
         self.target, self.wishes, self.folder = target, wishes, folder
-        self.read, self.book, self.spellings = source.read, source.book, source.spellings
+        self.read, self.book = source.read, source.book
+        self.facts, self.spellings = source.facts, source.spellings
         self.losses: Counter[str] = Counter()
         self._total, self._tell = source.rows, source.progress
         self._done = 0

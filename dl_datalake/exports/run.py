@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
@@ -11,6 +12,7 @@ from dl_datalake.exports.model import ExportReport
 from dl_datalake.exports.words import Layout
 from dl_datalake.series import Filters, parse_address
 from lake.errors import LakeError
+from lake.instruments import facts
 from lake.selection import unknown
 from lake.spellings import is_pattern
 
@@ -83,7 +85,8 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
 
             return Reader(config, Scan(config, manifest, [address], as_of=snapshot))
 
-        job = Job(target, wishes, place, Source(read, book, spellings, sum(counts), progress))
+        told = partial(facts, manifest, snapshot=snapshot)
+        job = Job(target, wishes, place, Source(read, book, told, spellings, sum(counts), progress))
         for group in _groups(results, target):
             target.write(job, group)
         files = place.land()
@@ -145,6 +148,13 @@ def _refuse(target: Target, wishes: Wishes) -> None:
             f"the columns of {target.title} are not to be chosen",
             why=f"It reads {target.columns}.",
             fix=["leave the columns out", "or --to csv, which has any"],
+        )
+    if wishes.filtered and target.together:
+        raise LakeError(
+            "USAGE",
+            f"{target.title} takes no condition on rows",
+            why="A book without some of its changes is another book.",
+            fix=["leave it out", "or --start and --end"],
         )
     for name, value in (("pair", wishes.pairs), ("place", wishes.place), ("tz", wishes.tz)):
         if value and name not in target.asks:

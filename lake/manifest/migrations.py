@@ -13,9 +13,9 @@ from lake.config import refuse_lost
 from lake.errors import LakeError
 from lake.leases import prepare
 from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
+from lake.manifest.lean import Database, Migrations
 from lake.manifest.log import make_folder, sync_folder
 from lake.manifest.slimming import slim_files
-from lake.manifest.lean import Database, Migrations
 
 if TYPE_CHECKING:
     from lake.config import Config

@@ -17,8 +17,8 @@ from schemas.keys import Address, normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lake.manifest.rows import Change, LedgerRecord, NewFile, NewPart, QuarantineRecord, SourceRecord
     from lake.manifest.lean import Database
+    from lake.manifest.rows import Change, LedgerRecord, NewFile, NewPart, QuarantineRecord, SourceRecord
 
 
 class Parent(NamedTuple):

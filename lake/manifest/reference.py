@@ -24,6 +24,7 @@ _ROWS = f"""SELECT reference.id, kind, key, definition, name, sha256, line, from
 _UNDER = "key >= :under AND key < :under || '~'"
 _RENAMED = f"{_UNDER} AND json_extract(definition, '$.renames') IS NOT NULL"
 _NEGATIVE = "json_extract(definition, '$.price_may_be_negative')"
+_STANDING = "SELECT id, key, definition FROM reference WHERE kind = ? AND to_snapshot IS NULL"
 _CURRENT = "SELECT id FROM reference WHERE kind = ? AND key = ? AND to_snapshot IS NULL"
 
 
@@ -44,7 +45,9 @@ class ReferenceRow:
     """The one that brought it as it is."""
 
 
-def reference(manifest: Manifest, kind: Kind, snapshot: int | None = None, under: str = "") -> list[ReferenceRow]:
+def reference(
+    manifest: Manifest, kind: Kind, snapshot: int | None = None, *, under: str = "", like: str = "*"
+) -> list[ReferenceRow]:
     """Return the records of a kind that are known, by their keys; now, unless a snapshot is given.
 
     Args:
@@ -52,8 +55,9 @@ def reference(manifest: Manifest, kind: Kind, snapshot: int | None = None, under
         kind: Of which kind.
         snapshot: As they were known at it.
         under: Only those whose keys begin so.
+        like: Only those whose keys fit this pattern, whose `*` stands for slashes, too.
     """
-    return _known(manifest, kind, _UNDER if under else "1", snapshot, under=under)
+    return _known(manifest, kind, _UNDER if under else "key GLOB :like", snapshot, under=under, like=like)
 
 
 def record_of(manifest: Manifest, kind: Kind, key: str, snapshot: int | None = None) -> ReferenceRow | None:
@@ -69,6 +73,12 @@ def renamed(manifest: Manifest, place: str, snapshot: int | None = None) -> list
 def with_negative_prices(manifest: Manifest) -> set[str]:
     """Return the keys of the instruments whose records say that prices of zero and less are right."""
     return {row.key for row in _known(manifest, "instrument", _NEGATIVE, None)}
+
+
+def standing(manifest: Manifest, kind: Kind) -> dict[str, tuple[int, str]]:
+    """Return id and definition, as text, of all records of a kind that are known now, by their keys."""
+    rows = manifest.read(lambda connection: connection.execute(_STANDING, (kind,)).fetchall())
+    return {key: (number, text) for number, key, text in rows}
 
 
 def _known(manifest: Manifest, kind: Kind, condition: str, snapshot: int | None, **words: str) -> list[ReferenceRow]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lake.config import Config
-    from lake.manifest.rows import Change, RunStatus
     from lake.manifest.lean import Database
+    from lake.manifest.rows import Change, RunStatus
     from schemas.keys import Address
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -57,8 +57,8 @@ class Writer:
             LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE.
         """
         # Its import takes a while: not while the write lock is held.
-        from lake.manifest.query import Manifest
         from lake.manifest.lean import Database
+        from lake.manifest.query import Manifest
 
         self._database = Database
         # An older manifest is migrated, and a newer one refused, by the reader's way in.

@@ -5,31 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lake.gaps.calendars import calendar_of, unusable
+from lake.instruments import facts
 from lake.quality.flags import Opening
 from schemas.calendars import ALWAYS, CalendarError, open_spans
 from schemas.periods import Period
 
 if TYPE_CHECKING:
     from lake.config import Config
+    from lake.manifest import Manifest
     from schemas.keys import Address
 
 
-def has_hours(config: Config, address: Address) -> bool:
-    """Whether rows of a series can lie out of hours: a calendar is known, and they are of less than a day.
+def calendar_with_hours(config: Config, manifest: Manifest, address: Address, snapshot: int) -> str | None:
+    """Return the calendar of a series whose rows can lie out of hours: one is known, and they are of less than a day.
 
     Raises:
-        LakeError: USAGE when a calendar that dl.toml names cannot be had.
+        LakeError: USAGE when a calendar that dl.toml or the instrument's record names cannot be had.
     """
     if address.type not in {"bars", "ticks"} or (
         address.type == "bars" and Period.parse(address.period).grid_us is None
     ):
-        return False
-    return calendar_of(config, address, None)[0] != ALWAYS
+        return None
+    imported = facts(manifest, address, snapshot).get("calendar")
+    calendar, _ = calendar_of(config, address, None, imported)
+    return None if calendar == ALWAYS else calendar
 
 
-def opening(config: Config, address: Address, start_ns: int, end_ns: int) -> Opening:
+def opening(calendar: str, address: Address, start_ns: int, end_ns: int) -> Opening:
     """Return when the market is open in a range; USAGE when its calendar does not reach that far."""
-    calendar, _ = calendar_of(config, address, None)
     grid_us = Period.parse(address.period).grid_us if address.type == "bars" else None
     step_ns = 1 if grid_us is None else grid_us * 1000
     try:

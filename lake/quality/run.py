@@ -15,7 +15,7 @@ from lake.manifest import Change, Writer, graph
 from lake.manifest.packed import DAY_NS
 from lake.manifest.rows import CheckRecord
 from lake.quality.collecting import Findings
-from lake.quality.hours import has_hours, opening
+from lake.quality.hours import calendar_with_hours, opening
 from lake.quality.looking import COLUMNS, look, needs_rows
 from lake.quality.model import HELD, Progress, QualityReport, SeriesQuality
 from lake.quality.prices import Split
@@ -103,9 +103,12 @@ def _record(config: Config, records: list[CheckRecord]) -> int:
 def _work(config: Config, manifest: Manifest, row: SeriesRow, snapshot: int, request: QualityRequest) -> _Work:
     parts = graph.parts(manifest, row.id, request.start_ns, request.end_ns, snapshot)
     held_to = thresholds(config, row.address, request.rules)
-    if "out_of_hours" in held_to and not has_hours(config, row.address):
-        del held_to["out_of_hours"]
-    return _Work(config, manifest, row, snapshot, request, parts, held_to)
+    calendar = None
+    if "out_of_hours" in held_to:
+        calendar = calendar_with_hours(config, manifest, row.address, snapshot)
+        if calendar is None:
+            del held_to["out_of_hours"]
+    return _Work(config, manifest, row, snapshot, request, parts, held_to, calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class _Work:
     request: QualityRequest
     parts: list[PartRow]
     thresholds: Mapping[str, float]
+    calendar: str | None
+    """That by which rows may lie out of hours; None where no rule asks for it."""
 
     @property
     def rows(self) -> int:
@@ -143,8 +148,8 @@ class _Work:
             )
             unit_ns = layout.NS_PER[rows.unit(scan.declaration)]
             hours = None
-            if "out_of_hours" in self.thresholds:
-                hours = opening(self.config, self.row.address, self.parts[0].first_ns, self.parts[-1].last_ns + 1)
+            if self.calendar is not None:
+                hours = opening(self.calendar, self.row.address, self.parts[0].first_ns, self.parts[-1].last_ns + 1)
             look(
                 scan.batches(),
                 unit_ns,

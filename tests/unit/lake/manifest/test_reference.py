@@ -8,7 +8,7 @@ import pytest
 
 from lake.manifest import Conflict, Manifest, NewReference
 from lake.manifest import reference as module
-from lake.manifest.reference import record_of, reference, renamed
+from lake.manifest.reference import record_of, reference, renamed, standing
 from tests.manifests import commit, make_lake
 
 if TYPE_CHECKING:
@@ -35,9 +35,11 @@ def test_records_are_known_from_one_snapshot_to_another(config: Config) -> None:
         told = [[(row.key, row.line) for row in reference(manifest, "instrument", at)] for at in range(4)]
         ab, c = ("X/M/AB", 1), ("X/N/C", 2)
         assert told == [[], [("X/M/A", 0), ab, c], [("X/M/A", 7), ab, c], [("X/M/A", 7), ab]]
-        assert [row.key for row in reference(manifest, "instrument", 2, "X/M/")] == ["X/M/A", "X/M/AB"]
+        assert [row.key for row in reference(manifest, "instrument", 2, under="X/M/")] == ["X/M/A", "X/M/AB"]
         assert [row.key for row in reference(manifest, "instrument", under="X/M/AB")] == ["X/M/AB"]
+        assert [row.key for row in reference(manifest, "instrument", 1, like="*/[A-Z]")] == ["X/M/A", "X/N/C"]
         assert reference(manifest, "action") == []
+        assert standing(manifest, "instrument") == {"X/M/A": (4, RENAMED), "X/M/AB": (2, "{}")}
         first, then = record_of(manifest, "instrument", "X/M/A"), record_of(manifest, "instrument", "X/M/A", 1)
         assert first is not None
         assert then is not None
