@@ -17,6 +17,7 @@ from dl_datalake.reading_client import ReadingClient
 from dl_datalake.reference_client import ReferenceClient
 from dl_datalake.replay_client import ReplayClient
 from dl_datalake.series import Filters, find_one, parse_address
+from dl_datalake.sql_client import SqlClient
 from dl_datalake.travel_client import TravelClient
 
 if TYPE_CHECKING:
@@ -65,7 +66,15 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
 
 
 class Lake(
-    CareClient, ExportClient, LastClient, QualityClient, ReadingClient, ReferenceClient, ReplayClient, TravelClient
+    CareClient,
+    ExportClient,
+    LastClient,
+    QualityClient,
+    ReadingClient,
+    ReferenceClient,
+    ReplayClient,
+    SqlClient,
+    TravelClient,
 ):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ class Scan:
                 why="Their rows come as one table.",
                 fix=["read series of one type at a time"],
             )
-        self._config = config
+        self.config = config
         self.lake = config.manifest  # which lake it reads
         self._places = Places(config)
         self.addresses = tuple(addresses)
@@ -190,6 +191,63 @@ class Scan:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
         return plain_reader(self.schema, self.batches(size))
 
+    def narrowed(
+        self,
+        *,
+        addresses: Sequence[Address] | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> Scan:
+        """Return a read of some of these series, with other columns of their schema, or of the rows that fit, too."""
+        part = copy(self)
+        if addresses is not None:
+            part.addresses = tuple(addresses)
+            part.plan = [file for each in addresses for file in self.plan if self.address_of(file) == each]
+        if columns is not None:
+            whole = arrow_schema(self.declaration)
+            part.columns, part.schema = tuple(columns), pa.schema([whole.field(name) for name in columns])
+        if where is not None:
+            both = part.where = where if self.where is None else self.where & where
+            part.wanted = lambda _: both
+            part.plan = [
+                file
+                for address, stored in groupby(part.plan, key=self.address_of)
+                for file in both.files(list(stored), address)
+            ]
+            part.passed_over += len(self.plan) - len(part.plan)
+        return part
+
+    def again(
+        self,
+        manifest: Manifest,
+        addresses: Sequence[Address],
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | str | None,
+    ) -> Scan:
+        """Plan a read of the same kind, with the same condition, of other series, times, columns or another snapshot.
+
+        Raises:
+            LakeError: As the constructor does; USAGE for a read that leaves out rows, which another one would have.
+        """
+        kind = self._kind()
+        return kind(
+            self.config,
+            manifest,
+            addresses,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            columns=columns,
+            as_of=as_of,
+            where=self.wanted,
+        )
+
+    def _kind(self) -> Callable[..., Scan]:
+        """Return what makes reads of this kind."""
+        return Scan
+
     def require(self) -> None:
         """Make sure that every planned file is in a place that is there; TIER_UNAVAILABLE or TIER_FOREIGN."""
         self._places.require(self.plan, self._series)
@@ -251,6 +309,10 @@ class Scan:
                     yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
                 else:
                     yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def span(self, file: FileRow) -> tuple[int | None, int | None]:
+        """Return the range that a planned file is cut to; None, None when all rows of it lie inside."""
+        return (None, None) if self._covers(file) else (self.start_ns, self.end_ns)
 
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups of an open file that may have rows of [start_ns, end_ns) that fit the condition."""

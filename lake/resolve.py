@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
+from lake.instruments import spellings
 from lake.lookup import near_series
 from lake.manifest import planning
 from lake.selection import absent
 from lake.spellings import is_like, is_pattern, unified
+from schemas.instruments import instrument_of
 from schemas.keys import Address, normalise
 from schemas.periods import Period
 
@@ -33,7 +35,8 @@ def resolve(
 ) -> Address:
     """Find the one series that fits; exchange and market may be left out while they are unique.
 
-    A symbol is spelt as the lake does, else as its vendor does, else as ccxt does: `BTC/USDT`, `BTC/USDT:USDT`.
+    A symbol is spelt as the lake does, else as its vendor does, else as what was imported of instruments and currencies
+    says, else as ccxt does: `BTC/USDT`, `BTC/USDT:USDT`.
 
     Raises:
         LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
@@ -72,6 +75,13 @@ def resolve_all(
             address = asked.one(symbol, asked.called(symbol) if len(symbols) == 1 else asked.listed(symbol))
         found[address] = None
     return list(found)
+
+
+def renamed(manifest: Manifest, address: Address, snapshot: int | None = None) -> Address | None:
+    """Return the one series of an exchange and market that has another address by what was imported of names."""
+    asked = _Asked(manifest, address.type, address.period, address.exchange, address.market, snapshot)
+    found = asked.imported(address.symbol)
+    return found[0] if len(found) == 1 else None
 
 
 class _Asked:
@@ -127,7 +137,18 @@ class _Asked:
             return own
         if vendors := [row.address for row in self._stored if row.vendor_symbol and _same(row.vendor_symbol, name)]:
             return vendors
-        return self._of_ccxt(name)
+        return self.imported(name)
+
+    def imported(self, name: str) -> list[Address]:
+        """Return the series of an imported name (an alias, an earlier symbol, a currency's) or of a ccxt symbol."""
+        keys, others = spellings(self._manifest, name, self._snapshot)
+        if named := [row.address for row in self._stored if instrument_of(row.address) in keys]:
+            return named
+        if meant := self._of_ccxt(name):
+            return meant
+        if swapped := [row.address for row in self._stored if row.address.symbol in others]:
+            return swapped
+        return list(dict.fromkeys(address for other in sorted(others) for address in self._of_ccxt(other)))
 
     def fitting(self, pattern: str) -> list[Address]:
         """Return the series whose symbol fits a pattern, as the lake spells it or as ccxt does."""

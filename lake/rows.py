@@ -10,6 +10,7 @@ collisions, which is what the files' SHA-256 is for.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,17 @@ _CACHE_ROWS = 16_384
 """Rows hashed at a time, so that intermediate arrays stay in the processor's cache."""
 _CACHE_ELEMENTS = 65_536
 """And elements of lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a table before it is written: its first and last ts, its content hash's sums, and its bytes."""
+
+    first: int
+    last: int
+    total: int
+    squares: int
+    bytes: int
 
 
 def times(data: pa.RecordBatch | pa.Table, column: str = "ts") -> NDArray[np.int64]:
