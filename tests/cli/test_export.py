@@ -71,7 +71,10 @@ def test_what_was_exported_is_taken_in_as_the_same_rows(dl: Dl, lake: Path, tmp_
 @pytest.mark.parametrize("to", ["freqtrade", "finam", "lean", "csv", "feather"])
 def test_exported_trades_are_taken_in_as_the_same_trades(dl: Dl, lake: Path, tmp_path: Path, to: str) -> None:
     series = "BINANCE/SPOT/BTCUSDT/ticks/trade"
-    rows = [trade((1_700_000_000 + at) * 10**9, 100.5 + at, str(at), side=("buy", "sell")[at % 2], size=0.00001) for at in range(5)]
+    rows = [
+        trade((1_700_000_000 + at) * 10**9, 100.5 + at, str(at), side=("buy", "sell")[at % 2], size=0.00001)
+        for at in range(5)
+    ]
     with dl_datalake.open(lake) as ours:
         ours.write(series, trades(*rows))
         [file] = ours.export(series, to, tmp_path / "out").files  # type: ignore[arg-type]  # one of those there are
