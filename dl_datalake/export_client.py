@@ -58,7 +58,7 @@ class ExportClient:
             columns: Those of a table, in this order; of some programs, those to write behind their own.
             as_of: A snapshot's number or name, or a time.
             where: Only rows for which it is true, `close > 100`; not for hftbacktest, whose books need all.
-            adjust: Prices adjusted for `split`s, or for `total` of splits and cash dividends.
+            adjust: `split` or `total`: prices adjusted as those of `bars` are; as they are stored when None.
             layout: How the files of tables are laid out: `path`, `flat` or `hive`.
             pairs: Symbol → `BASE/QUOTE[:SETTLE]`, where a symbol does not say it.
             place: What LEAN calls the place of an instrument, `equity/usa`.
@@ -70,8 +70,9 @@ class ExportClient:
             The files with their rows, what was left out, and what could not be told exactly.
 
         Raises:
-            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for what the target cannot hold, and for files
-                that are there already; AMBIGUOUS for a symbol that does not say which pair it is.
+            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for what the target cannot hold, what cannot be
+                adjusted, and for files that are there already; AMBIGUOUS for a symbol that does not say which pair it
+                is; ADJUST.
         """
         from dl_datalake.exports.model import Wishes
         from dl_datalake.exports.run import export

@@ -9,7 +9,7 @@ import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands.catalog import AsOf
-from dl_datalake.commands.read import End, Start, Text
+from dl_datalake.commands.read import Adjusting, End, Start, Text
 from dl_datalake.dates import format_ns
 from dl_datalake.exports.words import Layout, Name
 from dl_datalake.output import Step, clear, plural, size
@@ -45,9 +45,7 @@ def export(
     where: Annotated[
         Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
     ] = None,
-    adjust: Annotated[
-        Text, typer.Option(metavar="split|total", help="Adjust prices for splits, or for splits and cash dividends.")
-    ] = None,
+    adjust: Adjusting = None,
     layout: Annotated[
         Layout, typer.Option("--layout", help="Of tables: the address as a path, in one folder, or hive with years.")
     ] = "path",
@@ -83,7 +81,7 @@ def export(
                 columns=[name.strip() for name in columns.split(",")] if columns else None,
                 as_of=as_of,
                 where=where,
-                adjust=None if adjust is None else cast("Adjust", adjust),  # the engine refuses other words
+                adjust=cast("Adjust | None", adjust),  # the engine refuses other words
                 layout=layout,
                 pairs=_pairs(pair or ()),
                 place=place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lake.quality.flags import PRICES, Quotes, Stale, Volumes
+from lake.quality.flags import PRICES, ClosedHours, Quotes, Stale, Volumes
 from lake.quality.pieces import pieces
 from lake.quality.prices import Jumps, Spikes, Units
 from lake.quality.repeats import Repeats
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lake.quality.collecting import Findings
+    from lake.quality.flags import Opening
     from lake.quality.pieces import Piece
     from lake.quality.prices import Split
     from schemas.keys import Address
@@ -46,6 +47,7 @@ def look(
     told: Callable[[int], None] = lambda _rows: None,
     *,
     splits: Sequence[Split] = (),
+    opening: Opening | None = None,
 ) -> None:
     """Look at the rows of a series for what its rules speak of.
 
@@ -57,8 +59,11 @@ def look(
         findings: Takes up what is found.
         told: Told how many rows came by since it last was.
         splits: Those that are known: what they explain is no jump.
+        opening: When the market is open; None where it always is, or nobody knows.
     """
     looks = list(_each(address, thresholds, findings, splits))
+    if opening is not None and "out_of_hours" in thresholds:
+        looks.append(ClosedHours(findings, thresholds["out_of_hours"], opening))
     if not looks:
         return
     for piece in pieces(batches, COLUMNS[kind_of(address)], unit_ns):

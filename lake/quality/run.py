@@ -15,6 +15,7 @@ from lake.manifest import Change, Writer, graph
 from lake.manifest.packed import DAY_NS
 from lake.manifest.rows import CheckRecord
 from lake.quality.collecting import Findings
+from lake.quality.hours import calendar_with_hours, opening
 from lake.quality.looking import COLUMNS, look, needs_rows
 from lake.quality.model import HELD, Progress, QualityReport, SeriesQuality
 from lake.quality.prices import Split
@@ -101,7 +102,13 @@ def _record(config: Config, records: list[CheckRecord]) -> int:
 
 def _work(config: Config, manifest: Manifest, row: SeriesRow, snapshot: int, request: QualityRequest) -> _Work:
     parts = graph.parts(manifest, row.id, request.start_ns, request.end_ns, snapshot)
-    return _Work(config, manifest, row, snapshot, request, parts, thresholds(config, row.address, request.rules))
+    held_to = thresholds(config, row.address, request.rules)
+    calendar = None
+    if "out_of_hours" in held_to:
+        calendar = calendar_with_hours(config, manifest, row.address, snapshot)
+        if calendar is None:
+            del held_to["out_of_hours"]
+    return _Work(config, manifest, row, snapshot, request, parts, held_to, calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class _Work:
     request: QualityRequest
     parts: list[PartRow]
     thresholds: Mapping[str, float]
+    calendar: str | None
+    """That by which rows may lie out of hours; None where no rule asks for it."""
 
     @property
     def rows(self) -> int:
@@ -138,7 +147,19 @@ class _Work:
                 as_of=self.snapshot,
             )
             unit_ns = layout.NS_PER[rows.unit(scan.declaration)]
-            look(scan.batches(), unit_ns, self.row.address, self.thresholds, findings, told, splits=self._splits())
+            hours = None
+            if self.calendar is not None:
+                hours = opening(self.calendar, self.row.address, self.parts[0].first_ns, self.parts[-1].last_ns + 1)
+            look(
+                scan.batches(),
+                unit_ns,
+                self.row.address,
+                self.thresholds,
+                findings,
+                told,
+                splits=self._splits(),
+                opening=hours,
+            )
         return findings
 
     def _splits(self) -> list[Split]:

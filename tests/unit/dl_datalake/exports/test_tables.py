@@ -47,8 +47,8 @@ def test_feather_holds_the_dictionaries_of_many_days_as_plain_words(lake: Lake, 
 def test_lists_of_feature_sets_are_kept(lake: Lake, tmp_path: Path, to: str) -> None:
     lake.features.register("emb", {"emb": {"type": "float32[3]"}}, inputs=["bars/1m"])
     times = pd.to_datetime([0, 60], unit="s", utc=True).as_unit("us")
-    frame = pd.DataFrame({"ts": times, "known_at": times + pd.Timedelta("1h"), "emb": [[1, 2, 3.5], [4, 5, 6]]})
-    lake.features.write("emb", frame, symbol="ABC", exchange="KRAKEN", market="SPOT")
+    rows = pd.DataFrame({"ts": times, "known_at": times + pd.Timedelta("1h"), "emb": [[1, 2, 3.5], [4, 5, 6]]})
+    lake.features.write("emb", rows, symbol="ABC", exchange="KRAKEN", market="SPOT")
     [file] = lake.export("KRAKEN/SPOT/ABC/features/emb.v1", to, tmp_path, columns=["emb"]).files  # type: ignore[arg-type]  # there are these
     if to == "csv":
         assert file.path.read_text().splitlines() == ["emb", '"[1,2,3.5]"', '"[4,5,6]"']
