@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.care_client import CareClient
 from dl_datalake.export_client import ExportClient
+from dl_datalake.last_client import LastClient
 from dl_datalake.quality_client import QualityClient
 from dl_datalake.reading_client import ReadingClient
 from dl_datalake.reference_client import ReferenceClient
 from dl_datalake.replay_client import ReplayClient
 from dl_datalake.series import Filters, find_one, parse_address
+from dl_datalake.sql_client import SqlClient
 from dl_datalake.travel_client import TravelClient
 
 if TYPE_CHECKING:
@@ -63,7 +65,17 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
     return Lake(locate(root, data_root=data_root, db_path=db_path, wait_s=wait))
 
 
-class Lake(CareClient, ExportClient, QualityClient, ReadingClient, ReferenceClient, ReplayClient, TravelClient):
+class Lake(
+    CareClient,
+    ExportClient,
+    LastClient,
+    QualityClient,
+    ReadingClient,
+    ReferenceClient,
+    ReplayClient,
+    SqlClient,
+    TravelClient,
+):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 
     def __init__(self, config: Config) -> None:

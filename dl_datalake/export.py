@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from dl_datalake.output import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 NEEDS_QUOTES = r'[",\r\n]|^$'
 _ELEMENTS = 262_144
@@ -56,11 +56,17 @@ def lines(cells: Iterable[pa.Array], delimiter: str = ",") -> memoryview:
     return _joined(pc.binary_join_element_wise(joined, "", "\n"))
 
 
-def write_jsonl(schema: pa.Schema, batches: Iterable[pa.RecordBatch], sink: BinaryIO) -> int:
-    """Write one JSON object a row."""
+def write_jsonl(
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    sink: BinaryIO,
+    of: Callable[[pa.RecordBatch], list[dict[str, Any]]] | None = None,
+) -> int:
+    """Write one JSON object a row; `of` makes them of a batch where `records` does not."""
     rows = 0
     for batch in _narrow(batches):
-        sink.writelines(f"{to_json(row)}\n".encode() for row in records(schema, batch))
+        made = records(schema, batch) if of is None else of(batch)
+        sink.writelines(f"{to_json(row)}\n".encode() for row in made)
         rows += batch.num_rows
     return rows
 
@@ -145,7 +151,7 @@ _WORDS = (pa.types.is_string, pa.types.is_dictionary, pa.types.is_fixed_size_lis
 def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_list(column.type):
         return _joined_elements(column, column.type.list_size, ",", "]")
-    return _time_text(column) if pa.types.is_timestamp(column.type) else column.cast(pa.string())
+    return time_text(column) if pa.types.is_timestamp(column.type) else column.cast(pa.string())
 
 
 def _shown(column: pa.Array) -> pa.Array:
@@ -178,7 +184,7 @@ def _lists(column: pa.Array, elements: pa.Array, count: int) -> pa.ListArray:
 def _json_values(column: pa.Array) -> pa.Array:
     """Return a column whose Python values are those of JSON."""
     if pa.types.is_timestamp(column.type):
-        return _time_text(column)
+        return time_text(column)
     if pa.types.is_fixed_size_list(column.type):
         return _lists(column, _json_values(column.flatten()), column.type.list_size)
     if pa.types.is_float32(column.type):  # as Python's, 0.1 would be 0.10000000149011612
@@ -186,7 +192,8 @@ def _json_values(column: pa.Array) -> pa.Array:
     return column
 
 
-def _time_text(column: pa.Array) -> pa.Array:
+def time_text(column: pa.Array) -> pa.Array:
+    """Return times as RFC 3339 text with nine decimals."""
     digits = {"s": 0, "ms": 3, "us": 6, "ns": 9}[column.type.unit]
     text = pc.replace_substring(column.cast(pa.string()), " ", "T", max_replacements=1)
     ending = ("" if digits else ".") + "0" * (9 - digits) + "Z"

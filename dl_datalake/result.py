@@ -116,7 +116,9 @@ class Result(Forms, Page):
             tz: The time zone the times are shown in; None gives naive UTC.
             index: Whether `ts` is the index instead of a column.
         """
-        frame: pd.DataFrame = self.to_arrow().to_pandas(split_blocks=True, self_destruct=True)
+        from dl_datalake.frames import read_frame
+
+        frame = read_frame(self._scan)
         if tz != "UTC":
             for name in frame.columns[[hasattr(kind, "tz") for kind in frame.dtypes]]:
                 times = frame[name].dt

@@ -233,6 +233,11 @@ CODES: dict[str, Code] = {
         "What is left of the lake does not tell what is lost, and nothing is made up.",
         ("dl repair --from log --plan shows what can be had", "restore a backup: dl restore-backup"),
     ),
+    "SQL": Code(
+        Exit.USAGE,
+        "A statement is one query of the lake's own tables, in DuckDB's SQL.",
+        ("see what a table has: dl sql 'describe bars'", "docs/sql.md"),
+    ),
     "UNKNOWN_RUN": Code(Exit.NOT_FOUND, "The lake has no such run.", ("dl quarantine list",)),
     "MISSING_EXTRA": Code(Exit.UNEXPECTED, "An optional package is needed for this.", ("pip install it",)),
     "INTERRUPTED": Code(

@@ -15,17 +15,19 @@ from lake.declared import schema_of
 from lake.encoding import identity
 from lake.errors import LakeError
 from lake.leases import Lease
+from lake.manifest import planning
 from lake.places import Places
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest import Manifest
+    from lake.manifest.planning import Planned
     from lake.manifest.rows import FileRow
     from lake.where import Where
     from schemas.columns import Schema
@@ -102,15 +104,22 @@ class Scan:
         self.passed_over = 0
         """Files in the range that cannot have a row that fits, by what the manifest knows of them."""
         self._series: dict[int, Address] = {}
-        for address in addresses:
-            series = manifest.find(address)
+        for address, series, stored in self._planned(manifest):
             if series is None:
                 raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
-            self._series[series.id] = address
-            stored = manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            self._series[series] = address
             self.passed_over += len(stored)
             self.plan += stored if self.where is None else self.where.files(stored, address)
         self.passed_over -= len(self.plan)
+
+    def _planned(self, manifest: Manifest) -> list[Planned]:
+        """Return the files of each series, wanted rows or not."""
+        return planning.plans(manifest, self.addresses, self.start_ns, self.end_ns, self.snapshot)
+
+    @property
+    def series(self) -> Mapping[int, Address]:
+        """The series by their ids."""
+        return self._series
 
     def count(self) -> int:
         """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into.
@@ -142,20 +151,25 @@ class Scan:
 
     def _gathered(self) -> pa.Table:
         """Read everything side by side; files on the edges of the range first, as only they can tell their rows."""
-        edges = {number: [*self.pieces(f, self.columns)] for number, f in enumerate(self.plan) if not self._covers(f)}
+        with ThreadPoolExecutor(gather.WORKERS, thread_name_prefix="read") as pool:
+            numbers = [number for number, file in enumerate(self.plan) if not self._covers(file)]
+            edges = dict(zip(numbers, pool.map(lambda number: [*self._bare(number)], numbers), strict=True))
         counts = [
             sum(table.num_rows for table in edges[number]) if number in edges else file.rows
             for number, file in enumerate(self.plan)
         ]
 
         def read(number: int) -> Iterable[pa.Table]:
-            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns, bare=True)
+            return edges.pop(number) if number in edges else self._bare(number)
 
         names = [file.path for file in self.plan]
         plain = pa.schema([field for field in self.schema if field.name not in _IDENTITY])
         columns = dict(zip(plain.names, gather.gather(plain, counts, read, names), strict=True))
         columns |= self._names(counts)
         return pa.Table.from_arrays([columns[name] for name in self.columns], schema=self.schema)
+
+    def _bare(self, number: int) -> Iterator[pa.Table]:
+        return self.pieces(self.plan[number], self.columns, bare=True)
 
     def _names(self, counts: Sequence[int]) -> dict[str, pa.ChunkedArray]:
         """Return the columns that name the series, for so many rows of each planned file: a piece for each series."""

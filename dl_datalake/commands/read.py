@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol, cast
 
 import typer
 
@@ -13,6 +13,10 @@ from dl_datalake.output import plural, table
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
     from dl_datalake.result import Result
     from lake.adjust import Adjust
 
@@ -23,6 +27,9 @@ Text = str | None
 Format = Literal["table", "csv", "jsonl", "parquet", "arrow"]
 Start = Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")]
 End = Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")]
+Adjusting = Annotated[
+    Text, typer.Option("--adjust", metavar="split|total", help="Adjust prices for splits, or for cash dividends too.")
+]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)]
 Form = Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")]
@@ -58,9 +65,7 @@ def read(
     lock: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
     ] = None,
-    adjust: Annotated[
-        Text, typer.Option(metavar="split|total", help="Adjust prices for splits, or for splits and cash dividends.")
-    ] = None,
+    adjust: Adjusting = None,
     limit: Limit = None,
     format_: Form = None,
     output: Output = None,
@@ -71,7 +76,6 @@ def read(
     printing = Printing(session, format_, output, limit)
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
-        adjustment = None if adjust is None else cast("Adjust", adjust)  # the engine refuses other words
         wanted = [name.strip() for name in columns.split(",")] if columns else None
         result = lake.read(
             address,
@@ -80,10 +84,67 @@ def read(
             columns=wanted,
             as_of=as_of,
             where=where,
-            adjust=adjustment,
+            adjust=cast("Adjust | None", adjust),  # the engine refuses other words
             lock=lock,
         )
         printing.print("read", result, config.data)
+
+
+class Printable(Protocol):
+    """Rows that can be printed; of what is read once only, `count`, `head` and `tail` share a reading."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, as `batches` has them."""
+        ...
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows."""
+        ...
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def head(self, rows: int) -> pa.Table:
+        """Return the first rows."""
+        ...
+
+    def tail(self, rows: int) -> pa.Table:
+        """Return the last rows."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a document says of the rows."""
+        ...
+
+    def records(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        """Return a batch as one dictionary a row."""
+        ...
+
+    def ends_with(self, rows: int) -> bool:
+        """Whether the first so many rows, which were read, are all."""
+        ...
+
+
+class _Stored:
+    """A result of the lake's rows."""
+
+    def __init__(self, result: Result) -> None:
+        self.schema, self.batches = result.schema, result.batches
+        self.count, self.head, self.tail = result.count, result.head, result.tail
+        self._result = result
+
+    def facts(self) -> dict[str, Any]:
+        return {"address": str(self._result.address), "snapshot": self._result.snapshot}
+
+    def records(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+        from dl_datalake import export
+
+        return export.records(self.schema, batch)
+
+    def ends_with(self, rows: int) -> bool:
+        return rows == self._result.count()
 
 
 class Printing:
@@ -99,18 +160,22 @@ class Printing:
                 why="It prints one document on stdout and nothing else.",
                 fix=["--format jsonl"],
             )
-        self._form = form or _form_of(output)
-        if self._form in ("parquet", "arrow") and output is None and session.out.to_terminal:
+        self.form = form or _form_of(output)
+        if self.form in ("parquet", "arrow") and output is None and session.out.to_terminal:
             raise LakeError(
                 "USAGE",
-                f"{self._form} is not for a terminal",
+                f"{self.form} is not for a terminal",
                 why="Its bytes are no text.",
                 fix=["--output FILE", "or pipe it into a program"],
             )
 
     def print(self, name: str, result: Result, data: Path) -> None:
         """Print a result as the answer of a command; `data` is the lake's data folder, where nothing is written."""
-        session, form, output, limit = self._session, self._form, self._output, self._limit
+        self.show(name, _Stored(result), data)
+
+    def show(self, name: str, result: Printable, data: Path) -> None:
+        """Print rows, as `print` does."""
+        session, form, output, limit = self._session, self.form, self._output, self._limit
         if session.out.json:
             _document(session, name, result, JSON_ROWS if limit is None else limit)
         elif output:
@@ -144,24 +209,23 @@ def _form_of(output: Path | None) -> Format:
     return endings[output.suffix]
 
 
-def _write(result: Result, form: Format, limit: int | None, sink: BinaryIO) -> int:
+def _write(result: Printable, form: Format, limit: int | None, sink: BinaryIO) -> int:
     from dl_datalake import export
 
     if form == "table":
         sink.writelines(f"{line}\n".encode() for line in _table(result, limit))
         return result.count() if limit is None else min(limit, result.count())
-    writers = {
-        "csv": export.write_csv,
-        "jsonl": export.write_jsonl,
-        "parquet": export.write_parquet,
-        "arrow": export.write_arrow,
-    }
-    rows = writers[form](result.schema, export.limited(result.batches(), limit), sink)
+    batches = export.limited(result.batches(), limit)
+    if form == "jsonl":
+        rows = export.write_jsonl(result.schema, batches, sink, result.records)
+    else:
+        writers = {"csv": export.write_csv, "parquet": export.write_parquet, "arrow": export.write_arrow}
+        rows = writers[form](result.schema, batches, sink)
     sink.flush()
     return rows
 
 
-def _table(result: Result, limit: int | None) -> list[str]:
+def _table(result: Printable, limit: int | None) -> list[str]:
     """Return rows for people: the first `limit`, else both ends; columns without a value there are only named."""
     from dl_datalake.export import texts
 
@@ -182,7 +246,7 @@ def _table(result: Result, limit: int | None) -> list[str]:
     return lines
 
 
-def _document(session: Session, name: str, result: Result, limit: int) -> None:
+def _document(session: Session, name: str, result: Printable, limit: int) -> None:
     from dl_datalake import export
 
     if limit > JSON_ROWS_MAX:
@@ -194,12 +258,11 @@ def _document(session: Session, name: str, result: Result, limit: int) -> None:
         )
     rows: list[dict[str, Any]] = []
     for batch in export.limited(result.batches(), limit):
-        rows += export.records(result.schema, batch)
+        rows += result.records(batch)
     data = {
-        "address": str(result.address),
-        "snapshot": result.snapshot,
+        **result.facts(),
         "columns": [{"name": field.name, "type": str(field.type)} for field in result.schema],
         "rows": rows,
-        "complete": len(rows) == result.count(),
+        "complete": result.ends_with(len(rows)),
     }
     session.out.answer(name, data, ())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lake import write as writing
 from lake.errors import LakeError
 from lake.manifest import Change, Conflict, Manifest, NewReference, SourceRecord, Writer
-from lake.manifest.reference import reference
+from lake.manifest.reference import record_of, reference
 from lake.reference.reading import MAX_BYTES, read
 from schemas.instruments import instrument_of
 
@@ -152,12 +152,12 @@ def remove(config: Config, kind: Kind, key: str, *, message: str = "") -> int:
     with Writer(config) as writer, writing.run(writer, "import", f"{kind}s remove {key}") as run_id:
         for _ in range(_ATTEMPTS):
             with Manifest.open(config) as manifest:
-                found = [row for row in reference(manifest, kind, under=key) if row.key == key]
-            if not found:
+                found = record_of(manifest, kind, key)
+            if found is None:
                 why = "A record is named by its whole key."
                 raise LakeError("USAGE", f"there is no {kind} {key}", why=why, fix=[f"dl {kind}s list"])
             change = Change(run_id, "import", message, ends_run=True)
-            change.ended_reference = [(kind, key, found[0].id)]
+            change.ended_reference = [(kind, key, found.id)]
             try:
                 return writer.commit(change)
             except Conflict:

@@ -276,6 +276,7 @@ MADE: dict[str, Callable[[Path], Words]] = {
     "CONFIRM": nobody_to_ask,
     "BACKUP": photos,
     "UNREPAIRABLE": hole_in_log,
+    "SQL": lambda lake: ["sql", "select clos from bars", "--root", lake],
     "UNKNOWN_RUN": no_run,
 }
 ELSEWHERE = {

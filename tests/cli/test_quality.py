@@ -149,6 +149,23 @@ def test_what_there_is_not_is_said(dl: Dl, lake: Path, words: tuple[str, ...], s
     assert said in ran.err
 
 
+def test_rows_out_of_hours_are_told_where_a_calendar_is_known(dl: Dl, wrong: Path, tmp_path: Path) -> None:
+    # 2024-03-01 is a Friday: the market of FX closes at 22:00 UTC.
+    hours = ("19:00", "20:00", "21:00", "22:00", "23:00")
+    rows = [f"2024-03-01T{at}:00Z,1.08,1.09,1.07,1.08,{volume}\n" for volume, at in enumerate(hours, 1)]
+    (tmp_path / "fx.csv").write_text(HEAD + "".join(rows))
+    words = ("--exchange", "X", "--symbol", "EURUSD", "--market", "FX", "--root", wrong)
+    assert dl("ingest", "--source", tmp_path / "fx.csv", *words).status == 0
+    found = series(dl, wrong, "X/FX/EURUSD/bars/1h")
+    assert [(each["rule"], each["first"][11:16], each["rows"]) for each in found["findings"]] == [
+        ("out_of_hours", "22:00", 2)
+    ]
+    assert found["failing"] is False
+    assert "out_of_hours" not in {each["rule"] for each in series(dl, wrong, ABC)["rules"]}
+    (wrong / "dl.toml").write_text('[gaps.calendars]\n"X/*/*/*/*" = "24/7"\n')
+    assert series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"] == []
+
+
 def test_clean_bars_have_no_finding_and_a_summary_no_list(dl: Dl, lake: Path) -> None:
     found = series(dl, lake, BTCUSDT, "--summary")
     assert (found["rows"], found["failing"], found["findings"], found["complete"]) == (1419, False, [], True)

@@ -1,0 +1,124 @@
+"""What the manifest tells of the lake at a snapshot, as tables: its assets, series, partitions, and the ledger.
+
+Each chunk of rows is one short read, so that a table of any length holds up no writer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lake.manifest.decode import PATH
+from lake.manifest.packed import DAY_NS
+from schemas.keys import Address, Partition
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from lake.manifest.query import Manifest
+
+    Row = tuple[Any, ...]
+
+CHUNK = 5_000
+_AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
+# A series' files come by one index, live ones first; the plus keeps the planner from another.
+_HELD = f"""FROM series CROSS JOIN files ON series_id = series.id AND +{_AT}"""
+_ASSETS = f"""SELECT type, period, count(DISTINCT series.id), count(*), sum(rows), sum(bytes), min(first_ns),
+    max(last_ns), max(from_snapshot) {_HELD} GROUP BY type, period ORDER BY type, period"""
+_SERIES = f"""SELECT address, exchange, market, symbol, type, period, count(*), sum(rows), sum(bytes), min(first_ns),
+    max(last_ns), max(from_snapshot) {_HELD} WHERE series.id = :series GROUP BY series.id"""
+_ALL_SERIES = "SELECT id FROM series ORDER BY exchange, market, symbol, type, period"
+_FILES = f"""SELECT id, series_id, start_day, end_day, partition, {PATH}, rows, bytes, first_ns, last_ns, sha256, tier,
+    from_snapshot FROM files WHERE id > :after AND {_AT} ORDER BY id LIMIT :chunk"""
+_PARTS = "SELECT start_day, end_day, rows, first_ns, last_ns FROM parts WHERE file_id = ? ORDER BY start_day"
+_LEDGER = """SELECT ledger.id, ledger.snapshot, at_ns, ledger.run_id, operation, name, sha256, dialect, read, new,
+    identical, corrected, superseded, quarantined, skipped, rows_out, rejected, skipped_by
+    FROM ledger JOIN snapshots ON snapshots.id = ledger.snapshot LEFT JOIN sources ON sources.id = source_id
+    WHERE ledger.id > :after AND ledger.snapshot <= :at ORDER BY ledger.id LIMIT :chunk"""
+
+
+def assets(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield what is held of each asset.
+
+    A row is type, period, series, files, rows, bytes, first_ns, last_ns, and the last snapshot that added a file.
+    """
+    yield manifest.read(lambda connection: connection.execute(_ASSETS, {"at": snapshot}).fetchall())
+
+
+def series(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield what is held of each series.
+
+    A row is address, exchange, market, symbol, type, period, files, rows, bytes, first_ns, last_ns, and the last
+    snapshot that added a file.
+    """
+    numbers = manifest.read(lambda connection: connection.execute(_ALL_SERIES).fetchall())
+    for start in range(0, len(numbers), CHUNK):
+        some = [number for (number,) in numbers[start : start + CHUNK]]
+
+        def work(connection: sqlite3.Connection, some: list[int] = some) -> list[Row]:
+            return [
+                row
+                for number in some
+                for row in connection.execute(_SERIES, {"series": number, "at": snapshot}).fetchall()
+            ]
+
+        yield manifest.read(work)
+
+
+def partitions(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield every natural partition, those in sealed files too.
+
+    A row is address, exchange, market, symbol, type, period, partition, start_ns, end_ns, rows, bytes, first_ns,
+    last_ns, whether it lies in a sealed file, and that file's path, SHA-256, tier, and snapshot. The bytes of a part of
+    a sealed file are nobody's to tell: None.
+    """
+    after = 0
+    addresses: dict[int, Address] = {}
+    while True:
+
+        def work(connection: sqlite3.Connection, after: int = after) -> list[tuple[Row, list[Row]]]:
+            found = connection.execute(_FILES, {"after": after, "at": snapshot, "chunk": CHUNK}).fetchall()
+            for number in {row[1] for row in found} - addresses.keys():
+                parts = connection.execute(
+                    "SELECT exchange, market, symbol, type, period FROM series WHERE id = ?", (number,)
+                ).fetchone()
+                addresses[number] = Address(*parts)
+            return [(row, _parts(connection, row)) for row in found]
+
+        files = manifest.read(work)
+        if not files:
+            return
+        yield [row for file, parts in files for row in _partitions(addresses[file[1]], file, parts)]
+        after = files[-1][0][0]
+
+
+def _parts(connection: sqlite3.Connection, file: Row) -> list[Row]:
+    return [] if file[3] - file[2] == 1 else connection.execute(_PARTS, (file[0],)).fetchall()
+
+
+def _partitions(address: Address, file: Row, parts: list[Row]) -> Iterator[Row]:
+    _, _, start, end, label, path, rows, size, first, last, sha256, tier, snapshot = file
+    names = (str(address), address.exchange, address.market, address.symbol, address.type, address.period)
+    stored = (path, sha256, tier, snapshot)
+    if not parts:
+        yield (*names, label, start * DAY_NS, end * DAY_NS, rows, size, first, last, False, *stored)
+    for begin, stop, count, earliest, latest in parts:
+        day = Partition(begin, address.grain).label
+        yield (*names, day, begin * DAY_NS, stop * DAY_NS, count, None, earliest, latest, True, *stored)
+
+
+def ledger(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield where the records of each source went.
+
+    A row is snapshot, at_ns, run_id, operation, the source's name, SHA-256 and dialect, records read, new, identical,
+    corrected, superseded, quarantined and skipped, the rows they made, and as JSON why some were rejected or skipped.
+    """
+    after = 0
+
+    def chunk(after: int) -> list[Row]:
+        given = {"after": after, "at": snapshot, "chunk": CHUNK}
+        return manifest.read(lambda connection: connection.execute(_LEDGER, given).fetchall())
+
+    while rows := chunk(after):
+        yield [row[1:] for row in rows]
+        after = rows[-1][0]
