@@ -116,7 +116,7 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(pa.string())
+        return _words(column)
     if not pa.types.is_fixed_size_list(kind):
         found: NDArray[Any] = column.to_numpy()
         return found
@@ -127,6 +127,18 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     wide = np.full((len(flat), kind.list_size), np.nan, values.dtype if values.dtype.kind == "f" else np.float64)
     wide[flat.is_valid().to_numpy(zero_copy_only=False)] = values.reshape(-1, kind.list_size)
     return wide
+
+
+def _words(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return repeated texts as objects, each text once in memory."""
+    import numpy as np
+
+    found = [np.empty(0, object)]
+    for chunk in column.unify_dictionaries().chunks:
+        words = np.array([*chunk.dictionary.to_pylist(), None], object)
+        codes = chunk.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
+        found.append(words[codes])
+    return np.concatenate(found)
 
 
 def _structured(arrays: dict[str, NDArray[Any]], rows: int) -> NDArray[np.void]:

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +110,14 @@ def _categories(array: pa.DictionaryArray) -> Any:  # noqa: ANN401 -- a Categori
     """Return words as categories; one word for all rows, as the name of a series is, without looking at each row."""
     import pandas as pd
 
-    if len(array.dictionary) != 1 or array.null_count:
+    if len(array.dictionary) != 1 or array.null_count or array.dictionary.type != pa.string():
         return array.to_pandas()
-    kind = pd.CategoricalDtype(array.dictionary.to_pandas())
+    kind = _kind(array.dictionary[0].as_py())
     return pd.Categorical.from_codes(np.zeros(len(array), np.int8), dtype=kind, validate=False)
+
+
+@lru_cache(maxsize=1024)
+def _kind(word: str) -> pd.CategoricalDtype:
+    import pandas as pd
+
+    return pd.CategoricalDtype(pa.array([word]).to_pandas())

@@ -373,7 +373,7 @@ def _sync_all(pool: ThreadPoolExecutor, paths: Sequence[Path]) -> None:
         for path in paths[first::_SYNC_THREADS]:
             _sync(path)
 
-    list(pool.map(some, range(_SYNC_THREADS)))
+    list(pool.map(some, range(min(_SYNC_THREADS, len(paths)))))
 
 
 def _sync(path: Path) -> None:

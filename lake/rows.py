@@ -49,10 +49,24 @@ def times(data: pa.RecordBatch | pa.Table, column: str = "ts") -> NDArray[np.int
     values = data.column(column)
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
-    if values.null_count or not len(values):
+    if values.null_count:
         return values.view(pa.int64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # pyarrow is untyped
-    # Not its to_numpy(): that imports pandas, which takes longer than a cold read of one day.
-    return np.frombuffer(values.buffers()[1], np.int64, len(values), values.offset * 8)
+    return _viewed(values)
+
+
+def _viewed(array: pa.Array) -> NDArray[Any]:
+    """View the numbers of an array, by its buffer: `to_numpy` imports pandas. Arbitrary where there is a null."""
+    name = "int64" if pa.types.is_timestamp(array.type) else str(array.type)
+    kind = np.dtype({"double": "float64", "float": "float32"}.get(name, name))
+    if not len(array):
+        return np.empty(0, kind)
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)
+
+
+def _present(array: pa.Array) -> NDArray[np.bool_]:
+    """Return where an array that has nulls has none."""
+    bits = np.frombuffer(array.buffers()[0], np.uint8)
+    return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :].view(np.bool_)
 
 
 def plain_words(column: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -263,7 +277,7 @@ def _add_column(sums: NDArray[np.uint64], name: str, column: pa.Array | pa.Chunk
         return
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.unify_dictionaries().chunks)
-    present = None if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
+    present = _present(column) if column.null_count else None
     if pa.types.is_string(column.type):
         _add_text(sums, name, column, present)
     elif pa.types.is_fixed_size_list(column.type):
@@ -277,14 +291,13 @@ def _words(column: pa.Array) -> NDArray[np.uint64]:
     if pa.types.is_dictionary(column.type):
         codes = column.indices.fill_null(0) if column.null_count else column.indices
         words = [_constants(value, 0)[0] for value in column.dictionary.to_pylist()]
-        chosen: NDArray[np.uint64] = np.array(words, dtype=np.uint64)[codes.to_numpy()]
+        chosen: NDArray[np.uint64] = np.array(words, dtype=np.uint64)[_viewed(codes)]
         return chosen
     if pa.types.is_timestamp(column.type):
-        column = column.view(pa.int64())
+        column = column.view(pa.int64())  # what fills nulls with 0 wants a number
     elif pa.types.is_boolean(column.type):
         column = column.cast(pa.int64())
-    values: NDArray[Any] = (column.fill_null(0) if column.null_count else column).to_numpy()
-    return _as_words(values)
+    return _as_words(_viewed(column.fill_null(0) if column.null_count else column))
 
 
 def _as_words(values: NDArray[Any]) -> NDArray[np.uint64]:

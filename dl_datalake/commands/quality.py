@@ -121,15 +121,15 @@ def _series_data(found: SeriesQuality, limit: int) -> dict[str, Any]:
 
 
 def _lines(report: QualityReport, limit: int, *, summary: bool) -> list[str]:
-    from lake.quality import BY_NAME
+    from lake.quality import BY_NAME, RULES
 
     if not report.series:
         return ["no series"]
     lines: list[str] = []
     for found in report.series:
         lines.append(f"{found.address}  {_totals(found)}")
-        if not any(BY_NAME[rule].of for rule in found.thresholds):
-            lines.append(f"  no rule on single rows applies: {', '.join(found.thresholds) or 'none at all'}")
+        if not any(rule.of and rule.applies(found.address) for rule in RULES):
+            lines.append("  its rows are not looked at: rules on rows are of bars, trades and quotes")
         if summary or not found.findings:
             continue
         head = ("first", "last", "rows", "rule", "")

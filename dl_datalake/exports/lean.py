@@ -199,17 +199,19 @@ def _series(job: Job, address: Address) -> _Series:
 
 def _place(given: str | None, address: Address) -> tuple[str, str]:
     """Return the asset class and the market, as LEAN calls them."""
-    kind = "cryptofuture" if is_contract(address.market) else _CLASSES.get(address.market, "")
+    # What is called FUTURES may be of anything: of an index, or of a currency.
+    is_crypto = is_contract(address.market) and address.market != "FUTURES"
+    kind = "cryptofuture" if is_crypto else _CLASSES.get(address.market, "")
     text = given or f"{kind}/{encode(address.exchange).lower()}"
     known = {place.partition("/")[0] for place in _PLACES}
     kind, sign, market = text.partition("/")
     if kind not in known or not sign or market in {"", ".", ".."} or encode(market) != market:
         raise LakeError(
             "USAGE",
-            f'"{given}" is no place of LEAN' if given else f"LEAN has no asset class for the market {address.market}",
+            f'"{given}" is no place of LEAN' if given else f"{address.market} does not say which asset class it is of",
             where=str(address),
             why=f"A place is CLASS/MARKET, the class one of {', '.join(sorted(known))}.",
-            fix=["--place equity/usa"],
+            fix=["--place equity/usa", "--place cryptofuture/binance"],
         )
     return kind, market
 

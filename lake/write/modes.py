@@ -61,8 +61,10 @@ def prepare(
 
 def refuse_overtaken(config: Config, delivery: Delivery) -> None:
     """Refuse rows that another writer's are not before, in whatever partition; their files are in place already."""
+    first = delivery.intake.first
+    start = None if first is None else first * layout.NS_PER[rows.unit(delivery.schema)]
     with Manifest.open(config) as manifest:
-        live = live_files(manifest, delivery.address)
+        live = live_files(manifest, delivery.address, span=(start, None))
     try:
         refuse_unless_behind(Places(config), delivery.intake, delivery.schema, live, delivery.address)
     except LakeError:

@@ -23,7 +23,12 @@ _MONTH = 7
 """Letters of a month's label."""
 
 
-def live_files(manifest: Manifest, address: Address, labels: Iterable[str] | None = None) -> dict[str, FileRow]:
+def live_files(
+    manifest: Manifest,
+    address: Address,
+    labels: Iterable[str] | None = None,
+    span: tuple[int | None, int | None] = (None, None),
+) -> dict[str, FileRow]:
     """Return what a series' partitions hold now, by label; nothing when there is no such series.
 
     A sealed file stands for each of its days: as a row with the day's label, range, rows and content, and the file's
@@ -33,6 +38,7 @@ def live_files(manifest: Manifest, address: Address, labels: Iterable[str] | Non
         manifest: The lake's.
         address: The series.
         labels: Only these partitions.
+        span: Without labels, only partitions that part of [start, end) falls into, in nanoseconds; None has no bound.
     """
     series = manifest.find(address)
     if series is None:
@@ -40,8 +46,9 @@ def live_files(manifest: Manifest, address: Address, labels: Iterable[str] | Non
     wanted = None if labels is None else {Partition.parse(label) for label in labels}
     if wanted is not None and not wanted:
         return {}
-    start = None if wanted is None else min(partition.start_ns for partition in wanted)
-    end = None if wanted is None else max(partition.end_ns for partition in wanted)
+    start, end = span
+    if wanted is not None:
+        start, end = min(partition.start_ns for partition in wanted), max(partition.end_ns for partition in wanted)
     found: dict[str, FileRow] = {}
     for part in graph.parts(manifest, series.id, start, end):
         if wanted is not None and Partition.parse(part.partition) not in wanted:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from lake import space, validate
+from lake import layout, rows, space, validate
 from lake.declared import schema_of
 from lake.errors import LakeError
 from lake.instruments import may_be_negative
@@ -27,7 +28,7 @@ from lake.write.sealed import live_files
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lake.config import Config
     from lake.outcome import Check
@@ -89,10 +90,12 @@ def write(
     own = checks(address.key)
     space.require(config, space.size_of(data), f"the write to {address}")
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
+        batches = _conformed(data, schema, address)
+        head = list(itertools.islice(batches, 2))
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
             negative = may_be_negative(manifest, address)
-            live = live_files(manifest, address)
+            live = live_files(manifest, address, span=_span(head, schema, mode))
         staging = Staging(config.data, run_id)
         try:
             with ThreadPoolExecutor(config.threads, thread_name_prefix="write") as pool:
@@ -109,7 +112,7 @@ def write(
                 )
                 try:
                     waive = negative or (series is not None and series.price_may_be_negative)
-                    read = _take_in(intake, data, schema, address, waive=waive)
+                    read = _take_in(intake, itertools.chain(head, batches), schema, address, waive=waive)
                     removed = prepare(config, intake, schema, live, mode, address)
                     delivery = Delivery(address, schema, intake, intake.settle(), removed, checks=own)
                     return _deliver(config, writer, delivery, run_id, read, mode, message)
@@ -162,11 +165,29 @@ def _numbers(counts: Counts) -> dict[str, int]:
     return {k: getattr(counts, k) for k in ("new", "identical", "corrected", "superseded")}
 
 
-def _take_in(intake: Intake, data: Tabular, schema: Schema, address: Address, *, waive: bool) -> int:
-    grid = Period.parse(address.period).grid_us if address.type == "bars" else None
+def _conformed(data: Tabular, schema: Schema, address: Address) -> Iterator[pa.RecordBatch]:
+    """Yield a table's rows with the columns and types of the schema, few at a time."""
     read = 0
     for batch in slices(data, address):
-        typed = conform(batch, schema, address, before=read)
+        yield conform(batch, schema, address, before=read)
+        read += batch.num_rows
+
+
+def _span(head: Sequence[pa.RecordBatch], schema: Schema, mode: Mode) -> tuple[int | None, int | None]:
+    """Return the time in which it matters what is stored: of few rows, for those of many it is asked all at once."""
+    if len(head) != 1 or not head[0].num_rows or head[0].column("ts").null_count:
+        return None, None
+    ts, scale = rows.times(head[0]), layout.NS_PER[rows.unit(schema)]
+    # What is appended is held against all that lies behind it.
+    return int(ts.min()) * scale, None if mode == "append" else int(ts.max()) * scale + 1
+
+
+def _take_in(
+    intake: Intake, batches: Iterable[pa.RecordBatch], schema: Schema, address: Address, *, waive: bool
+) -> int:
+    grid = Period.parse(address.period).grid_us if address.type == "bars" else None
+    read = 0
+    for typed in batches:
         _, rejected = validate.split(typed, schema, grid_us=grid, waive=waive)
         if rejected:
             first = rejected[0]

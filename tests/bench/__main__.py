@@ -1,4 +1,8 @@
-"""`python -m tests.bench [NAME …] [--runs N] [--json FILE] [--write-docs]`: measure, print, and write the page."""
+"""`python -m tests.bench [NAME …] [--all] [--runs N] [--json FILE] [--write-docs]`: measure, print, and write the page.
+
+Without names it is the workloads that are measured against peers on a lake's daily work, in some twenty minutes; with
+`--all` it is every one. What is measured is printed and written as each workload ends.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench import books, derived, features, home, machine, process, table, trust, vendors, workloads
+from tests.bench import (
+    books,
+    changes,
+    derived,
+    features,
+    home,
+    machine,
+    process,
+    reads,
+    table,
+    trust,
+    vendors,
+    workloads,
+)
 
 RESULTS = home.REPOSITORY / "tests" / "bench" / "results.json"
 PAGE = home.REPOSITORY / "docs" / "benchmarks.md"
-WORKLOADS = (
-    workloads.WORKLOADS | derived.WORKLOADS | features.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS | books.WORKLOADS
-)
+DAILY = workloads.WORKLOADS | reads.WORKLOADS | changes.WORKLOADS | books.WORKLOADS
+WORKLOADS = DAILY | derived.WORKLOADS | features.WORKLOADS | trust.WORKLOADS | vendors.WORKLOADS
 
 
 def measured(name: str, options: workloads.Options) -> dict[str, Any]:
@@ -31,6 +47,7 @@ def measured(name: str, options: workloads.Options) -> dict[str, Any]:
         "inputs": outcome.inputs,
         "lanes": [lane.document() for lane in outcome.lanes.values()],
         "figures": outcome.figures,
+        "pairs": outcome.pairs,
     }
 
 
@@ -47,7 +64,8 @@ def main() -> int:
     """Measure what is named; 1 when a contender failed, never because a clock was missed."""
     names = ", ".join(WORKLOADS)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=f"Workloads: {names}.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to run (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"workloads to run (default: {', '.join(DAILY)})")
+    parser.add_argument("--all", action="store_true", help="run every workload")
     parser.add_argument("--runs", type=int, default=5, help="runs of each contender (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured to FILE")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
@@ -61,18 +79,22 @@ def main() -> int:
     options = workloads.Options(runs=arguments.runs, peers_only=arguments.peers_only)
     results: dict[str, Any] = {}
     failed = False
-    for name in arguments.names or WORKLOADS:
+    for name in arguments.names or (WORKLOADS if arguments.all else DAILY):
         try:
-            results[name] = measured(name, options)
+            found = measured(name, options)
         except process.ProcessFailedError as error:
             sys.stderr.write(f"{name}: {error}\n")
             failed = True
-    failed |= any(lane["error"] for workload in results.values() for lane in workload["lanes"])
-    sys.stdout.write(table.report(results))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
-    if arguments.write_docs:
-        write_docs(results)
+            continue
+        results[name] = json.loads(json.dumps(found))
+        failed |= any(lane["error"] for lane in found["lanes"])
+        sys.stdout.write(table.report({name: results[name]}) + "\n")
+        sys.stdout.flush()
+        if arguments.json:
+            arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+        if arguments.write_docs:
+            write_docs(results)
+    sys.stdout.write(table.text(table.RATIO_HEAD, table.ratio_rows(results)) + "\n")
     return int(failed)
 
 

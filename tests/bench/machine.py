@@ -52,15 +52,15 @@ def file_system(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Ours, with the commit it was measured at, and the peers'."""
-    ours = installed(sys.executable, "dl-datalake", "pyarrow", "pandas", "typer", "duckdb")
+    ours = installed(sys.executable, "dl-datalake", "pyarrow", "pandas", "typer", "duckdb", "polars")
     theirs = installed(home.peer_python("arcticdb"), "arcticdb", "pandas")
-    (dagster,) = installed(home.peer_python("dagster"), "dagster").values()
     ours["dl-datalake"] = f"{ours['dl-datalake']} ({commit()})"
     found = {"Python": platform.python_version()} | ours
-    found |= {"ArcticDB": f"{theirs['arcticdb']} (with pandas {theirs['pandas']})", "Dagster": dagster}
-    feast = home.home() / "venv-feast" / "bin" / "python"
-    if feast.exists():  # where it cannot be installed, its own workload says so
-        found["Feast"] = installed(str(feast), "feast")["feast"]
+    found["ArcticDB"] = f"{theirs['arcticdb']} (with pandas {theirs['pandas']})"
+    for name, package in (("delta-rs", "deltalake"), ("Dagster", "dagster"), ("Feast", "feast")):
+        python = home.home() / f"venv-{package}" / "bin" / "python"
+        if python.exists():  # made by the workloads that need it; where it cannot be, they say so
+            found[name] = installed(str(python), package)[package]
     return found
 
 

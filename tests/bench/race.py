@@ -99,10 +99,13 @@ def race(contenders: Sequence[Contender], runs: int) -> dict[str, Lane]:
     return lanes
 
 
-def figure(name: str, value: float | None, unit: str, limit: float | None = None) -> dict[str, Any]:
-    """One line of a workload's verdict; a figure without a limit is there to be known."""
+def figure(
+    name: str, value: float | None, unit: str, limit: float | None = None, stretch: float | None = None
+) -> dict[str, Any]:
+    """One line of a workload's verdict: a limit is promised, a stretch aimed at; neither is there to be known."""
     met = None if limit is None or value is None else value <= limit
-    return {"name": name, "value": value, "unit": unit, "limit": limit, "met": met}
+    line = {"name": name, "value": value, "unit": unit, "limit": limit, "met": met}
+    return line if stretch is None else line | {"stretch": stretch}
 
 
 def ratio(ours: float | None, peers: float | None) -> float | None:

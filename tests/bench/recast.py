@@ -1,4 +1,5 @@
-"""Inputs made of a generated one: its start alone, its lines in no order, under a header of plain names, compressed.
+"""Inputs made of a generated one: its start alone, its lines in no order, under a header of plain names, compressed,
+bars that come again with others behind them, and bars that follow.
 
 Run as a program, `python -m tests.bench.recast KIND SOURCE TARGET`: what it takes stays out of the process that
 measures.
@@ -33,6 +34,8 @@ PILES = 64
 PLAIN_HEADER = (
     "time,open,high,low,close,volume,until,quote_volume,trades,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
+VOLUME, UNTIL = 5, 6
+"""Places of these in a line."""
 UNPACK = {"gz": ["gzip", "-dc"], "bz2": ["bzip2", "-dc"], "xz": ["xz", "-dc"], "zst": ["zstd", "-dc"]}
 
 
@@ -66,6 +69,32 @@ def headed(source: Path, target: Path) -> None:
         shutil.copyfileobj(file, out, 1 << 20)
 
 
+def overlap(source: Path, target: Path) -> None:
+    """The last tenth of the bars, each hundredth with another volume, and ten days behind them."""
+    lines = source.read_bytes().splitlines()
+    again = lines[-(len(lines) // 10) :]
+    for number in range(0, len(again), 100):
+        fields = again[number].split(b",")
+        again[number] = b",".join([*fields[:VOLUME], b"%d.5" % (number + 1), *fields[VOLUME + 1 :]])
+    target.write_bytes(b"\n".join([*again, *_later(lines[-14_400:], 14_400)]) + b"\n")
+
+
+def following(source: Path, target: Path) -> None:
+    """Twenty bars behind the last."""
+    target.write_bytes(b"\n".join(_later(source.read_bytes().splitlines()[-20:], 20)) + b"\n")
+
+
+def _later(lines: list[bytes], minutes: int) -> list[bytes]:
+    """Bars, so many minutes later."""
+    moved = []
+    for line in lines:
+        fields = line.split(b",")
+        for place in (0, UNTIL):
+            fields[place] = b"%d" % (int(fields[place]) + minutes * 60_000)
+        moved.append(b",".join(fields))
+    return moved
+
+
 def _zstandard(target: Path) -> IO[bytes]:
     return cast("IO[bytes]", pa.CompressedOutputStream(str(target), "zstd"))
 
@@ -84,7 +113,13 @@ def packed(kind: str, source: Path, target: Path) -> None:
         shutil.copyfileobj(file, out, 1 << 20)
 
 
-KINDS: dict[str, Callable[[Path, Path], None]] = {"start": start, "shuffled": shuffled, "headed": headed}
+KINDS: dict[str, Callable[[Path, Path], None]] = {
+    "start": start,
+    "shuffled": shuffled,
+    "headed": headed,
+    "overlap": overlap,
+    "following": following,
+}
 
 
 def recast(kind: str, source: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
@@ -100,7 +135,7 @@ def recast(kind: str, source: Path, facts: dict[str, Any]) -> tuple[Path, dict[s
     argv = [sys.executable, "-m", "tests.bench.recast", kind, str(source), str(target)]
     subprocess.run(argv, cwd=home.REPOSITORY, check=True)
     rows = facts["rows"]
-    if kind == "start":
+    if kind in {"start", "overlap", "following"}:
         rows = target.read_bytes().count(b"\n")
     made = {"rows": rows, "bytes": target.stat().st_size, "generator": maker}
     known.write_text(json.dumps(made))

@@ -9,10 +9,11 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 NOTES_START, NOTES_END = "<!-- notes: written by hand, kept when the page is made again -->", "<!-- end of notes -->"
-FIGURE_HEAD = ("workload", "figure", "measured", "target", "met")
+FIGURE_HEAD = ("workload", "figure", "measured", "target", "met", "stretch")
+RATIO_HEAD = ("workload", "ours", "peer", "wall", "CPU", "RSS", "disk")
 MET = {True: "yes", False: "**no**", None: "-"}
 
 # Further columns of a contender's table, in this order, where any contender has them: name in the JSON, heading, digits
@@ -24,8 +25,13 @@ EXTRAS = (
     ("first_ms", "first ms", 2),
     ("p50_ms", "p50 ms", 2),
     ("p99_ms", "p99 ms", 2),
+    ("last_ms", "last close ms", 2),
+    ("hour_ms", "one hour ms", 2),
 )
 
+RATIO_TEXT = """\
+Ours over the peer's: medians of wall clock and CPU of whole processes, the largest memory, and bytes on the disk.
+"""
 PREFACE = """\
 # Benchmarks
 
@@ -35,8 +41,8 @@ whole process; memory is the largest peak of all runs; everything else is the me
 stores start empty, the disk has nothing left to flush when a clock starts, and a first round is not counted. Quote the
 ratios: clocks are this machine's and the hour's.
 
-`make bench` measures again and writes this page from what it measured (`tests/bench/results.json`);
-`python -m tests.bench NAME --runs 9` measures one workload. No test and no push depends on a clock.
+`make bench` measures the daily work again and writes this page from what it measured (`tests/bench/results.json`);
+`python -m tests.bench NAME --runs 9` measures one workload, `--all` every one. No test and no push depends on a clock.
 """
 
 
@@ -57,6 +63,47 @@ def target(limit: float | None, unit: str) -> str:
     return "-" if limit is None else f"≤ {limit:g} {unit}"
 
 
+def stretch(figure: dict[str, Any]) -> str:
+    """What a figure might be, and whether it is."""
+    aim = figure.get("stretch")
+    if aim is None or figure["value"] is None:
+        return target(aim, figure["unit"])
+    return f"{target(aim, figure['unit'])}: {'yes' if figure['value'] <= aim else 'no'}"
+
+
+def ratio_rows(results: dict[str, Any]) -> list[list[str]]:
+    """Ours over the peer's, for every pair that was measured: medians, and of memory the largest."""
+    rows = []
+    for name, workload in results.items():
+        lanes = {lane["name"]: lane["runs"] for lane in workload["lanes"] if lane["runs"]}
+        for ours, peer in workload.get("pairs", ()):
+            if ours in lanes and peer in lanes:
+                both = lanes[ours], lanes[peer]
+                middle = [ratio(*both, figure, statistics.median) for figure in ("wall_s", "cpu_s")]
+                rows.append([name, ours, peer, *middle, ratio(*both, "rss_mib", max), disk_ratio(*both)])
+    return rows
+
+
+def ratio(
+    ours: Sequence[dict[str, float]],
+    theirs: Sequence[dict[str, float]],
+    figure: str,
+    of: Callable[[Sequence[float]], float],
+) -> str:
+    """One figure of ours over that of a peer."""
+    both = [[run[figure] for run in runs if figure in run] for runs in (ours, theirs)]
+    return f"{of(both[0]) / of(both[1]):.2f} x" if all(both) and of(both[1]) else "-"
+
+
+def disk_ratio(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]]) -> str:
+    """Bytes on the disk, where both stored something."""
+    return (
+        "-"
+        if any(run.get("files") == 0 for run in [*ours, *theirs])
+        else ratio(ours, theirs, "disk_mb", statistics.median)
+    )
+
+
 def figure_rows(results: dict[str, Any]) -> list[list[str]]:
     """One row a figure, workload by workload."""
     return [
@@ -66,6 +113,7 @@ def figure_rows(results: dict[str, Any]) -> list[list[str]]:
             quantity(figure["value"], figure["unit"]),
             target(figure["limit"], figure["unit"]),
             MET[figure["met"]],
+            stretch(figure),
         ]
         for name, workload in results.items()
         for figure in workload["figures"]
@@ -160,7 +208,10 @@ def notes(page: str) -> str:
 def page(results: dict[str, Any], old: str = "") -> str:
     """The page docs/benchmarks.md, with the notes of the old one."""
     parts = [PREFACE, "## What is promised, and what was measured\n", markdown(FIGURE_HEAD, figure_rows(results)), ""]
-    parts += ["A figure without a target is there to be known. Why one is missed stands in the notes.\n", "## Notes\n"]
+    parts += ["A figure without a target is there to be known. Why one is missed stands in the notes.\n"]
+    if ratios := ratio_rows(results):
+        parts += ["## Ours beside the peers\n", RATIO_TEXT, markdown(RATIO_HEAD, ratios), ""]
+    parts += ["## Notes\n"]
     parts.append(NOTES_START + notes(old) + NOTES_END + "\n")
     for name, workload in results.items():
         parts += [f"## {name}\n", workload["says"] + "\n", markdown(*lane_table(workload["lanes"])), ""]

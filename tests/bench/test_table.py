@@ -30,7 +30,14 @@ def results() -> dict[str, Any]:
                 {"name": "ArcticDB", "ours": False, "error": "no module", "runs": []},
             ],
             "figures": [
-                {"name": "wall, ours / ArcticDB", "value": 1.404, "unit": "x", "limit": 1.3, "met": False},
+                {
+                    "name": "wall, ours / ArcticDB",
+                    "value": 1.404,
+                    "unit": "x",
+                    "limit": 1.3,
+                    "met": False,
+                    "stretch": 0.8,
+                },
                 {"name": "RSS", "value": 260.0, "unit": "MiB", "limit": 300, "met": True},
                 {"name": "CPU, ours / ArcticDB", "value": None, "unit": "x", "limit": None, "met": None},
             ],
@@ -46,10 +53,21 @@ def test_a_contender_stands_with_medians_its_spread_and_its_largest_memory(resul
 
 def test_a_missed_figure_says_so_and_one_without_a_target_is_not_judged(results: dict[str, Any]) -> None:
     assert table.figure_rows(results) == [
-        ["bars", "wall, ours / ArcticDB", "1.40 x", "≤ 1.3 x", "**no**"],
-        ["bars", "RSS", "260 MiB", "≤ 300 MiB", "yes"],
-        ["bars", "CPU, ours / ArcticDB", "not measured", "-", "-"],
+        ["bars", "wall, ours / ArcticDB", "1.40 x", "≤ 1.3 x", "**no**", "≤ 0.8 x: no"],
+        ["bars", "RSS", "260 MiB", "≤ 300 MiB", "yes", "-"],
+        ["bars", "CPU, ours / ArcticDB", "not measured", "-", "-", "-"],
     ]
+
+
+def test_every_pair_that_ran_is_told_by_its_ratios(results: dict[str, Any]) -> None:
+    bars = results["bars"]
+    bars["pairs"] = [["dl ingest", "ArcticDB"], ["dl ingest", "a third"]]
+    assert table.ratio_rows(results) == []
+    bars["lanes"].append({"name": "a third", "ours": False, "error": "", "runs": [run(10, 520), run(10, 500)]})
+    assert table.ratio_rows(results) == [["bars", "dl ingest", "a third", "0.50 x", "0.50 x", "0.50 x", "1.00 x"]]
+    bars["lanes"][-1]["runs"][0] |= {"files": 0}
+    assert table.ratio_rows(results)[0][-1] == "-"
+    assert "| bars | dl ingest | a third | 0.50 x |" in table.page(results)
 
 
 def test_a_contender_that_failed_is_named_with_its_reason(results: dict[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""ArcticDB on LMDB: `write STORE SOURCE…` puts kline files into one symbol, `read STORE DAY,DAY,…` times reads.
+"""ArcticDB on LMDB: `write STORE SOURCE…` puts kline files into one symbol, `read STORE DAY,DAY,…` times reads of it.
+
+`whole STORE` reads all of it once, `whole STORE DAY` a day; `append STORE SOURCE` puts bars behind it, one at a time.
 
 What it does not do: no hash of the source, no validation, no ledger, no durable commit.
 """
@@ -61,9 +63,34 @@ def read(store: str, days: list[str]) -> dict[str, Any]:
     return {"rows": rows, "total": total, "times_ms": times}
 
 
+def whole(store: str, days: list[str]) -> dict[str, Any]:
+    """Read everything, or a day, once."""
+    library = arcticdb.Arctic(f"lmdb://{store}").get_library("bars")
+    ends = None
+    if days:
+        ends = (pd.Timestamp(days[0]), pd.Timestamp(days[0]) + pd.Timedelta(days=1) - pd.Timedelta(1))
+    return {"rows": len(library.read(SYMBOL, date_range=ends).data)}
+
+
+def append(store: str, sources: list[str]) -> dict[str, Any]:
+    """Update with each bar of a file, one after the other: like ours that replaces a bar that is there."""
+    library = arcticdb.Arctic(f"lmdb://{store}").get_library("bars")
+    table = parse(sources[0])
+    ts = table["open_time"].cast(pa.timestamp("ms")).cast(pa.timestamp("ns"))
+    frame = table.set_column(0, "open_time", ts).to_pandas().set_index("open_time")
+    times = []
+    for number in range(len(frame)):
+        start = time.perf_counter()
+        library.update(SYMBOL, frame.iloc[number : number + 1])
+        times.append((time.perf_counter() - start) * 1e3)
+    return {"rows": library.get_description(SYMBOL).row_count, "times_ms": times}
+
+
+VERBS = {"write": write, "whole": whole, "append": append}
+
 if __name__ == "__main__":
     verb, place, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
-    done = write(place, rest) if verb == "write" else read(place, rest[0].split(","))
+    done = read(place, rest[0].split(",")) if verb == "read" else VERBS[verb](place, rest)
     sys.stdout.write(json.dumps(done) + "\n")
     sys.stdout.flush()
     os._exit(0)  # in its favour: what it does while shutting down is not measured

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
+from lake.aggregate.live import Resampled
 from lake.delete import DeleteRequest, delete
 from lake.errors import LakeError
 from lake.manifest import Manifest
@@ -160,6 +161,18 @@ def test_partitions_the_study_did_not_see_are_left_out(lake: Config, forget: For
     assert rows_of(lake, lock, QUOTED) == QUOTE_ROWS
     seal_all(lake)
     assert rows_of(lake, lock, BTC) == BAR_ROWS
+
+
+def test_nothing_is_made_of_rows_with_partitions_left_out(lake: Config, forget: Forget) -> None:
+    """They would be among the rows that are read anew for it."""
+    lock = locked(lake)
+    write(lake, BTC, bars(bar(2 * DAY, 9.0)))
+    forget(lock.snapshot)
+    with Manifest.open(lake) as manifest:
+        scan = read(lake, manifest, lock, BTC).scan
+        assert scan.narrowed(columns=["ts"]).to_arrow().num_rows == scan.count()
+        with pytest.raises(LakeError, match="nothing is made of these rows"):
+            Resampled(scan, "1h")
 
 
 def test_a_day_cut_by_the_range_may_change_outside_it(lake: Config, forget: Forget) -> None:
