@@ -1,21 +1,27 @@
-"""What the manifest tells of the lake at a snapshot, as tables: its assets, series, partitions, and the ledger.
+"""What the manifest tells of the lake at a snapshot, as tables: its assets, series and partitions, the ledger, imports.
 
 Each chunk of rows is one short read, so that a table of any length holds up no writer.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lake.manifest.decode import PATH
 from lake.manifest.packed import DAY_NS
-from schemas.keys import Address, Partition
+from lake.manifest.reference import reference
+from schemas.instruments import INSTRUMENT
+from schemas.keys import Address, Partition, decode
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
     from lake.manifest.query import Manifest
+    from lake.manifest.reference import ReferenceRow
 
     Row = tuple[Any, ...]
 
@@ -122,3 +128,43 @@ def ledger(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
     while rows := chunk(after):
         yield [row[1:] for row in rows]
         after = rows[-1][0]
+
+
+def instruments(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield what was imported of instruments.
+
+    A row is exchange, market, symbol, the facts of the record in the order they are declared in, lists of them as JSON,
+    and the snapshot that brought it.
+    """
+    names = [field.name for field in INSTRUMENT if not field.names]
+    yield [
+        (*_places(row), *(_plain(row.definition.get(name)) for name in names), row.snapshot)
+        for row in reference(manifest, "instrument", snapshot)
+    ]
+
+
+def actions(manifest: Manifest, snapshot: int) -> Iterator[list[Row]]:
+    """Yield the splits and dividends that were imported.
+
+    A row is exchange, market, symbol, ex-date, action, label, ratio, amount, currency, when it was announced, and the
+    snapshot that brought it.
+    """
+    yield [_action(row) for row in reference(manifest, "action", snapshot)]
+
+
+def _action(row: ReferenceRow) -> Row:
+    day, kind, *label = row.key.split("/")[3:]
+    ratio, amount = (row.definition.get(name) for name in ("ratio", "amount"))
+    numbers = (None if number is None else float(Fraction(number)) for number in (ratio, amount))
+    said = (row.definition.get(name) for name in ("currency", "known_at"))
+    return (*_places(row), dt.date.fromisoformat(day), kind, "".join(label) or None, *numbers, *said, row.snapshot)
+
+
+def _places(row: ReferenceRow) -> Row:
+    return tuple(map(decode, row.key.split("/")[:3]))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a fact is
+    if isinstance(value, list):
+        return json.dumps(value)
+    return value

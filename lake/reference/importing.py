@@ -110,13 +110,18 @@ def import_file(config: Config, request: ImportRequest) -> ImportReport:
 def _bytes(path: Path) -> bytes:
     if not path.is_file():
         raise LakeError("SOURCE_NOT_FOUND", f"{path} is no file", where=str(path))
-    if path.stat().st_size > MAX_BYTES:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise LakeError("STORAGE", str(error.strerror or error), where=str(path)) from error
+    if len(content) > MAX_BYTES:
         message = f"it has more than {MAX_BYTES // 1_000_000} MB"
         why = "A file is imported as one snapshot, and held in memory for it."
         raise LakeError(
             "SOURCE_UNREADABLE", message, where=str(path), why=why, fix=["name another file", "or cut it up"]
         )
-    return path.read_bytes()
+    return content
 
 
 def _compare(manifest: Manifest, records: Sequence[Record], report: ImportReport) -> list[NewReference]:

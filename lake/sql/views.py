@@ -15,6 +15,7 @@ from lake.sql.dataset import Rows
 from lake.sql.stored import StoredRows, filtered
 from schemas.arrow import arrow_schema
 from schemas.bars import BARS
+from schemas.instruments import INSTRUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ _NAMES = {name: pa.string() for name in ("address", "exchange", "market", "symbo
 _HELD = dict.fromkeys(("files", "rows", "bytes"), pa.int64())
 _SPAN = dict.fromkeys(("first_ts", "last_ts"), _TS)
 _COUNTS = ("read", "new", "identical", "corrected", "superseded", "quarantined", "skipped", "rows_out")
+_FACTS = dict.fromkeys(("tick_size", "lot_size", "multiplier"), pa.float64()) | {"price_may_be_negative": pa.bool_()}
 _LISTINGS: dict[str, tuple[Listing, dict[str, pa.DataType]]] = {
     "assets": (
         tables.assets,
@@ -63,6 +65,25 @@ _LISTINGS: dict[str, tuple[Listing, dict[str, pa.DataType]]] = {
             **dict.fromkeys(("run_id", "operation", "source", "sha256", "dialect"), pa.string()),
             **dict.fromkeys(_COUNTS, pa.int64()),
             **dict.fromkeys(("rejected", "skipped_by"), pa.string()),
+        },
+    ),
+    "instruments": (
+        tables.instruments,
+        {
+            **dict.fromkeys(("exchange", "market", "symbol"), pa.string()),
+            **{field.name: _FACTS.get(field.name, pa.string()) for field in INSTRUMENT if not field.names},
+            "snapshot": pa.int64(),
+        },
+    ),
+    "actions": (
+        tables.actions,
+        {
+            **dict.fromkeys(("exchange", "market", "symbol"), pa.string()),
+            "ex_date": pa.date32(),
+            **dict.fromkeys(("action", "label"), pa.string()),
+            **dict.fromkeys(("ratio", "amount"), pa.float64()),
+            **dict.fromkeys(("currency", "known_at"), pa.string()),
+            "snapshot": pa.int64(),
         },
     ),
 }

@@ -64,6 +64,12 @@ def three_days(config: Config, folder: Path) -> None:
     take(config, folder / "more.csv")
 
 
+def files_of_records(config: Config, folder: Path) -> None:
+    three_days(config, folder)
+    (folder / "instruments.csv").write_text("tick_size,aliases\n0.01,XBTUSDT\n")
+    (folder / "actions.csv").write_text("ex_date,action,ratio\n2022-01-10,split,2\n2022-01-11,split,3\n")
+
+
 def three_months(config: Config, folder: Path) -> None:
     write_source(folder / "base.csv", range(0, 75, 15), 100.0)
     write_source(folder / "late.csv", (15, 31), 102.0)
@@ -203,18 +209,16 @@ def drop_name(config: Config, _folder: Path) -> None:
         drop(config, "clean")
 
 
-def _import(config: Config, folder: Path, kind: Literal["instrument", "action"], text: str) -> object:
-    source = folder / f"{kind}s.csv"
-    source.write_text(text)
-    return import_file(config, ImportRequest(kind, source, "BINANCE", "SPOT", "BTCUSDT"))
+def _import(config: Config, folder: Path, kind: Literal["instrument", "action"]) -> object:
+    return import_file(config, ImportRequest(kind, folder / f"{kind}s.csv", "BINANCE", "SPOT", "BTCUSDT"))
 
 
 def import_instruments(config: Config, folder: Path) -> object:
-    return _import(config, folder, "instrument", "tick_size,aliases\n0.01,XBTUSDT\n")
+    return _import(config, folder, "instrument")
 
 
 def import_actions(config: Config, folder: Path) -> object:
-    return _import(config, folder, "action", "ex_date,action,ratio\n2022-01-10,split,2\n2022-01-11,split,3\n")
+    return _import(config, folder, "action")
 
 
 def forget(config: Config, _folder: Path) -> object:

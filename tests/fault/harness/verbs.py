@@ -101,7 +101,7 @@ VERBS: dict[str, Verb] = {
         acts.three_days, (acts.name_newest, acts.drop_name), ("lake.snapshots",), at_once=True, changes=False
     ),
     "import": Verb(
-        acts.three_days,
+        acts.files_of_records,
         (acts.import_instruments, acts.import_actions),
         ("lake.reference.importing",),
         at_once=True,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from lake.features.registering import register
-from lake.manifest import Manifest
+from lake.manifest import Manifest, NewReference
 from lake.sql.views import Views
 from lake.write import write
 from schemas.arrow import arrow_schema
 from schemas.columns import Column
 from schemas.features import FeatureSet
 from schemas.keys import Address
-from tests.manifests import ingest, make_lake, new_file
+from tests.manifests import commit, ingest, make_lake, new_file
 from tests.querying import BTC, DAYS, MINUTES, ask, minute_bars
 from tests.sealing import seal_all
 from tests.tables import DAY_US, bars
@@ -93,7 +93,23 @@ def test_feature_sets_are_tables_by_their_names(tmp_path: Path) -> None:
         names = list(map(str, Views(config, manifest, manifest.snapshot()).names()))
         assert 'features."mood.v1"' in names
         assert names[:5] == ["bars", "ticks", "quotes", "book", "book_l3"]
-        assert names[-4:] == ["assets", "series", "partitions", "ledger"]
+        assert names[-6:] == ["assets", "series", "partitions", "ledger", "instruments", "actions"]
+
+
+def test_imported_records_are_tables(tmp_path: Path) -> None:
+    config = make_lake(tmp_path)
+    facts = '{"aliases":["B"],"price_may_be_negative":true,"tick_size":0.5}'
+    commit(config, reference=[NewReference("instrument", "X/M%2FN/A", facts)])
+    split = NewReference("action", "X/M/A/2020-08-31/split", '{"ratio":"3/2"}')
+    paid = '{"amount":"0.82","currency":"USD","known_at":"2020-07-30T00:00:00Z"}'
+    commit(config, reference=[split, NewReference("action", "X/M/A/2020-08-07/dividend/special", paid)])
+    with Manifest.open(config) as manifest:
+        statement = "select market, symbol, tick_size, price_may_be_negative, aliases, calendar from instruments"
+        assert ask(config, manifest, statement) == [("M/N", "A", 0.5, True, '["B"]', None)]
+        assert ask(config, manifest, "select * from actions order by ex_date") == [
+            ("X", "M", "A", dt.date(2020, 8, 7), "dividend", "special", None, 0.82, "USD", "2020-07-30T00:00:00Z", 2),
+            ("X", "M", "A", dt.date(2020, 8, 31), "split", None, 1.5, None, None, None, 2),
+        ]
 
 
 def test_every_table_can_be_read_of_an_empty_lake(tmp_path: Path) -> None:
