@@ -57,8 +57,13 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
 
 def _nans(count: int, columns: int) -> list[NDArray[np.float64]]:
     """Return columns without a value; large ones share their memory until one of them is written to."""
-    if columns < 2 or count < _BLOCK or not hasattr(os, "memfd_create"):
-        return [np.full(count, np.nan) for _ in range(columns)]
+    if columns > 1 and count >= _BLOCK and hasattr(os, "memfd_create"):
+        with suppress(OSError):
+            return _shared_nans(count, columns)
+    return [np.full(count, np.nan) for _ in range(columns)]
+
+
+def _shared_nans(count: int, columns: int) -> list[NDArray[np.float64]]:
     file = os.memfd_create("nan")
     try:
         block = np.full(_BLOCK, np.nan).data.cast("B")

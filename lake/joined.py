@@ -8,7 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lake.instruments import facts, first_instant, members
+from lake.manifest.reference import renamed
 from lake.read import Scan
+from schemas.instruments import instrument_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -100,6 +102,9 @@ def parts(manifest: Manifest, asked: Sequence[Address], snapshot: int | None = N
     """
     found = Parts([], {}, {})
     at = manifest.snapshot() if snapshot is None else snapshot
+    places = {instrument_of(head).rpartition("/")[0] for head in asked}
+    if not any(renamed(manifest, place, at) for place in places):
+        return Parts([*asked], {}, {})
     for head in asked:
         zone: str | None = None
         begun = False

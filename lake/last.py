@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lake.manifest import planning
@@ -35,21 +36,17 @@ class Last(Scan):
     ) -> None:
         """Plan the read of `count` rows of each series, or of as many as it has; raises as `Scan` does."""
         self._count = count
-        self._wanted: dict[int, int] = {}
         super().__init__(config, manifest, addresses, columns=columns, as_of=as_of)
 
     def _planned(self, manifest: Manifest) -> list[Planned]:
+        """Return the files at the end of each series, as if they held no more than the rows that are wanted of them."""
         planned = planning.ends(manifest, self.addresses, self._count, self.snapshot)
         for _, _, files in planned:
             left = self._count
-            for file in reversed(files):
-                self._wanted[file.id] = min(left, file.rows)
-                left -= self._wanted[file.id]
+            for number in reversed(range(len(files))):
+                files[number] = replace(files[number], rows=min(left, files[number].rows))
+                left -= files[number].rows
         return planned
-
-    def count(self) -> int:
-        """Count the rows; no file is opened for it."""
-        return sum(self._wanted.values())
 
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups at the end of an open file that the last rows lie in."""
@@ -60,12 +57,9 @@ class Last(Scan):
             rows += parquet.metadata.row_group(groups[first]).num_rows
         return groups[first:]
 
-    def _covers(self, _: FileRow) -> bool:
-        return False  # nobody wants the whole file
-
     def _stored(self, file: FileRow, columns: Sequence[str], skip: int, *, bare: bool) -> Iterator[pa.Table]:
         tables = [*super()._stored(file, columns, 0, bare=bare)]
-        surplus = sum(table.num_rows for table in tables) - self._wanted[file.id]
+        surplus = sum(table.num_rows for table in tables) - file.rows
         for table in tables[skip:]:
             kept = table.slice(min(surplus, table.num_rows))
             surplus -= table.num_rows - kept.num_rows

@@ -67,7 +67,8 @@ class Scan:
         """
         self.snapshot: int = manifest.snapshot(as_of)
         self.is_as_of = as_of is not None
-        schemas = {schema_of(config, a.key, None if as_of is None else self.snapshot) for a in addresses}
+        keys = {address.key for address in addresses}
+        schemas = {schema_of(config, key, None if as_of is None else self.snapshot) for key in keys}
         if len(schemas) != 1:
             raise LakeError(
                 "USAGE",

@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Grain = Literal["day", "month", "year"]
@@ -34,6 +35,7 @@ class Period:
     adjustment: str = ""
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> Period:
         """Parse `1m`, `1mo`, `1m-bid`, `1d-split`, `1d-bid-total`; ValueError says what is expected.
 

@@ -65,7 +65,7 @@ def main() -> int:
     names = ", ".join(WORKLOADS)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=f"Workloads: {names}.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"workloads to run (default: {', '.join(DAILY)})")
-    parser.add_argument("--all", action="store_true", help="run every workload")
+    parser.add_argument("--all", action="store_true", help="run every workload, and also on longer files")
     parser.add_argument("--runs", type=int, default=5, help="runs of each contender (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured to FILE")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
@@ -76,7 +76,7 @@ def main() -> int:
     if arguments.write_docs and arguments.peers_only:
         parser.error("--write-docs needs our side; drop --peers-only")
 
-    options = workloads.Options(runs=arguments.runs, peers_only=arguments.peers_only)
+    options = workloads.Options(runs=arguments.runs, peers_only=arguments.peers_only, long=arguments.all)
     results: dict[str, Any] = {}
     failed = False
     for name in arguments.names or (WORKLOADS if arguments.all else DAILY):

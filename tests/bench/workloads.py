@@ -34,10 +34,11 @@ HELP, LIST, BARE_HELP, BARE_LIST = "dl --help", "dl list", "bare Typer app --hel
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: how often, and whether ours runs at all."""
+    """How to run: how often, whether ours runs at all, and whether also on files three times as long."""
 
     runs: int = 5
     peers_only: bool = False
+    long: bool = False
 
     def race(self, *contenders: Contender, runs: int | None = None) -> dict[str, Lane]:
         """Race those that are to run."""
@@ -129,6 +130,8 @@ def ingest(name: str, source: Path, rows: int) -> Contender:
 def memory_figures(lanes: dict[str, Lane], limit: float = RSS_LIMIT_MIB) -> list[dict[str, Any]]:
     """Peak memory, and that it does not grow with the file."""
     once, thrice = worst(lanes, INGEST, "rss_mib"), worst(lanes, INGEST_THRICE, "rss_mib")
+    if thrice is None:
+        return [figure("RSS", once, "MiB", limit)]
     return [
         figure("RSS", once, "MiB", limit),
         figure("RSS, three times the rows", thrice, "MiB", limit),
@@ -136,10 +139,18 @@ def memory_figures(lanes: dict[str, Lane], limit: float = RSS_LIMIT_MIB) -> list
     ]
 
 
+def thrice(options: Options, name: str, lanes: dict[str, Lane]) -> list[dict[str, Any]]:
+    """Race ours once over a file of three times the rows, if that is wanted; the facts of that file."""
+    if not options.long:
+        return []
+    source, facts = home.generated(name)
+    lanes |= options.race(ingest(INGEST_THRICE, source, facts["rows"]), runs=1)
+    return [facts]
+
+
 def bars(options: Options) -> Outcome:
     """Five years of 1-minute bars in one CSV."""
     source, facts = home.generated("BTCUSDT-1m-5y.csv")
-    long, long_facts = home.generated("BTCUSDT-1m-15y.csv")
     peer = Contender(
         ARCTICDB,
         argv=lambda store: in_arcticdb("write", str(store), str(source)),
@@ -147,13 +158,13 @@ def bars(options: Options) -> Outcome:
     )
     home.into_page_cache(source)
     lanes = options.race(ingest(INGEST, source, facts["rows"]), peer)
-    lanes |= options.race(ingest(INGEST_THRICE, long, long_facts["rows"]), runs=1)
+    inputs = [facts, *thrice(options, "BTCUSDT-1m-15y.csv", lanes)]
     figures = [
         figure("wall, ours / ArcticDB", compared(lanes, INGEST, ARCTICDB, "wall_s"), "x", 1.0, 0.8),
         figure("CPU, ours / ArcticDB", compared(lanes, INGEST, ARCTICDB, "cpu_s"), "x"),
         *memory_figures(lanes),
     ]
-    return Outcome(lanes, figures, [facts, long_facts], ((INGEST, ARCTICDB),))
+    return Outcome(lanes, figures, inputs, ((INGEST, ARCTICDB),))
 
 
 def ticks(options: Options) -> Outcome:
@@ -162,7 +173,6 @@ def ticks(options: Options) -> Outcome:
     The peers parse and store; ours also hashes the source, validates, keeps a ledger, and commits what is on disk.
     """
     source, facts = home.generated("BTCUSDT-aggTrades-10d.csv")
-    long, long_facts = home.generated("BTCUSDT-aggTrades-30d.csv")
     parse = Contender(
         PYARROW,
         argv=lambda _: [sys.executable, "-m", "tests.bench.programs.pyarrow_parse", str(source)],
@@ -180,7 +190,7 @@ def ticks(options: Options) -> Outcome:
     ]
     home.into_page_cache(source)
     lanes = options.race(ingest(INGEST, source, facts["rows"]), *peers, parse)
-    lanes |= options.race(ingest(INGEST_THRICE, long, long_facts["rows"]), runs=1)
+    inputs = [facts, *thrice(options, "BTCUSDT-aggTrades-30d.csv", lanes)]
     figures = [
         figure("wall, ours / Polars day sink", compared(lanes, INGEST, POLARS, "wall_s"), "x", 1.4, 1.0),
         figure("CPU, ours / Polars day sink", compared(lanes, INGEST, POLARS, "cpu_s"), "x", 1.0),
@@ -188,7 +198,7 @@ def ticks(options: Options) -> Outcome:
         figure("wall, ours / pyarrow", compared(lanes, INGEST, PYARROW, "wall_s"), "x"),
         *memory_figures(lanes, TICKS_LIMIT_MIB),
     ]
-    return Outcome(lanes, figures, [facts, long_facts], tuple((INGEST, name) for name in (POLARS, DUCKDB, DELTA)))
+    return Outcome(lanes, figures, inputs, tuple((INGEST, name) for name in (POLARS, DUCKDB, DELTA)))
 
 
 def disk(options: Options) -> Outcome:

@@ -70,6 +70,15 @@ def test_columns_of_nothing_share_their_memory_in_any_length(count: int, monkeyp
     assert frame.isna().sum().tolist() == [count, count - 1, count]
 
 
+def test_columns_of_nothing_need_no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: str) -> int:
+        raise OSError("no more files")
+
+    monkeypatch.setattr(frames, "_BLOCK", 4)
+    monkeypatch.setattr("os.memfd_create", none)
+    assert frames.frame_of(pa.table({name: pa.nulls(9, pa.float64()) for name in "ab"})).isna().sum().tolist() == [9, 9]
+
+
 def test_numbers_are_not_copied() -> None:
     values = np.arange(4.0)
     table = pa.table({"value": pa.Array.from_buffers(pa.float64(), 4, [None, pa.py_buffer(values)])})
