@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dl_datalake.care_client import CareClient
 from dl_datalake.export_client import ExportClient
+from dl_datalake.last_client import LastClient
 from dl_datalake.quality_client import QualityClient
 from dl_datalake.reading_client import ReadingClient
 from dl_datalake.reference_client import ReferenceClient
@@ -65,7 +66,15 @@ def open(  # noqa: A001 - reads as gzip.open does: dl_datalake.open
 
 
 class Lake(
-    CareClient, ExportClient, QualityClient, ReadingClient, ReferenceClient, ReplayClient, SqlClient, TravelClient
+    CareClient,
+    ExportClient,
+    LastClient,
+    QualityClient,
+    ReadingClient,
+    ReferenceClient,
+    ReplayClient,
+    SqlClient,
+    TravelClient,
 ):
     """An open lake; a context manager. Use it in the process that opened it: a forked one must open its own."""
 

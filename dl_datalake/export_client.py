@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from dl_datalake.dates import DateLike
     from dl_datalake.exports.model import ExportReport, Progress
     from dl_datalake.exports.words import Layout, Name
+    from dl_datalake.reading_client import Condition
     from dl_datalake.result import Result
+    from lake.adjust import Adjust
     from lake.config import Config
     from lake.manifest import Manifest
     from schemas.keys import Address
@@ -36,6 +38,8 @@ class ExportClient:
         end: DateLike | None = None,
         columns: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
+        where: Condition | None = None,
+        adjust: Adjust | None = None,
         layout: Layout = "path",
         pairs: Mapping[str, str] | None = None,
         place: str | None = None,
@@ -53,6 +57,8 @@ class ExportClient:
             end: The instant to stop before.
             columns: Those of a table, in this order; of some programs, those to write behind their own.
             as_of: A snapshot's number or name, or a time.
+            where: Only rows for which it is true, `close > 100`; not for hftbacktest, whose books need all.
+            adjust: `split` or `total`: prices adjusted as those of `bars` are; as they are stored when None.
             layout: How the files of tables are laid out: `path`, `flat` or `hive`.
             pairs: Symbol → `BASE/QUOTE[:SETTLE]`, where a symbol does not say it.
             place: What LEAN calls the place of an instrument, `equity/usa`.
@@ -64,8 +70,9 @@ class ExportClient:
             The files with their rows, what was left out, and what could not be told exactly.
 
         Raises:
-            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for what the target cannot hold, and for files
-                that are there already; AMBIGUOUS for a symbol that does not say which pair it is.
+            LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for what the target cannot hold, what cannot be
+                adjusted, and for files that are there already; AMBIGUOUS for a symbol that does not say which pair it
+                is; ADJUST.
         """
         from dl_datalake.exports.model import Wishes
         from dl_datalake.exports.run import export
@@ -75,7 +82,7 @@ class ExportClient:
         snapshot = self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))
 
         def read(series: Address, names: tuple[str, ...] | None) -> Result:
-            return lake.read(series, start=start, end=end, columns=names, as_of=snapshot)
+            return lake.read(series, start=start, end=end, columns=names, as_of=snapshot, where=where, adjust=adjust)
 
         wishes = Wishes(
             layout=layout,
@@ -83,9 +90,11 @@ class ExportClient:
             pairs={symbol.upper(): pair for symbol, pair in (pairs or {}).items()},
             place=place,
             tz=tz,
+            filtered=where is not None,
             force=force,
         )
         return export(
+            self.config,
             self._manifest,
             str(address),
             snapshot,
@@ -93,6 +102,5 @@ class ExportClient:
             wishes=wishes,
             read=read,
             folder=Path(folder),
-            data=self.config.data,
             progress=progress,
         )

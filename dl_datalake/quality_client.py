@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from lake.gaps import Progress as GapProgress
     from lake.manifest import Manifest, SeriesRow
     from lake.quality import Progress as QualityProgress
-    from lake.quality import QualityReport
+    from lake.quality import QualityReport, QualityRequest
     from lake.reconcile import Progress as ReconcileProgress
     from lake.reconcile import ReconcileReport, ReconcileRequest, Reconciliation
     from schemas.keys import Address
 
 _ALL = "*/*/*/*/*"
+FINDINGS = 1_000
 DIFFERENCES = 1_000
 
 
@@ -75,6 +76,7 @@ class QualityClient:
         rules: Sequence[str] | None = None,
         as_of: int | DateLike | None = None,
         record: bool = True,
+        limit: int = FINDINGS,
         progress: Callable[[QualityProgress], None] = lambda _at: None,
     ) -> QualityReport:
         """Say what looks like a mistake in series, rule by rule; without patterns in all there are.
@@ -88,21 +90,18 @@ class QualityClient:
             rules: Only these rules; all that apply to a series when None.
             as_of: A snapshot's number or name, or a time; of the past nothing is kept.
             record: Whether to keep the outcome.
+            limit: How many findings of one rule in one series the report holds; all are counted.
             progress: Told as rows come by.
 
         Raises:
             LakeError: UNKNOWN_SERIES, UNKNOWN_SNAPSHOT, BAD_DATE; USAGE for a rule there is not; FILE_DAMAGED,
                 FILE_MISSING, TIER_UNAVAILABLE; LOCKED, STORAGE.
         """
-        return find_mistakes(
-            self._manifest,
-            tuple(map(str, patterns)),
-            between=parse_range(start, end),
-            rules=rules,
-            as_of=None if as_of is None else parse_as_of(as_of),
-            record=record,
-            progress=progress,
-        )
+        from lake.quality import QualityRequest, rules_of
+
+        request = QualityRequest(*parse_range(start, end), rules_of(rules), record, limit)
+        at = None if as_of is None else parse_as_of(as_of)
+        return find_mistakes(self._manifest, tuple(map(str, patterns)), request, at, progress)
 
     def reconcile(  # noqa: PLR0913 - as many words as the command has options
         self,
@@ -113,6 +112,7 @@ class QualityClient:
         whole: bool = False,
         columns: Sequence[str] = (),
         absolute: float = 0.0,
+        ticks: float = 0.0,
         relative: float = 0.0,
         limit: int | None = DIFFERENCES,
         progress: Callable[[ReconcileProgress], None] = lambda _at: None,
@@ -130,6 +130,7 @@ class QualityClient:
             whole: Look beyond the time that all sources have: what one lacks there is missing.
             columns: Only these; every one of numbers when empty.
             absolute: Prices that are no farther apart are the same.
+            ticks: The same, in tick sizes of the most trusted source's instrument.
             relative: Values that are no farther apart, as a part of the greater one, are the same.
             limit: How many differences the report holds; None for all.
             progress: Told as rows are read.
@@ -141,7 +142,7 @@ class QualityClient:
         from lake.reconcile import ReconcileRequest
 
         request = ReconcileRequest(
-            tuple(map(str, prefer)), *parse_range(start, end), whole, tuple(columns), absolute, relative, limit
+            tuple(map(str, prefer)), *parse_range(start, end), whole, tuple(columns), absolute, ticks, relative, limit
         )
         comparison = compare_sources(self._manifest, tuple(map(str, sources)), request, progress)
         for _ in comparison.batches():
@@ -173,17 +174,13 @@ def find_gaps(
 def find_mistakes(
     manifest: Manifest,
     patterns: tuple[str, ...],
-    *,
-    between: tuple[int | None, int | None] = (None, None),
-    rules: Sequence[str] | None = None,
+    request: QualityRequest,
     as_of: int | str | None = None,
-    record: bool = True,
     progress: Callable[[QualityProgress], None] = lambda _at: None,
 ) -> QualityReport:
     """Look for mistakes as `Lake.quality` does."""
-    from lake.quality import QualityRequest, find, rules_of
+    from lake.quality import find
 
-    request = QualityRequest(*between, rules_of(rules), record)
     at = manifest.snapshot(as_of)
     return find(manifest.config, manifest, _fitting(manifest, patterns, at), at, request, progress=progress)
 

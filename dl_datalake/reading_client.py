@@ -13,7 +13,7 @@ from lake.selection import unknown
 from lake.spellings import is_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow.compute as pc
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from dl_datalake.dates import DateLike
     from dl_datalake.result import Result
     from lake.adjust import Adjust
+    from lake.joined import Range
+    from lake.read import Scan
+    from lake.where import Where
+    from schemas.columns import Schema
     from schemas.keys import Address
 
 Level = Literal["l2", "l3"]
@@ -52,7 +56,8 @@ class ReadingClient(StudyClient):
 
         Args:
             symbol: As the lake, its vendor or ccxt (`BTC/USDT`, `BTC/USDT:USDT`) spells it, in any case; a pattern such
-                as `BTC*` stands for every series that fits it, of all exchanges and markets; or a list of both.
+                as `BTC*` stands for every series that fits it, of all exchanges and markets; or a list of both. Of an
+                instrument whose renames were imported, the rows of its earlier symbols come first, as they are stored.
             exchange: Needed only when several exchanges have the symbol.
             market: Needed only when several markets have it.
             period: `1m`, `1h`, `1d`, …; with side or adjustment `1m-bid`, `1d-split`.
@@ -74,7 +79,7 @@ class ReadingClient(StudyClient):
                 dividend does not fit the prices.
         """
         found = self._resolve(symbol, exchange, market, f"bars/{period}", as_of)
-        return self._result(found, start, end, columns, as_of, where, adjust)
+        return self._result(found, start, end, columns, as_of, where, adjust, joined=True)
 
     def ticks(  # noqa: PLR0913 - as for bars
         self,
@@ -91,7 +96,7 @@ class ReadingClient(StudyClient):
     ) -> Result:
         """Return single trades; the arguments are those of `bars`."""
         found = self._resolve(symbol, exchange, market, "ticks/trade", as_of)
-        return self._result(found, start, end, columns, as_of, where, adjust)
+        return self._result(found, start, end, columns, as_of, where, adjust, joined=True)
 
     def quotes(  # noqa: PLR0913 - as for bars
         self,
@@ -108,7 +113,7 @@ class ReadingClient(StudyClient):
     ) -> Result:
         """Return best bids and asks; the arguments are those of `bars`."""
         found = self._resolve(symbol, exchange, market, "ticks/quote", as_of)
-        return self._result(found, start, end, columns, as_of, where, adjust)
+        return self._result(found, start, end, columns, as_of, where, adjust, joined=True)
 
     def book(  # noqa: PLR0913 - as for bars
         self,
@@ -157,8 +162,17 @@ class ReadingClient(StudyClient):
                 fix=["name one: dl read ADDRESS", "or give the lock of a study: dl read --lock FILE", "dl list"],
             )
         text = str(address)
-        found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else parse_address(text)
+        found = find_one(self._manifest, text, self._at(as_of)).address if is_pattern(text) else self._address(text)
         return self._result([found], start, end, columns, as_of, where, adjust)
+
+    def _address(self, text: str) -> Address:
+        """Return the series an address means: by what was imported of names, where none has the address."""
+        from lake.resolve import renamed
+
+        address = parse_address(text)
+        if self._manifest.find(address) is not None:
+            return address
+        return renamed(self._manifest, address) or address
 
     def _at(self, as_of: int | DateLike | None) -> int:
         return self._manifest.snapshot(None if as_of is None else parse_as_of(as_of))
@@ -187,16 +201,22 @@ class ReadingClient(StudyClient):
         as_of: int | DateLike | None,
         where: Condition | None,
         adjust: Adjust | None = None,
+        *,
+        joined: bool = False,
     ) -> Result:
+        """Return the read of some series; `joined` with those of the earlier symbols of their instruments."""
         from dl_datalake.result import Result
-        from lake.adjust import Adjusted
-        from lake.read import Scan
-        from lake.where import Where
+        from lake.joined import parts
 
         start_ns, end_ns = parse_range(start, end)
         at = None if as_of is None else parse_as_of(as_of)
+        heads: dict[Address, Address] = {}
+        spans: dict[Address, Range] = {}
+        if joined:
+            found = parts(self._manifest, addresses, None if as_of is None else self._at(as_of))
+            addresses, spans, heads = found.addresses, found.spans, found.heads
+        make = _made_by(adjust, spans, heads)
         try:
-            make = Scan if adjust is None else partial(Adjusted, adjust=adjust)
             scan = make(
                 self.config,
                 self._manifest,
@@ -205,16 +225,41 @@ class ReadingClient(StudyClient):
                 end_ns=end_ns,
                 columns=columns,
                 as_of=at,
-                where=None if where is None else partial(Where.of, where, moment=parse_ns),
+                where=None if where is None else _fitting(where),
             )
         except LakeError as error:
             if error.code == "E_UNKNOWN_SERIES" and len(addresses) == 1:
                 raise unknown(self._manifest, str(addresses[0])) from None
             raise
+        self._refuse_empty(scan)
+        return Result(scan)
+
+    def _refuse_empty(self, scan: Scan) -> None:
         # No rows in the range are an answer; no rows at all mean that another snapshot is wanted, or another series.
         planned = {file.series_id for file in scan.plan}
-        for address in addresses:
-            series = self._manifest.find(address)
-            if series and series.id not in planned and not self._manifest.plan(series.id, None, None, scan.snapshot):
+        for series, address in scan.series.items():
+            if series not in planned and not self._manifest.plan(series, None, None, scan.snapshot):
                 raise unknown(self._manifest, str(address), scan.snapshot)
-        return Result(scan)
+
+
+def _made_by(
+    adjust: Adjust | None, spans: Mapping[Address, Range], heads: Mapping[Address, Address]
+) -> Callable[..., Scan]:
+    # Each is imported when it is wanted: what they need takes longer than a cold read of one day.
+    if adjust is not None:
+        from lake.adjust import Adjusted
+
+        return partial(Adjusted, adjust=adjust, spans=spans, heads=heads)
+    if spans:
+        from lake.joined import Spanned
+
+        return partial(Spanned, spans=spans)
+    from lake.read import Scan
+
+    return Scan
+
+
+def _fitting(where: Condition) -> Callable[[Schema], Where]:
+    from lake.where import Where
+
+    return partial(Where.of, where, moment=parse_ns)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dl_datalake.dates import parse_as_of
 from lake.errors import LakeError
-from schemas.keys import decode
+from schemas.keys import decode, encode
 
 if TYPE_CHECKING:
     from dl_datalake.dates import DateLike
@@ -99,13 +99,16 @@ def known(
     """Return the records of a kind as `Lake.instruments` does; USAGE for what is neither symbol nor instrument."""
     from lake.manifest.reference import reference
 
-    rows = reference(manifest, kind, manifest.snapshot(None if as_of is None else parse_as_of(as_of)))
+    snapshot = manifest.snapshot(None if as_of is None else parse_as_of(as_of))
     if pattern is None:
-        return rows
+        return reference(manifest, kind, snapshot)
     words = [decode(word).upper() for word in pattern.split("/")]
     if len(words) == 1:
         words = ["*", "*", *words]
     if len(words) != 3:
         why = "An instrument is EXCHANGE/MARKET/SYMBOL, or SYMBOL alone; a slash in a name is written %2F."
         raise LakeError("USAGE", f"{pattern!r} is no instrument", why=why, fix=["dl instruments list"])
+    # What SQLite's pattern lets through beside, its stars going over slashes, is held against each place.
+    wide = "/".join("*" if set(word) & set("*?[") else encode(word) for word in words)
+    rows = reference(manifest, kind, snapshot, like=wide + ("/*" if kind == "action" else ""))
     return [row for row in rows if all(map(fnmatchcase, map(decode, row.key.split("/")[:3]), words))]

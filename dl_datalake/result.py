@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from copy import copy
-from html import escape
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
 from dl_datalake.dates import format_short
+from dl_datalake.forms import Forms, require_polars
+from dl_datalake.page import Page
 from lake.errors import LakeError
+from lake.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from schemas.keys import Address
 
 BATCH_ROWS = 65_536
-_ENDS_SHOWN = 3
 
 
 class Planned(Protocol):
@@ -53,7 +54,7 @@ class Planned(Protocol):
         """Return a stream for whatever speaks Arrow."""
 
 
-class Result:
+class Result(Forms, Page):
     """Rows of one series, or of several of one asset one after the other, at one snapshot of the lake.
 
     Making it reads nothing. Each `to_…` reads the stored files anew, with their page checksums verified, so a result
@@ -115,7 +116,9 @@ class Result:
             tz: The time zone the times are shown in; None gives naive UTC.
             index: Whether `ts` is the index instead of a column.
         """
-        frame: pd.DataFrame = self.to_arrow().to_pandas(split_blocks=True, self_destruct=True)
+        from dl_datalake.frames import read_frame
+
+        frame = read_frame(self._scan)
         if tz != "UTC":
             for name in frame.columns[[hasattr(kind, "tz") for kind in frame.dtypes]]:
                 times = frame[name].dt
@@ -124,12 +127,9 @@ class Result:
 
     def to_polars(self) -> pl.DataFrame:
         """Return all rows as a Polars frame; MISSING_EXTRA when Polars is not installed."""
-        try:
-            import polars as pl
-        except ModuleNotFoundError:
-            raise LakeError(
-                "MISSING_EXTRA", "Polars is not installed", fix=["pip install 'dl-datalake[polars]'"]
-            ) from None
+        require_polars()
+        import polars as pl
+
         frame = pl.from_arrow(self.to_arrow())
         if not isinstance(frame, pl.DataFrame):
             raise TypeError("a table gave a series")
@@ -145,6 +145,8 @@ class Result:
         """Return the last rows; only the files they lie in are opened."""
         if rows <= 0:
             return self.schema.empty_table()
+        if isinstance(self._scan, Stream):
+            return self._scan.tail(rows)
         kept = self.schema.empty_table()
         ending = copy(self._scan)
         for place in range(len(self._scan.plan) - 1, -1, -1):
@@ -161,25 +163,63 @@ class Result:
                 break
         return kept
 
+    def resample(
+        self,
+        period: str,
+        *,
+        session_tz: str | None = None,
+        session_start: str | None = None,
+        calendar: str | None = None,
+        whole: bool = True,
+    ) -> Result:
+        """Return bars of another period, made when they are read: what `aggregate` would store, to the last digit.
+
+        It has the bars whose open lies in this result's range, each from all of its rows, in and after it. With a
+        condition they are made of the rows that fit: `lake.ticks("BTCUSDT", where="side == 'buy'").resample("1m")`.
+
+        Args:
+            period: `5m`, `1h`, `1d`; of quotes also the side, `1m-mid`.
+            session_tz: Cut days and what is longer in this zone; else as stored bars of the period are, or in UTC.
+            session_start: When such a day begins, `17:00`; else at midnight.
+            calendar: Cut days and what is longer by an exchange's sessions, `XNYS`.
+            whole: Whether the last bar is left out while rows of it may be to come.
+
+        Raises:
+            LakeError: PERIOD when it is not made of whole bars of these; USAGE for rows that make no bars.
+        """
+        from lake.aggregate.live import Resampled
+
+        cut = {"session_tz": session_tz, "session_start": session_start, "calendar": calendar}
+        return Result(Resampled(self._stored(exactly=True), period, **cut, whole=whole))
+
+    def fill(self, how: Literal["previous"] = "previous", *, calendar: str = "24/7") -> Result:
+        """Return bars with a row for every time of their period's grid, made when they are read.
+
+        A row that is not stored has `filled` true; its prices are the close before it, its volumes and trades 0 where
+        the bar before has these at all, its vwap null, its open interest and spread those of the bar before. Nothing
+        is filled before the first stored bar, nor behind the last one.
+
+        Args:
+            how: `previous`, the one way there is.
+            calendar: Fill only while this market is open: `FX`, or an exchange such as `XNYS`.
+
+        Raises:
+            LakeError: USAGE for other words, what has no grid (ticks, books, weeks, months), or rows that were chosen
+                by a condition.
+        """
+        from lake.fill import Filled
+
+        if how != "previous":
+            why = "A row that is not stored can only repeat what was known."
+            raise LakeError("USAGE", f"there is no way to fill {how!r}", why=why, fix=['fill("previous")'])
+        return Result(Filled(self._stored(exactly=True), calendar))
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the rows to any library that speaks Arrow: `pl.DataFrame(result)`, `duckdb.sql("from result")`."""
         return self._scan.reader().__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return f"<{self._names()} {self._range()}, snapshot {self.snapshot}>"
-
-    def _repr_html_(self) -> str:
-        """Show series, range and the rows at both ends: what a notebook prints, without reading the rest."""
-        first, last = self.head(_ENDS_SHOWN), self.tail(_ENDS_SHOWN)
-        count = self.count()
-        names = first.schema.names
-        rows = [*_cells(first), *_cells(last)] if count > 2 * _ENDS_SHOWN else _cells(self.head(count))
-        if count > 2 * _ENDS_SHOWN:
-            rows.insert(_ENDS_SHOWN, ["…"] * len(names))
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
-        caption = f"{self._names()} · {self._range()} · {count:,} rows · snapshot {self.snapshot}"
-        return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _names(self) -> str:
         first = str(self.addresses[0])
@@ -189,12 +229,6 @@ class Result:
         start = "begin" if self._scan.start_ns is None else format_short(self._scan.start_ns)
         end = "end" if self._scan.end_ns is None else format_short(self._scan.end_ns)
         return f"[{start}, {end})"
-
-
-def _cells(table: pa.Table) -> list[list[str]]:
-    from dl_datalake.export import texts
-
-    return [row for batch in table.to_batches() for row in texts(batch)]
 
 
 def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:

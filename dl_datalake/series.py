@@ -61,7 +61,23 @@ def find_one(manifest: Manifest, text: str, snapshot: int | None = None, *, ever
             where=", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else ""),
             fix=["name one of them"],
         )
+    other = _other_name(manifest, text, snapshot)
+    if other is not None:
+        return other
     raise unknown(manifest, text, snapshot)
+
+
+def _other_name(manifest: Manifest, text: str, snapshot: int | None) -> SeriesRow | None:
+    """Return the series that an address means by what was imported of names, if it is one address and one series."""
+    from lake.resolve import renamed
+
+    if is_pattern(text):
+        return None
+    try:
+        address = renamed(manifest, Address.parse(text), snapshot)
+    except ValueError:
+        return None
+    return None if address is None else manifest.find(address)
 
 
 def parse_address(text: str) -> Address:

@@ -108,15 +108,13 @@ def _bars(lake: Lake, bars: object, as_of: int | DateLike | None) -> Scan:
     if as_of is None and scan.is_as_of:
         return scan
     whole = arrow_schema(scan.declaration).names
-    return Scan(
-        lake.config,
+    return scan.again(
         lake._manifest,  # noqa: SLF001 -- the lake's own part
         scan.addresses,
         start_ns=scan.start_ns,
         end_ns=scan.end_ns,
         columns=None if list(scan.columns) == whole else scan.columns,
         as_of=None if as_of is None else parse_as_of(as_of),
-        where=scan.wanted,
     )
 
 

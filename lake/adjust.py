@@ -7,14 +7,13 @@ holder had. The newest stored rows stay as they are; what is to come after them 
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, get_args
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -22,16 +21,19 @@ import pyarrow.compute as pc
 
 from lake import files, layout, rows
 from lake.errors import LakeError
-from lake.instruments import Action, actions, facts
+from lake.instruments import Action, actions, facts, first_instant, is_long, members
+from lake.joined import Spanned
 from lake.read import Scan
 from schemas.keys import Address
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lake.checksums import StoredFile
     from lake.config import Config
+    from lake.joined import Range
     from lake.manifest import FileRow, Manifest
     from lake.where import Where
     from schemas.columns import Column, Schema
@@ -40,7 +42,7 @@ Adjust = Literal["split", "total"]
 CLOSE_DAYS = 15
 """How long before an ex-date the last close may lie: longer than any exchange was shut for holidays."""
 _DAY_NS = 86_400 * 10**9
-_DAY_S = 86_400
+_DAY_US = 86_400_000_000
 _CLOSES = {"bars": "close", "ticks": "price"}
 _ONE = Fraction(1)
 
@@ -104,7 +106,7 @@ def _products(factors: Iterable[Fraction]) -> tuple[Fraction, ...]:
     return tuple(reversed(found))
 
 
-class Adjusted(Scan):
+class Adjusted(Spanned):
     """A planned read of series of prices, adjusted by what is known at its snapshot; else as `Scan`."""
 
     def __init__(  # noqa: PLR0913 -- one word more than a plain read has
@@ -119,8 +121,12 @@ class Adjusted(Scan):
         columns: Sequence[str] | None = None,
         as_of: int | str | dt.datetime | None = None,
         where: Callable[[Schema], Where] | None = None,
+        spans: Mapping[Address, Range] | None = None,
+        heads: Mapping[Address, Address] | None = None,
     ) -> None:
         """Plan the read, and settle the factors of each series; a condition is on adjusted rows.
+
+        `heads` says of series of earlier symbols which one took over: its actions are theirs, too.
 
         Raises:
             LakeError: As `Scan` does; USAGE for another word, and for series that cannot be adjusted; ADJUST when a
@@ -136,15 +142,18 @@ class Adjusted(Scan):
             columns=columns,
             as_of=as_of,
             where=where,
+            spans=spans or {},
         )
-        self.adjust = adjust
+        self.adjust, self.heads = adjust, dict(heads or {})
         firsts: dict[Address, int] = {}
         for file in self.plan:
             first_ns = file.first_ns if start_ns is None else max(file.first_ns, start_ns)
             firsts.setdefault(self.address_of(file), first_ns)
         self.factors = {
             address: Factors(
-                steps_of(config, manifest, address, adjust, self.snapshot, firsts[address])
+                _Instrument(config, manifest, self.heads.get(address, address), self.snapshot).steps(
+                    address, adjust, firsts[address]
+                )
                 if address in firsts
                 else (),
                 rows.unit(self.declaration),
@@ -152,6 +161,9 @@ class Adjusted(Scan):
             for address in self.addresses
         }
         """By series: what its rows are multiplied by."""
+
+    def _kind(self) -> Callable[..., Scan]:
+        return partial(Adjusted, adjust=self.adjust, spans=self.spans, heads=self.heads)
 
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups that may have rows that fit: what they tell of values is of those that are stored."""
@@ -187,41 +199,61 @@ def refuse(adjust: str, addresses: Iterable[Address]) -> None:
             period = Period.parse(address.period)
             if period.adjustment:
                 why = "Its vendor adjusted it already: it would be done twice."
-            elif _is_long(period, _DAY_S + 1):
+            elif is_long(period) and period.fixed_us != _DAY_US:
                 why = "An ex-date may lie inside of a bar, whose prices are then of both sides."
                 fix = "read bars of a day, adjusted, and aggregate these"
         if why:
             raise LakeError("USAGE", f"{address} cannot be adjusted", where=str(address), why=why, fix=[fix])
 
 
-def _is_long(period: Period, seconds: int) -> bool:
-    return period.fixed_us is None or period.fixed_us >= seconds * 1_000_000
+class _Instrument:
+    """What is known of the instrument of a series, under all symbols it had, and what the lake holds of it."""
 
+    def __init__(self, config: Config, manifest: Manifest, head: Address, snapshot: int) -> None:
+        self._config, self._manifest, self._head, self._snapshot = config, manifest, head, snapshot
+        self._members = members(manifest, head, snapshot)
+        self._said = facts(manifest, head, snapshot)
 
-def steps_of(
-    config: Config, manifest: Manifest, address: Address, adjust: Adjust, snapshot: int, first_ns: int
-) -> list[Step]:
-    """Return what changes the rows of a series from `first_ns` on, as it is known at a snapshot, the earliest first.
+    def steps(self, address: Address, adjust: Adjust, first_ns: int) -> list[Step]:
+        """Return what changes the rows of one of its series from `first_ns` on, the earliest first; ADJUST."""
+        known = [each for each in self._actions() if adjust == "total" or each.kind == "split"]
+        if not known:
+            return []
+        days = [_Day(address, date, tuple(each)) for date, each in groupby(known, key=lambda action: action.ex_date)]
+        sources = self._sources(address)
+        found = []
+        for day in days:
+            at_ns = self._begins(address, day.date)
+            if at_ns <= first_ns or not any(source.last_ns >= source.begins(day.date) for source in sources):
+                continue
+            close = day.refuse_currency(self._said.get("currency")).close(sources, days) if day.paid else None
+            found.append(day.step(at_ns, close))
+        return found
 
-    Raises:
-        LakeError: ADJUST for a dividend in another currency than the prices, of no less than the close before it, or
-            without a close before it.
-    """
-    known = [each for each in actions(manifest, address, snapshot) if adjust == "total" or each.kind == "split"]
-    if not known:
-        return []
-    said = facts(manifest, address, snapshot)
-    days = [_Day(address, date, tuple(each)) for date, each in groupby(known, key=lambda action: action.ex_date)]
-    sources = _sources(config, manifest, address, snapshot, said.get("time_zone"))
-    own = next(source for source in sources if source.address == address)
-    found = []
-    for day in days:
-        at_ns = own.begins(day.date)
-        if at_ns <= first_ns or not any(source.last_ns >= source.begins(day.date) for source in sources):
-            continue
-        close = day.refuse_currency(said.get("currency")).close(sources, days) if day.paid else None
-        found.append(day.step(at_ns, close))
-    return found
+    def _actions(self) -> list[Action]:
+        """Return the actions under each symbol while the instrument had it."""
+        return [
+            action
+            for member in self._members
+            for action in actions(self._manifest, replace(self._head, symbol=member.symbol), self._snapshot)
+            if (member.start is None or member.start <= action.ex_date)
+            and (member.end is None or action.ex_date < member.end)
+        ]
+
+    def _sources(self, address: Address) -> list[_Source]:
+        """Return what tells closes: the daily bars of the instrument, and then series as the one that is read."""
+        symbols = [member.symbol for member in self._members]
+        daily = [Address(address.exchange, address.market, symbol, "bars", "1d") for symbol in symbols]
+        found = []
+        for each in dict.fromkeys((*daily, *(replace(address, symbol=symbol) for symbol in symbols))):
+            series = self._manifest.find(each)
+            if series is not None and self._manifest.plan(series.id, None, None, self._snapshot):
+                scan = Scan(self._config, self._manifest, [each], as_of=self._snapshot)
+                found.append(_Source(scan, partial(self._begins, each), is_daily=each in daily))
+        return found
+
+    def _begins(self, address: Address, day: dt.date) -> int:
+        return first_instant(self._manifest, address, day, self._said.get("time_zone"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +281,14 @@ class _Day:
 
     def close(self, sources: Sequence[_Source], days: Sequence[_Day]) -> tuple[float, Fraction]:
         """Return the last close before the day, as stored and in shares of the day."""
-        for source in sources:
-            found = source.close_before(source.begins(self.date))
-            if found is not None:
-                close, at_ns = found
-                since = (day.ratio for day in days if day.date <= self.date and source.begins(day.date) > at_ns)
-                return close, Fraction(repr(close)) / math.prod(since, start=_ONE)
+        told = [(source, source.close_before(source.begins(self.date))) for source in sources]
+        closes = [
+            (source.is_daily, at_ns, close, source) for source, found in told if found for close, at_ns in [found]
+        ]
+        if closes:
+            _, at_ns, close, source = max(closes, key=lambda each: each[:2])
+            since = (day.ratio for day in days if day.date <= self.date and source.begins(day.date) > at_ns)
+            return close, Fraction(repr(close)) / math.prod(since, start=_ONE)
         why = f"No close lies in the {CLOSE_DAYS} days before it, neither in bars/1d nor in the series itself."
         raise self._error(f"nothing tells the price before the dividend of {self.date}", why)
 
@@ -276,14 +310,11 @@ class _Day:
 class _Source:
     """A series that tells closes."""
 
-    def __init__(self, scan: Scan, zone: str) -> None:
+    def __init__(self, scan: Scan, begins: Callable[[dt.date], int], *, is_daily: bool) -> None:
         self.address = scan.addresses[0]
         self.last_ns = max(file.last_ns for file in scan.plan)
-        self._scan, self._zone = scan, ZoneInfo(zone)
-
-    def begins(self, date: dt.date) -> int:
-        """Return the first instant of a day, in nanoseconds since the epoch."""
-        return round(dt.datetime.combine(date, dt.time(), self._zone).timestamp()) * 10**9
+        self.begins, self.is_daily = begins, is_daily
+        self._scan = scan
 
     def close_before(self, at_ns: int) -> tuple[float, int] | None:
         """Return the last close before a moment, and the time of its row."""
@@ -301,19 +332,3 @@ class _Source:
                     ns = int(rows.times(last)[0]) * layout.NS_PER[rows.unit(part.declaration)]
                     return (last.column(name)[0].as_py(), ns) if ns >= at_ns - CLOSE_DAYS * _DAY_NS else None
         return None
-
-
-def _sources(
-    config: Config, manifest: Manifest, address: Address, snapshot: int, said_zone: str | None
-) -> list[_Source]:
-    """Return what tells closes: the daily bars of the instrument, and the series itself."""
-    daily = Address(address.exchange, address.market, address.symbol, "bars", "1d")
-    found = []
-    for each in dict.fromkeys((daily, address)):
-        series = manifest.find(each)
-        if series is not None and manifest.plan(series.id, None, None, snapshot):
-            # Days of daily bars are cut as their source or their aggregation says; they are labels of UTC else.
-            is_daily = each.type == "bars" and _is_long(Period.parse(each.period), _DAY_S)
-            zone = series.time_zone if is_daily or said_zone is None else said_zone
-            found.append(_Source(Scan(config, manifest, [each], as_of=snapshot), zone))
-    return found

@@ -53,20 +53,20 @@ def layout(parquet: pq.ParquetFile, schema: Schema) -> Layout:
         pyarrow.ArrowInvalid: The file is of other columns than the schema allows.
     """
     has_lists, known = _layouts(schema)
-    # What Parquet says of a list leaves out how long it is.
-    said = parquet.schema_arrow if has_lists else parquet.metadata.schema
+    # Not what Parquet says of it: that and the footer hold each other, and stay until they are collected.
+    said = parquet.schema_arrow
     for before, found in known:
         if said.equals(before):
             return found
-    numbers = MappingProxyType({name: number for number, name in enumerate(parquet.schema_arrow.names)})
-    found = Layout(numbers, MappingProxyType(_compared(parquet.schema_arrow, schema)), has_lists, set())
+    numbers = MappingProxyType({name: number for number, name in enumerate(said.names)})
+    found = Layout(numbers, MappingProxyType(_compared(said, schema)), has_lists, set())
     if len(known) < _LAYOUTS:
         known.append((said, found))
     return found
 
 
 @lru_cache(maxsize=256)
-def _layouts(schema: Schema) -> tuple[bool, list[tuple[pq.ParquetSchema | pa.Schema, Layout]]]:
+def _layouts(schema: Schema) -> tuple[bool, list[tuple[pa.Schema, Layout]]]:
     """Return whether there are lists, and what was found out of each layout of files: that grows as they are opened."""
     return schema.has_lists, []
 

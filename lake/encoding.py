@@ -43,7 +43,7 @@ def encoding(schema: Schema, empty: frozenset[str] = frozenset()) -> dict[str, A
     ids = [c.name for c in schema.columns if c.type == "text" and c.name not in text]
     unused = {paths[name] for name in empty}
     packed = list(paths.values()) if events else [path for path in (*floats, *ids) if path not in unused]
-    level = 1 if events else 3
+    level = 4 if events else 3
     nullable = [c.name for c in schema.columns if "known_at" in schema.key and c.nullable and c.length is None]
     return {
         "compression": {path: "zstd" if path in packed else "none" for path in paths.values()},

@@ -24,7 +24,7 @@ from lake.staging import storage_error
 from schemas.arrow import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lake.staging import Staging
@@ -58,16 +58,6 @@ class StagedFile:
     content_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a table before it is written: its first and last ts, and the sums of its content hash."""
-
-    first: int
-    last: int
-    total: int
-    squares: int
-
-
 class FileWriter:
     """Writes the rows of one partition, in stored order, as one Parquet file."""
 
@@ -79,15 +69,18 @@ class FileWriter:
         schema: Schema,
         run_id: str,
         base: int | None = None,
+        stand: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare; the file is made by the first `write`, and says it was staged on the snapshot `base` if given."""
+        """Prepare; the file is made by the first `write`, and says it was staged on the snapshot `base` if given.
+
+        `stand` is what the staging's said before, for a file that takes no other one's place.
+        """
         self._staging = staging
         self._address, self._partition, self._schema = address, partition, schema
         self._identity = identity(address)
         self._metadata = {"dl.address": str(address), "dl.partition": partition.label, "dl.run": run_id}
-        self._metadata |= {**schema.footer, **staging.stand()}
-        if base is not None:
-            self._metadata["dl.base"] = str(base)
+        self._metadata |= {**schema.footer, **(staging.stand() if stand is None else stand)}
+        self._metadata |= {} if base is None else {"dl.base": str(base)}
         self._content = rows.ContentHash(schema)
         self._held: list[pa.Table] = []
         self._held_rows = self._held_bytes = 0
@@ -99,7 +92,7 @@ class FileWriter:
         self._temporary = staging.path()
         self.rows = self._first = self._last = 0
 
-    def write(self, table: pa.Table, known: Known | None = None) -> None:
+    def write(self, table: pa.Table, known: rows.Known | None = None) -> None:
         """Add rows (the schema's columns without the identity ones) behind those already written.
 
         Args:
@@ -114,16 +107,17 @@ class FileWriter:
         if known is None:
             self._content.update(table)
             first, last = (int(rows.times(table.slice(at, 1))[0]) for at in (0, table.num_rows - 1))
+            size = table.nbytes
         else:
             self._content.add(known.total, known.squares)
-            first, last = known.first, known.last
+            first, last, size = known.first, known.last, known.bytes
         if not self.rows:
             self._first = first
         self._last = last
         self.rows += table.num_rows
         self._held.append(table)
         self._held_rows += table.num_rows
-        self._held_bytes += table.nbytes
+        self._held_bytes += size
         if self._held_rows < ROW_GROUP and self._held_bytes < self._most_bytes:
             return
         try:
@@ -132,17 +126,20 @@ class FileWriter:
             raise storage_error(error, self._temporary) from error
 
     def _flush(self, *, everything: bool) -> None:
-        table, group = pa.concat_tables(self._held), ROW_GROUP
+        table, group = self._held[0] if len(self._held) == 1 else pa.concat_tables(self._held), ROW_GROUP
         if self._held_bytes > self._most_bytes:
             group = min(group, max(1, table.num_rows * self._most_bytes // self._held_bytes))
-        if self._writer is None:
-            self._open(table, small=everything and table.num_rows <= group)
+        last = everything and table.num_rows <= group
+        writer = self._writer or self._open(table, small=last)
+        if last:
+            self._put(writer, table)
+            return
         while table.num_rows >= group or (everything and table.num_rows):
-            self._put(table.slice(0, group))
+            self._put(writer, table.slice(0, group))
             table = table.slice(group)
         self._held, self._held_rows, self._held_bytes = [table], table.num_rows, table.nbytes
 
-    def _open(self, table: pa.Table, *, small: bool) -> None:
+    def _open(self, table: pa.Table, *, small: bool) -> pq.ParquetWriter:
         # Arrow's own streams: a Python file would be called dozens of times a row group, each time for the lock that
         # all threads share. A file of one row group is made in memory and written at once.
         if small:
@@ -152,17 +149,14 @@ class FileWriter:
             self._sink = pa.OSFile(str(self._temporary), "wb")
         empty = frozenset(n for n in table.column_names if table.column(n).null_count == table.num_rows and small)
         options = encoding(self._schema, empty)
-        self._writer = pq.ParquetWriter(
-            self._sink, arrow_schema(self._schema), metadata_collector=self._written, **options
-        )
+        schema = arrow_schema(self._schema)
+        self._writer = pq.ParquetWriter(self._sink, schema, metadata_collector=self._written, **options)
+        return self._writer
 
-    def _put(self, table: pa.Table) -> None:
-        if self._writer is None:
-            msg = "rows before the file"
-            raise AssertionError(msg)
+    def _put(self, writer: pq.ParquetWriter, table: pa.Table) -> None:
         columns = [*table.columns, *(column(table.num_rows) for column in self._identity)]
         full = pa.Table.from_arrays(columns, schema=arrow_schema(self._schema))
-        self._writer.write_table(full, row_group_size=ROW_GROUP)
+        writer.write_table(full, row_group_size=ROW_GROUP)
         self._groups += 1
 
     def finish(self) -> StagedFile | None:
@@ -200,10 +194,8 @@ class FileWriter:
             data = memoryview(bytearray(sink.getvalue()))
             at, sums = checksums.fill(lambda start, size: data[start : start + size], data.nbytes, metadata)
             data[at : at + len(sums)] = sums
-            with self._temporary.open("xb", buffering=0) as file:
-                written = 0
-                while written < data.nbytes:
-                    written += file.write(data[written:])
+            with self._temporary.open("xb") as file:
+                file.write(data)
             return data.nbytes, hashlib.sha256(data).hexdigest()
         sink.close()
         with self._temporary.open("r+b") as file:
@@ -360,7 +352,7 @@ def publish(data: Path, staged: Sequence[StagedFile]) -> None:
     """
     try:
         with ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="sync") as pool:
-            list(pool.map(_sync, [f.temporary for f in staged]))
+            _sync_all(pool, [f.temporary for f in staged])
             folders: set[str] = set()
             for file in staged:
                 folder = file.path.rpartition("/")[0]
@@ -371,9 +363,17 @@ def publish(data: Path, staged: Sequence[StagedFile]) -> None:
                     folders.add(folder)
                     folder = folder.rpartition("/")[0]
                 file.temporary.rename(data / file.path)
-            list(pool.map(_sync, [data / folder for folder in folders]))
+            _sync_all(pool, [data / folder for folder in folders])
     except OSError as error:
         raise storage_error(error, data) from error
+
+
+def _sync_all(pool: ThreadPoolExecutor, paths: Sequence[Path]) -> None:
+    def some(first: int) -> None:  # a job a thread: one a file costs more than its call
+        for path in paths[first::_SYNC_THREADS]:
+            _sync(path)
+
+    list(pool.map(some, range(_SYNC_THREADS)))
 
 
 def _sync(path: Path) -> None:

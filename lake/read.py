@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,19 @@ from lake.declared import schema_of
 from lake.encoding import identity
 from lake.errors import LakeError
 from lake.leases import Lease
+from lake.manifest import planning
 from lake.places import Places
 from schemas.arrow import arrow_schema
 from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lake.checksums import StoredFile
     from lake.config import Config
     from lake.manifest import Manifest
+    from lake.manifest.planning import Planned
     from lake.manifest.rows import FileRow
     from lake.where import Where
     from schemas.columns import Schema
@@ -73,7 +76,7 @@ class Scan:
                 why="Their rows come as one table.",
                 fix=["read series of one type at a time"],
             )
-        self._config = config
+        self.config = config
         self.lake = config.manifest  # which lake it reads
         self._places = Places(config)
         self.addresses = tuple(addresses)
@@ -101,15 +104,22 @@ class Scan:
         self.passed_over = 0
         """Files in the range that cannot have a row that fits, by what the manifest knows of them."""
         self._series: dict[int, Address] = {}
-        for address in addresses:
-            series = manifest.find(address)
+        for address, series, stored in self._planned(manifest):
             if series is None:
                 raise LakeError("UNKNOWN_SERIES", f"{address} is not in the lake")
-            self._series[series.id] = address
-            stored = manifest.plan(series.id, start_ns, end_ns, self.snapshot)
+            self._series[series] = address
             self.passed_over += len(stored)
             self.plan += stored if self.where is None else self.where.files(stored, address)
         self.passed_over -= len(self.plan)
+
+    def _planned(self, manifest: Manifest) -> list[Planned]:
+        """Return the files of each series, wanted rows or not."""
+        return planning.plans(manifest, self.addresses, self.start_ns, self.end_ns, self.snapshot)
+
+    @property
+    def series(self) -> Mapping[int, Address]:
+        """The series by their ids."""
+        return self._series
 
     def count(self) -> int:
         """Count the rows; files inside the range are counted by the manifest, those on its edges are looked into.
@@ -141,20 +151,25 @@ class Scan:
 
     def _gathered(self) -> pa.Table:
         """Read everything side by side; files on the edges of the range first, as only they can tell their rows."""
-        edges = {number: [*self.pieces(f, self.columns)] for number, f in enumerate(self.plan) if not self._covers(f)}
+        with ThreadPoolExecutor(gather.WORKERS, thread_name_prefix="read") as pool:
+            numbers = [number for number, file in enumerate(self.plan) if not self._covers(file)]
+            edges = dict(zip(numbers, pool.map(lambda number: [*self._bare(number)], numbers), strict=True))
         counts = [
             sum(table.num_rows for table in edges[number]) if number in edges else file.rows
             for number, file in enumerate(self.plan)
         ]
 
         def read(number: int) -> Iterable[pa.Table]:
-            return edges.pop(number) if number in edges else self.pieces(self.plan[number], self.columns, bare=True)
+            return edges.pop(number) if number in edges else self._bare(number)
 
         names = [file.path for file in self.plan]
         plain = pa.schema([field for field in self.schema if field.name not in _IDENTITY])
         columns = dict(zip(plain.names, gather.gather(plain, counts, read, names), strict=True))
         columns |= self._names(counts)
         return pa.Table.from_arrays([columns[name] for name in self.columns], schema=self.schema)
+
+    def _bare(self, number: int) -> Iterator[pa.Table]:
+        return self.pieces(self.plan[number], self.columns, bare=True)
 
     def _names(self, counts: Sequence[int]) -> dict[str, pa.ChunkedArray]:
         """Return the columns that name the series, for so many rows of each planned file: a piece for each series."""
@@ -175,6 +190,63 @@ class Scan:
     def reader(self, size: int = BATCH_ROWS) -> pa.RecordBatchReader:
         """Return a stream for whatever speaks Arrow; text columns that repeat come as plain text there."""
         return plain_reader(self.schema, self.batches(size))
+
+    def narrowed(
+        self,
+        *,
+        addresses: Sequence[Address] | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+    ) -> Scan:
+        """Return a read of some of these series, with other columns of their schema, or of the rows that fit, too."""
+        part = copy(self)
+        if addresses is not None:
+            part.addresses = tuple(addresses)
+            part.plan = [file for each in addresses for file in self.plan if self.address_of(file) == each]
+        if columns is not None:
+            whole = arrow_schema(self.declaration)
+            part.columns, part.schema = tuple(columns), pa.schema([whole.field(name) for name in columns])
+        if where is not None:
+            both = part.where = where if self.where is None else self.where & where
+            part.wanted = lambda _: both
+            part.plan = [
+                file
+                for address, stored in groupby(part.plan, key=self.address_of)
+                for file in both.files(list(stored), address)
+            ]
+            part.passed_over += len(self.plan) - len(part.plan)
+        return part
+
+    def again(
+        self,
+        manifest: Manifest,
+        addresses: Sequence[Address],
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: int | str | None,
+    ) -> Scan:
+        """Plan a read of the same kind, with the same condition, of other series, times, columns or another snapshot.
+
+        Raises:
+            LakeError: As the constructor does; USAGE for a read that leaves out rows, which another one would have.
+        """
+        kind = self._kind()
+        return kind(
+            self.config,
+            manifest,
+            addresses,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            columns=columns,
+            as_of=as_of,
+            where=self.wanted,
+        )
+
+    def _kind(self) -> Callable[..., Scan]:
+        """Return what makes reads of this kind."""
+        return Scan
 
     def require(self) -> None:
         """Make sure that every planned file is in a place that is there; TIER_UNAVAILABLE or TIER_FOREIGN."""
@@ -237,6 +309,10 @@ class Scan:
                     yield self._named(file, table, schema, parquet.metadata.row_group(group).num_rows)
                 else:
                     yield table if table.schema.equals(schema) else table.select(list(columns)).cast(schema)
+
+    def span(self, file: FileRow) -> tuple[int | None, int | None]:
+        """Return the range that a planned file is cut to; None, None when all rows of it lie inside."""
+        return (None, None) if self._covers(file) else (self.start_ns, self.end_ns)
 
     def groups(self, parquet: StoredFile, start_ns: int | None, end_ns: int | None) -> list[int]:
         """Return the row groups of an open file that may have rows of [start_ns, end_ns) that fit the condition."""

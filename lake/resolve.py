@@ -6,9 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
+from lake.instruments import spellings
 from lake.lookup import near_series
+from lake.manifest import planning
 from lake.selection import absent
 from lake.spellings import is_like, is_pattern, unified
+from schemas.instruments import instrument_of
 from schemas.keys import Address, normalise
 from schemas.periods import Period
 
@@ -32,13 +35,14 @@ def resolve(
 ) -> Address:
     """Find the one series that fits; exchange and market may be left out while they are unique.
 
-    A symbol is spelt as the lake does, else as its vendor does, else as ccxt does: `BTC/USDT`, `BTC/USDT:USDT`.
+    A symbol is spelt as the lake does, else as its vendor does, else as what was imported of instruments and currencies
+    says, else as ccxt does: `BTC/USDT`, `BTC/USDT:USDT`.
 
     Raises:
         LakeError: AMBIGUOUS when several fit, UNKNOWN_SERIES with near names when none does.
     """
     asked = _Asked(manifest, type, period, exchange, market, snapshot)
-    return asked.exactly(symbol) or asked.one(symbol, [] if is_pattern(symbol) else asked.called(symbol))
+    return asked.exactly([symbol]).get(symbol) or asked.one(symbol, [] if is_pattern(symbol) else asked.called(symbol))
 
 
 def resolve_all(
@@ -61,15 +65,23 @@ def resolve_all(
     """
     asked = _Asked(manifest, type, period, exchange, market, snapshot)
     found: dict[Address, None] = {}
+    exactly = asked.exactly([symbol for symbol in symbols if not is_pattern(symbol)])
     for symbol in symbols:
         if is_pattern(symbol):
             found |= dict.fromkeys(asked.fitting(symbol))
             continue
-        address = asked.exactly(symbol)
+        address = exactly.get(symbol)
         if address is None:
             address = asked.one(symbol, asked.called(symbol) if len(symbols) == 1 else asked.listed(symbol))
         found[address] = None
     return list(found)
+
+
+def renamed(manifest: Manifest, address: Address, snapshot: int | None = None) -> Address | None:
+    """Return the one series of an exchange and market that has another address by what was imported of names."""
+    asked = _Asked(manifest, address.type, address.period, address.exchange, address.market, snapshot)
+    found = asked.imported(address.symbol)
+    return found[0] if len(found) == 1 else None
 
 
 class _Asked:
@@ -102,15 +114,17 @@ class _Asked:
             snapshot=self._snapshot,
         )
 
-    def exactly(self, symbol: str) -> Address | None:
-        """Return the series where exchange and market are named: it may hold nothing at the snapshot."""
-        if self._exchange is None or self._market is None or is_pattern(self._exchange) or is_pattern(self._market):
-            return None
+    def exactly(self, symbols: Sequence[str]) -> dict[str, Address]:
+        """Return the series where exchange and market are named: they may hold nothing at the snapshot."""
+        exchange, market = self._exchange, self._market
+        if exchange is None or market is None or is_pattern(exchange) or is_pattern(market):
+            return {}
         try:
-            address = Address.of(self._exchange, self._market, symbol, self._type, self._period)
+            places = {symbol: Address.of(exchange, market, symbol, self._type, self._period) for symbol in symbols}
         except ValueError as error:
             raise LakeError("USAGE", str(error), why=_NO_NAME) from error
-        return address if self._manifest.find(address) is not None else None
+        known = planning.known(self._manifest, [*places.values()])
+        return {symbol: address for symbol, address in places.items() if address in known}
 
     def called(self, symbol: str) -> list[Address]:
         """Return the series that a symbol names, of one symbol: most often the lake spells it so itself."""
@@ -123,7 +137,18 @@ class _Asked:
             return own
         if vendors := [row.address for row in self._stored if row.vendor_symbol and _same(row.vendor_symbol, name)]:
             return vendors
-        return self._of_ccxt(name)
+        return self.imported(name)
+
+    def imported(self, name: str) -> list[Address]:
+        """Return the series of an imported name (an alias, an earlier symbol, a currency's) or of a ccxt symbol."""
+        keys, others = spellings(self._manifest, name, self._snapshot)
+        if named := [row.address for row in self._stored if instrument_of(row.address) in keys]:
+            return named
+        if meant := self._of_ccxt(name):
+            return meant
+        if swapped := [row.address for row in self._stored if row.address.symbol in others]:
+            return swapped
+        return list(dict.fromkeys(address for other in sorted(others) for address in self._of_ccxt(other)))
 
     def fitting(self, pattern: str) -> list[Address]:
         """Return the series whose symbol fits a pattern, as the lake spells it or as ccxt does."""

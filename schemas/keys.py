@@ -47,11 +47,13 @@ def _settle(name: str) -> str:
     return text if text == name else _settle(text)
 
 
+@lru_cache(maxsize=4096)
 def encode(name: str) -> str:
     """Percent-encode `name` outside [A-Za-z0-9._-]: injective, and safe as one path component."""
     return quote(name, safe="").replace("~", "%7E")
 
 
+@lru_cache(maxsize=4096)
 def decode(component: str) -> str:
     """Undo `encode`."""
     return unquote(component, errors="strict")

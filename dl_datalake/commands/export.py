@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from dl_datalake.commands._base import Session, command
 from dl_datalake.commands.catalog import AsOf
-from dl_datalake.commands.read import End, Start, Text
+from dl_datalake.commands.read import Adjusting, End, Start, Text
 from dl_datalake.dates import format_ns
 from dl_datalake.exports.words import Layout, Name
 from dl_datalake.output import Step, clear, plural, size
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dl_datalake.exports.model import ExportReport, Progress
+    from lake.adjust import Adjust
 
 _SHOWN = 10
 
@@ -41,6 +42,10 @@ def export(
         Text, typer.Option(metavar="NAMES", help="Of tables only these, with commas; of some programs these too.")
     ] = None,
     as_of: AsOf = None,
+    where: Annotated[
+        Text, typer.Option(metavar="CONDITION", help='Only rows for which it is true: "close > 100 and volume > 0".')
+    ] = None,
+    adjust: Adjusting = None,
     layout: Annotated[
         Layout, typer.Option("--layout", help="Of tables: the address as a path, in one folder, or hive with years.")
     ] = "path",
@@ -75,6 +80,8 @@ def export(
                 end=end,
                 columns=[name.strip() for name in columns.split(",")] if columns else None,
                 as_of=as_of,
+                where=where,
+                adjust=cast("Adjust | None", adjust),  # the engine refuses other words
                 layout=layout,
                 pairs=_pairs(pair or ()),
                 place=place,

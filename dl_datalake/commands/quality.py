@@ -53,22 +53,17 @@ def quality(
     No row is changed. Exit 0 whether or not there are findings, unless --fail is given.
     """
     from dl_datalake.quality_client import find_mistakes
+    from lake.quality import QualityRequest, rules_of
 
+    shown = 0 if summary else (JSON_FINDINGS if session.out.json else _SHOWN) if limit is None else limit
+    request = QualityRequest(*parse_range(start, end), rules_of(rule), not no_record, shown)
+    at = None if as_of is None else parse_as_of(as_of)
     with session.manifest() as manifest:
         reporter = session.out.reporter()
         try:
-            report = find_mistakes(
-                manifest,
-                tuple(series or ()),
-                between=parse_range(start, end),
-                rules=rule,
-                as_of=None if as_of is None else parse_as_of(as_of),
-                record=not no_record,
-                progress=_watch(reporter),
-            )
+            report = find_mistakes(manifest, tuple(series or ()), request, at, _watch(reporter))
         finally:
             clear(reporter)
-    shown = 0 if summary else (JSON_FINDINGS if session.out.json else _SHOWN) if limit is None else limit
     session.out.answer("quality", report_data(report, shown), _lines(report, shown, summary=summary))
     if fail and report.failing:
         raise typer.Exit(Exit.FINDINGS)
@@ -121,20 +116,20 @@ def _series_data(found: SeriesQuality, limit: int) -> dict[str, Any]:
             }
             for each in found.findings[:limit]
         ],
-        "complete": sum(total.findings for total in found.totals.values()) <= limit,
+        "complete": sum(total.findings for total in found.totals.values()) <= min(limit, len(found.findings)),
     }
 
 
 def _lines(report: QualityReport, limit: int, *, summary: bool) -> list[str]:
-    from lake.quality import BY_NAME
+    from lake.quality import BY_NAME, RULES
 
     if not report.series:
         return ["no series"]
     lines: list[str] = []
     for found in report.series:
         lines.append(f"{found.address}  {_totals(found)}")
-        if not any(BY_NAME[rule].of for rule in found.thresholds):
-            lines.append(f"  no rule on single rows applies: {', '.join(found.thresholds) or 'none at all'}")
+        if not any(rule.of and rule.applies(found.address) for rule in RULES):
+            lines.append("  its rows are not looked at: rules on rows are of bars, trades and quotes")
         if summary or not found.findings:
             continue
         head = ("first", "last", "rows", "rule", "")

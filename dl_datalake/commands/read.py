@@ -27,6 +27,9 @@ Text = str | None
 Format = Literal["table", "csv", "jsonl", "parquet", "arrow"]
 Start = Annotated[Text, typer.Option(metavar="DATE", help="From here: 2024-03, 2024-03-05T10:00Z, -7d.")]
 End = Annotated[Text, typer.Option(metavar="DATE", help="Up to here, and not this.")]
+Adjusting = Annotated[
+    Text, typer.Option("--adjust", metavar="split|total", help="Adjust prices for splits, or for cash dividends too.")
+]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="The first so many rows.", min=0)]
 Form = Annotated[Format | None, typer.Option("--format", help="Else table, or by --output's ending.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file instead of stdout.")]
@@ -62,9 +65,7 @@ def read(
     lock: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exactly the rows that a study read: what `dl lock` wrote.")
     ] = None,
-    adjust: Annotated[
-        Text, typer.Option(metavar="split|total", help="Adjust prices for splits, or for splits and cash dividends.")
-    ] = None,
+    adjust: Adjusting = None,
     limit: Limit = None,
     format_: Form = None,
     output: Output = None,
@@ -75,7 +76,6 @@ def read(
     printing = Printing(session, format_, output, limit)
     config = session.config()
     with open_lake(config.root, data_root=config.data, db_path=config.manifest) as lake:
-        adjustment = None if adjust is None else cast("Adjust", adjust)  # the engine refuses other words
         wanted = [name.strip() for name in columns.split(",")] if columns else None
         result = lake.read(
             address,
@@ -84,7 +84,7 @@ def read(
             columns=wanted,
             as_of=as_of,
             where=where,
-            adjust=adjustment,
+            adjust=cast("Adjust | None", adjust),  # the engine refuses other words
             lock=lock,
         )
         printing.print("read", result, config.data)

@@ -45,6 +45,9 @@ def reconcile(
     absolute: Annotated[
         float, typer.Option("--abs", metavar="X", help="Prices no farther apart are the same.", min=0)
     ] = 0.0,
+    ticks: Annotated[
+        float, typer.Option(metavar="N", help="The same, in tick sizes of the most trusted source's instrument.", min=0)
+    ] = 0.0,
     relative: Annotated[
         float, typer.Option("--rel", metavar="X", help="Values no farther apart are: 0.001 is a thousandth.", min=0)
     ] = 0.0,
@@ -70,7 +73,9 @@ def reconcile(
     _refuse_ending(output)
     shown = (JSON_DIFFERENCES if session.out.json else _SHOWN) if limit is None else limit
     chosen = tuple(name.strip() for name in columns.split(",")) if columns else ()
-    request = ReconcileRequest(tuple(prefer or ()), *parse_range(start, end), whole, chosen, absolute, relative, shown)
+    request = ReconcileRequest(
+        tuple(prefer or ()), *parse_range(start, end), whole, chosen, absolute, ticks, relative, shown
+    )
     with session.manifest() as manifest:
         reporter = session.out.reporter()
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from dl_datalake.commands._writing import refuse_inside
 from dl_datalake.exports.model import Exported
@@ -92,6 +93,10 @@ class Folder:
         with staged.open("xb") as sink:
             made = self._made[path] = Made(path, staged, addresses, sink)
             yield made
+
+    def scratch(self) -> IO[bytes]:
+        """Return a file without a name, on the same disk, that is gone once it is closed."""
+        return tempfile.TemporaryFile(dir=self._aside)
 
     def land(self) -> tuple[Exported, ...]:
         """Move the files to their places, and return them in the order of their making."""

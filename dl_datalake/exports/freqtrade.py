@@ -51,7 +51,8 @@ _UNNAMED = re.compile(r"[^A-Za-z0-9-]")
 def _write(job: Job, results: Sequence[Result]) -> None:
     [result] = results
     address = result.address
-    pair = pair_of(address, job.spellings.get(address, ""), job.wishes.pairs.get(address.symbol))
+    currency = str(job.facts(address).get("currency", ""))
+    pair = pair_of(address, job.spellings.get(address, ""), currency, given=job.wishes.pairs.get(address.symbol))
     folder = PurePosixPath("data", encode(address.exchange).lower(), "futures" if pair.settle else "")
     is_bars = address.type == "bars"
     name = f"{_UNNAMED.sub('_', str(pair))}-{_period(address, pair) if is_bars else 'trades'}.feather"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from dl_datalake.exports.naming import named
 from lake import layout, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import PurePosixPath
 
@@ -22,32 +23,37 @@ if TYPE_CHECKING:
     from dl_datalake.exports.folder import Folder, Made
     from dl_datalake.exports.model import Target, Wishes
     from dl_datalake.result import Result
+    from lake.book import Reader
     from schemas.keys import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an export reads, at one snapshot and in one range, and who is told of it."""
+
+    read: Callable[[Address, tuple[str, ...] | None], Result]
+    """Reads some columns of a series, or all of them."""
+    book: Callable[[Address], Reader]
+    """Gives what rebuilds the book of a series."""
+    facts: Callable[[Address], Mapping[str, Any]]
+    """What is recorded of an instrument."""
+    spellings: Mapping[Address, str]
+    """How vendors spell the symbols, where that is known."""
+    rows: int
+    """How many there are in all."""
+    progress: Callable[[Progress], None]
 
 
 class Job:
     """An export that runs: the files it makes, how far it is, and what got lost on the way."""
 
-    def __init__(
-        self,
-        target: Target,
-        wishes: Wishes,
-        folder: Folder,
-        spellings: dict[Address, str],
-        tell: tuple[int, Callable[[Progress], None]],
-    ) -> None:
-        """Take what was asked for.
-
-        Args:
-            target: What rows are written for.
-            wishes: What was asked for besides.
-            folder: Where to.
-            spellings: How vendors spell the symbols, where that is known.
-            tell: How many rows there are in all, and who is told how many are done.
-        """
-        self.target, self.wishes, self.folder, self.spellings = target, wishes, folder, spellings
-        self.total, self._tell = tell
+    def __init__(self, target: Target, wishes: Wishes, folder: Folder, source: Source) -> None:
+        """Take what was asked for, where files go, and what they are made of."""
+        self.target, self.wishes, self.folder = target, wishes, folder
+        self.read, self.book = source.read, source.book
+        self.facts, self.spellings = source.facts, source.spellings
         self.losses: Counter[str] = Counter()
+        self._total, self._tell = source.rows, source.progress
         self._done = 0
 
     def file(self, name: PurePosixPath, *addresses: Address) -> AbstractContextManager[Made]:
@@ -68,7 +74,7 @@ class Job:
     def tell(self, address: Address, count: int) -> None:
         """Tell that more rows of a series are done."""
         self._done += count
-        self._tell(Progress(self._done, self.total, address))
+        self._tell(Progress(self._done, self._total, address))
 
     def lose(self, what: str, count: int) -> None:
         """Count rows of which something cannot be told exactly."""

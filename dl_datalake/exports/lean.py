@@ -172,14 +172,18 @@ def _series(job: Job, address: Address) -> _Series:
     """Return what LEAN calls a series, and where its place is; USAGE where it has no word for it."""
     kind, market = _place(job.wishes.place, address)
     place = _PLACES.get(f"{kind}/{market}") or _PLACES.get(f"{kind}/*")
-    zone = job.wishes.tz or (place.zone if place else None)
+    zone = job.wishes.tz or (place.zone if place else None) or job.facts(address).get("time_zone")
     if place is None or zone is None:
         raise LakeError(
             "USAGE",
             f"in which zone LEAN has times of {kind}/{market} is not known",
             where=str(address),
             why="Its files count from midnight there.",
-            fix=["--place CLASS/MARKET, such as equity/usa", "or --tz ZONE"],
+            fix=[
+                "--place CLASS/MARKET, such as equity/usa",
+                "or --tz ZONE",
+                "or record its time_zone: dl instruments import",
+            ],
         )
     if zone not in available_timezones():
         raise LakeError(

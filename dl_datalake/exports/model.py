@@ -65,6 +65,8 @@ class Wishes:
     """`CLASS/MARKET`, such as `equity/usa`: what LEAN calls the place of an instrument."""
     tz: str | None = None
     """The zone of times of day, where the target's is not known."""
+    filtered: bool = False
+    """Whether only rows for which a condition holds are written."""
     force: bool = False
     """Whether files that are there may be replaced."""
 

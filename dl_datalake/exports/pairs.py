@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lake.errors import LakeError
-from schemas.keys import Address, encode
+from schemas.keys import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.keys import Address
 
 QUOTES = (
     "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "DAI", "USD", "EUR", "GBP", "JPY", "TRY", "BRL", "AUD", "KRW",
@@ -30,12 +35,13 @@ class Pair(NamedTuple):
         return f"{self.base}/{self.quote}" + (f":{self.settle}" if self.settle else "")
 
 
-def pair_of(address: Address, vendors: str = "", given: str | None = None) -> Pair:
+def pair_of(address: Address, vendors: str = "", currency: str = "", *, given: str | None = None) -> Pair:
     """Return the pair that a series is of.
 
     Args:
         address: The series.
         vendors: How its vendor spells the symbol, if known.
+        currency: What its prices are in, if that is recorded.
         given: What the user says it is: `BASE/QUOTE` or `BASE/QUOTE:SETTLE`.
 
     Raises:
@@ -52,7 +58,7 @@ def pair_of(address: Address, vendors: str = "", given: str | None = None) -> Pa
             )
         return Pair(*(part or "" for part in found.groups()))
     readings = {reading for text in (address.symbol, vendors.upper()) if (reading := parted(text))}
-    readings = readings or _unparted(address.symbol)
+    readings = readings or _unparted(address.symbol, (currency.upper(),) if currency else QUOTES)
     settled = {_settled(each, address.market) for each in readings}
     if len(settled) == 1:
         [pair] = settled
@@ -63,7 +69,10 @@ def pair_of(address: Address, vendors: str = "", given: str | None = None) -> Pa
         f"{address.symbol} does not say which pair it is",
         where=str(address),
         why=_why(readings, address.market),
-        fix=[f"--pair {encode(address.symbol)}=BASE/QUOTE, for a contract BASE/QUOTE:SETTLE"],
+        fix=[
+            f"--pair {encode(address.symbol)}=BASE/QUOTE, for a contract BASE/QUOTE:SETTLE",
+            "or record the currency of its prices: dl instruments import",
+        ],
     )
 
 
@@ -78,9 +87,9 @@ def parted(text: str) -> Pair | None:
     return Pair(*(part or "" for part in found.groups())) if found else None
 
 
-def _unparted(symbol: str) -> set[Pair]:
+def _unparted(symbol: str, quotes: Iterable[str]) -> set[Pair]:
     name = _PERPETUAL.sub("", symbol)
-    return {Pair(name.removesuffix(quote), quote) for quote in QUOTES if name.endswith(quote) and name != quote}
+    return {Pair(name.removesuffix(quote), quote) for quote in quotes if name.endswith(quote) and name != quote}
 
 
 def _settled(pair: Pair, market: str) -> Pair | None:

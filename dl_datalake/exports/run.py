@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, get_args
 
 from dl_datalake.exports.folder import Folder
-from dl_datalake.exports.job import Job
+from dl_datalake.exports.job import Job, Source
 from dl_datalake.exports.model import ExportReport
 from dl_datalake.exports.words import Layout
 from dl_datalake.series import Filters, parse_address
 from lake.errors import LakeError
+from lake.instruments import facts
 from lake.selection import unknown
 from lake.spellings import is_pattern
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from dl_datalake.exports.model import Progress, Target, Wishes
     from dl_datalake.result import Result
+    from lake.book import Reader
+    from lake.config import Config
     from lake.manifest import Manifest
     from schemas.keys import Address
 
@@ -29,6 +33,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
+    config: Config,
     manifest: Manifest,
     text: str,
     snapshot: int,
@@ -37,12 +42,12 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
     wishes: Wishes,
     read: Read,
     folder: Path,
-    data: Path,
     progress: Callable[[Progress], None],
 ) -> ExportReport:
     """Write the series that fit an address or a pattern, as files of a target; all of them, or none.
 
     Args:
+        config: The lake's.
         manifest: The lake's.
         text: The address, or the pattern.
         snapshot: What is read.
@@ -50,7 +55,6 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
         wishes: What is asked for besides.
         read: Reads some columns of a series, all of them for None.
         folder: Where files go.
-        data: The lake's data folder, where none may go.
         progress: Told as rows are written.
 
     Raises:
@@ -73,8 +77,16 @@ def export(  # noqa: PLR0913 - what is asked for, where it is and where it goes
             "USAGE", f"there is nothing to export of {text}", why="No row lies in the range.", fix=["dl list"]
         )
     spellings = {row.address: row.vendor_symbol for row in manifest.series(snapshot=snapshot)}
-    with Folder(folder, data, force=wishes.force) as place:
-        job = Job(target, wishes, place, spellings, (sum(counts), progress))
+    with Folder(folder, config.data, force=wishes.force) as place:
+
+        def book(address: Address) -> Reader:
+            from lake.book import Reader
+            from lake.read import Scan
+
+            return Reader(config, Scan(config, manifest, [address], as_of=snapshot))
+
+        told = partial(facts, manifest, snapshot=snapshot)
+        job = Job(target, wishes, place, Source(read, book, told, spellings, sum(counts), progress))
         for group in _groups(results, target):
             target.write(job, group)
         files = place.land()
@@ -136,6 +148,13 @@ def _refuse(target: Target, wishes: Wishes) -> None:
             f"the columns of {target.title} are not to be chosen",
             why=f"It reads {target.columns}.",
             fix=["leave the columns out", "or --to csv, which has any"],
+        )
+    if wishes.filtered and target.together:
+        raise LakeError(
+            "USAGE",
+            f"{target.title} takes no condition on rows",
+            why="A book without some of its changes is another book.",
+            fix=["leave it out", "or --start and --end"],
         )
     for name, value in (("pair", wishes.pairs), ("place", wishes.place), ("tz", wishes.tz)):
         if value and name not in target.asks:

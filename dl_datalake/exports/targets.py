@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dl_datalake.exports import backtesters, freqtrade, lean, tables
+from dl_datalake.exports import backtesters, freqtrade, hftbacktest, lean, nautilus, tables
 from lake.errors import LakeError
 
 if TYPE_CHECKING:
     from dl_datalake.exports.model import Target
 
 TARGETS: dict[str, Target] = {
-    target.name: target for target in (*tables.TARGETS, *freqtrade.TARGETS, *backtesters.TARGETS, *lean.TARGETS)
+    target.name: target
+    for target in (
+        *tables.TARGETS,
+        *freqtrade.TARGETS,
+        *backtesters.TARGETS,
+        *lean.TARGETS,
+        *hftbacktest.TARGETS,
+        *nautilus.TARGETS,
+    )
 }
 
 

@@ -14,6 +14,8 @@ Name = Literal[
     "finam",
     "qlib",
     "lean",
+    "hftbacktest",
+    "nautilus",
 ]
 Layout = Literal["path", "flat", "hive"]
 """`path`: the address and an ending. `flat`: the same in one folder. `hive`: folders of `name=value`, years apart."""

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def covered_to(
-    manifest: Manifest, series: SeriesRow, last_ns: int, bars: Buckets | None, said_ns: int | None = None
+    manifest: Manifest,
+    series: SeriesRow,
+    last_ns: int,
+    bars: Buckets | None,
+    said_ns: int | None = None,
+    snapshot: int | None = None,
 ) -> int:
     """Return the time before which no row is missing because it is still to come, in nanoseconds.
 
@@ -29,15 +34,18 @@ def covered_to(
         last_ns: Its last row.
         bars: The buckets that its bars are; None for ticks.
         said_ns: What the user says.
+        snapshot: What was known as of it; now, unless given.
     """
     found = last_ns if bars is None else int(bars.ends(np.array([last_ns // 1000]))[0]) * 1000
     if said_ns is not None:
         found = max(found, said_ns)
-    for source in origins.sources(manifest, series.id):
+    for source in origins.sources(manifest, series.id, snapshot):
         end = None if source.skipped.get("outside_range") else named_end_ns(source.dialect, source.path, source.zone)
         if end is not None:
             found = max(found, end if source.fetched_at_ns is None else min(end, source.fetched_at_ns))
-    return found if bars is None else max(found, _inherited(manifest, series, bars))
+    if bars is None or snapshot not in {None, manifest.snapshot()}:  # what it was made from then is not known now
+        return found
+    return max(found, _inherited(manifest, series, bars))
 
 
 def _inherited(manifest: Manifest, series: SeriesRow, bars: Buckets) -> int:

@@ -139,8 +139,11 @@ def _margin_days(periods: Iterable[str]) -> int:
 class Cutter:
     """Finds the buckets of the targets and of their source; sessions are looked up once."""
 
-    def __init__(self, manifest: Manifest, request: AggregateRequest, low_us: int, high_us: int) -> None:
-        """Take what is asked for, and the range of the source's rows."""
+    def __init__(
+        self, manifest: Manifest, request: AggregateRequest, low_us: int, high_us: int, *, stores: bool = True
+    ) -> None:
+        """Take what is asked for, and the range of the source's rows; what is not to be stored is cut as asked."""
+        self._stores = stores
         self._manifest, self._asked, self._source = manifest, recipe_of(request), request.address
         longest = _margin_days([*request.to, *([self._source.period] if self._source.type == "bars" else [])])
         self._range = low_us, high_us, longest
@@ -182,8 +185,10 @@ class Cutter:
 
     def _recipe(self, address: Address) -> str:
         stored = stored_recipe(self._manifest, address)
+        if self._asked is not None and (stored is None or not self._stores):
+            return self._asked
         if stored is None:
-            return self._source_recipe if self._asked is None else self._asked
+            return self._source_recipe
         if self._asked is not None and self._asked != stored:
             raise LakeError(
                 "DERIVED",

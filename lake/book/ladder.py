@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake.book.chains import NONE
-from lake.book.state import VALID, Condition
+from lake.book.state import SUSPECT, VALID, Condition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class Ladder:
     reason: str
     """Why a book is suspect; else empty."""
     since_ns: int | None
-    """Since when it is in that state; None before the first snapshot."""
+    """Since when a book is suspect; else None."""
 
     @classmethod
     def of(cls, address: Address, ts_ns: int, book: Book, levels: int | None = None) -> Ladder:
@@ -74,9 +74,9 @@ class Ladder:
     def made(cls, address: Address, ts_ns: int, last_ns: int, sides: list[Side], condition: Condition) -> Ladder:
         """Put a ladder together."""
         bids, asks = sides
-        state, reason, since = condition.state, condition.reason, condition.since_ns
-        last, since_ns = (None if ns == NONE else ns for ns in (last_ns, since))
-        return cls(address, ts_ns, last, bids, asks, state, reason, since_ns)
+        last = None if last_ns == NONE else last_ns
+        since_ns = condition.since_ns if condition.state == SUSPECT else None
+        return cls(address, ts_ns, last, bids, asks, condition.state, condition.reason, since_ns)
 
     @property
     def is_valid(self) -> bool:

@@ -139,7 +139,7 @@ class Book:
         self.miss(message.ts)
         self.ts = message.ts
         seq = self.seq
-        if message.seq != NONE:
+        if message.seq != NONE or message.snapshot:
             self.seq = message.seq
         if message.snapshot:
             counts.snapshots += 1

@@ -114,6 +114,11 @@ class PointInTime:
             )
 
     @property
+    def source(self) -> Scan:
+        """The read of the bars."""
+        return self._bars
+
+    @property
     def lake(self) -> Path:
         """The manifest of the lake it reads."""
         return self._bars.lake

@@ -1,4 +1,4 @@
-"""By which calendar the gaps of a series are told: the one asked for, that of dl.toml, or the market's own."""
+"""By which calendar the gaps of a series are told: asked for, of dl.toml, of its instrument, or the market's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lake.errors import LakeError
 from schemas.calendars import ALWAYS, FX, NAMED, CalendarError, refuse_unknown
+from schemas.instruments import instrument_of
 
 if TYPE_CHECKING:
     from lake.config import Config
@@ -16,17 +17,23 @@ _OF_SESSIONS = ("EQUITY", "INDEX", "ETF", "STOCK", "BOND", "FUND")
 """Markets that have sessions."""
 
 
-def calendar_of(config: Config, address: Address, asked: str | None) -> tuple[str, str]:
+def calendar_of(config: Config, address: Address, asked: str | None, imported: str | None) -> tuple[str, str]:
     """Return the calendar of a series, and why it is that one.
 
     Raises:
-        LakeError: USAGE when a calendar that was asked for, or that dl.toml names, cannot be had.
+        LakeError: USAGE when a calendar that was asked for, imported, or is named by dl.toml cannot be had.
     """
     if asked is not None:
         return _known(asked, "--calendar"), "asked for"
     for pattern, name in reversed(config.calendars):
         if fnmatchcase(str(address), pattern):
             return _known(name, f"dl.toml: {pattern}"), f"dl.toml: {pattern}"
+    if imported is not None:
+        return _known(imported, f"the record of {instrument_of(address)}"), "its instrument's record says so"
+    return _of_market(address)
+
+
+def _of_market(address: Address) -> tuple[str, str]:
     if address.market == "FX":
         return FX, "the market is FX"
     if address.market not in _OF_SESSIONS:

@@ -11,6 +11,7 @@ from lake.gaps.covering import Covering
 from lake.gaps.model import HOUR_NS, GapReport, Progress, SeriesGaps
 from lake.gaps.trades import Trades
 from lake.gaps.walking import Walk
+from lake.instruments import facts
 from lake.leases import Lease
 from schemas.calendars import CalendarError
 
@@ -71,7 +72,8 @@ def _walk(config: Config, manifest: Manifest, row: SeriesRow, snapshot: int, req
 
 def _series(walk: Walk, request: GapRequest, shut: list[Outage], told: Callable[[int], None]) -> SeriesGaps:
     config, manifest, address = walk.config, walk.manifest, walk.address
-    calendar, because = calendar_of(config, address, request.calendar)
+    imported = facts(manifest, address, walk.snapshot).get("calendar")
+    calendar, because = calendar_of(config, address, request.calendar, imported)
     ends = walk.ends()
     start_ns = request.start_ns if request.start_ns is not None or ends is None else ends[0]
     end_ns = request.end_ns if request.end_ns is not None or ends is None else ends[1]

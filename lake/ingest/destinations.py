@@ -11,9 +11,9 @@ from lake import write as writing
 from lake.errors import LakeError
 from lake.ingest.jumps import Jumps
 from lake.ingest.tail import Tail, end_ns
-from lake.instruments import with_negative_prices
 from lake.intake import Intake, Memory
 from lake.manifest import Manifest
+from lake.manifest.reference import with_negative_prices
 from lake.places import Places
 from schemas.instruments import instrument_of
 from schemas.keys import Address

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 from concurrent.futures import wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from lake import files, layout, merge, rows
+from lake.intake.jobs import Handed, Jobs
 from lake.intake.memory import Memory
 from lake.intake.pieces import (
     Part,
@@ -29,12 +29,15 @@ from lake.intake.pieces import (
     content,
     copied,
     equal_at,
+    is_new,
     known,
     least,
     part_rows,
     results,
+    shared_out,
     stored_rows,
     sums,
+    width,
 )
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
@@ -42,11 +45,12 @@ from schemas.keys import Address, Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
     from lake.files import FileWriter, StagedFile
+    from lake.intake.pieces import Asked
     from lake.manifest.rows import FileRow
     from lake.merge import OnConflict
     from lake.merge.model import Place, Stream
@@ -58,8 +62,6 @@ __all__ = ["Intake", "Memory", "Run", "Settled", "stored_rows"]
 
 _COPIED = 16
 """Partitions of one file that are copied out of it in one pass."""
-_IN_FLIGHT = 4
-"""Closed partitions that wait for, or are in, a worker."""
 
 
 class Intake:
@@ -94,12 +96,13 @@ class Intake:
         self._staging, self._places, self._address, self._schema = staging, places, address, schema
         self._run_id, self._live, self._on_conflict, self._pool = run_id, live, on_conflict, pool
         self._memory = memory
+        self._stand, self._width = staging.stand(), width(schema)
         self._unit = rows.unit(schema)
         self._arrow, self._clocks = arrow_schema(schema, identity=False), merge.clocks(schema)
         self._open: dict[int, Part] = {}
         self._closed: dict[Partition, list[Part]] = {}
         self._lazy = False
-        self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
+        self._jobs = Jobs(pool, self._absorb)
         self.keep_stored: Callable[[pa.Table], pa.Table] | None = None
         """Which stored rows go into a merge; all of them unless set."""
         self.doubt_ns: int | None = None
@@ -132,7 +135,7 @@ class Intake:
         ends = layout.partition_days(np.array([low, high]), per_day, self._address.grain)
         if ends[0] == ends[1]:
             found = None if hashes is None else sums(hashes, np.zeros(1, np.int64))[0]
-            self._put(int(ends[0]), Piece(batch, low, high, ordered, found))
+            self._put(int(ends[0]), Piece(batch, low, high, ordered, found, batch.nbytes))
         else:
             days = layout.partition_days(ts, per_day, self._address.grain)
             self._cut(batch, ts, days, hashes, ordered=ordered)
@@ -140,11 +143,13 @@ class Intake:
             for part in list(self._open.values()):
                 # Many open partitions would be as many open files.
                 self._close(part) if self._lazy else self._flush(part)
+        self._jobs.send()
 
     def give_way(self) -> None:
         """Let go of the rows that are held, for the sake of other series; partitions that are met again go on."""
         for part in list(self._open.values()):
             self._close(part)
+        self._jobs.send()
 
     def _cut(
         self,
@@ -166,7 +171,8 @@ class Intake:
         contents = [None] * len(starts) if hashes is None else sums(hashes, starts)
         for start, stop, found in zip(starts.tolist(), [*cuts.tolist(), len(days)], contents, strict=True):
             piece = batch.slice(start, stop - start)
-            self._put(int(days[start]), Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, found))
+            size = piece.nbytes if self._width is None else self._width * piece.num_rows
+            self._put(int(days[start]), Piece(piece, int(ts[start]), int(ts[stop - 1]), ordered, found, size))
 
     def _put(self, day: int, piece: Piece) -> None:
         part = self._open.get(day)
@@ -182,12 +188,11 @@ class Intake:
             # Kept for long, a slice would keep its whole batch.
             whole = pa.array(np.arange(piece.batch.num_rows))
             piece = replace(piece, batch=piece.batch.take(whole))
-        size = piece.batch.nbytes
         part.pieces.append(piece)
         part.tidy(self._schema)
         part.held += piece.batch.num_rows
-        part.bytes += size
-        self._memory.held += size
+        part.bytes += piece.bytes
+        self._memory.held += piece.bytes
         if part.held >= files.ROW_GROUP or part.bytes >= files.GROUP_BYTES:
             self._flush(part)
 
@@ -201,23 +206,16 @@ class Intake:
         self._hand_over(part, final=True)
 
     def _hand_over(self, part: Part, *, final: bool) -> None:
-        if part.pending is not None:
-            part.pending.result()
-        pieces, part.pieces, part.held = part.pieces, [], 0
-        self._memory.held -= part.bytes
-        part.bytes = 0
-        part.pending = self._submit(lambda: self._absorb(part, pieces, final=final))
-
-    def _submit(self, job: Callable[[], None]) -> Future[None]:
-        self._slots.acquire()
-        future = self._pool.submit(job)
-        future.add_done_callback(lambda _: self._slots.release())
-        return future
+        handed, size = Handed(part, part.pieces, final), part.bytes
+        part.pieces, part.held, part.bytes = [], 0, 0
+        self._memory.held -= size
+        self._jobs.put(handed, size)
 
     # ---- in a worker -------------------------------------------------------------------------------------------------
 
-    def _absorb(self, part: Part, pieces: list[Piece], *, final: bool) -> None:
+    def _absorb(self, handed: Handed) -> None:
         """Bring rows of one part into order; write them when they continue what is written, else keep them as a run."""
+        part, pieces, final = handed
         if pieces:
             table = pa.Table.from_batches([p.batch for p in pieces], self._arrow)
             stored = part.partition.label in self._live
@@ -228,22 +226,22 @@ class Intake:
                     part.runs.append(Run(same=live) if live is not None else self._keep(table, part.partition))
                 else:
                     if part.writer is None:
-                        part.writer = self._writer(part.partition)
+                        part.writer = self._writer(part.partition, None if stored else self._stand)
                     part.writer.write(table, known(pieces))
             else:
                 self._end_file(part)
                 table, counts = merge.dedup(table, self._schema)
                 part.counts.add(counts)
                 if small and not stored and not part.runs:
-                    part.writer = self._writer(part.partition)
+                    part.writer = self._writer(part.partition, self._stand)
                     part.writer.write(table)
                 else:
                     part.runs.append(self._keep(table, part.partition))
         if final:
             self._end_file(part)
 
-    def _writer(self, partition: Partition) -> FileWriter:
-        return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id)
+    def _writer(self, partition: Partition, stand: Mapping[str, str] | None = None) -> FileWriter:
+        return files.FileWriter(self._staging, self._address, partition, self._schema, self._run_id, stand=stand)
 
     def _end_file(self, part: Part) -> None:
         if part.writer is not None:
@@ -295,25 +293,29 @@ class Intake:
         """
         for part in list(self._open.values()):
             self._close(part)
+        self._jobs.send()
         for parts in self._closed.values():
             for part in parts:
                 if part.pending is not None:
                     part.pending.result()
-        jobs = []
+        asked = []
         for partition in sorted(self._closed):
             parts = self._closed[partition]
             counts = Counts()
             for part in parts:
                 counts.add(part.counts)
-            runs = [r for p in parts for r in p.runs]
-            jobs.append(self._pool.submit(self.merge, partition, runs, counts, self._live.get(partition.label)))
-        return results(jobs)
+            asked.append((partition, [r for p in parts for r in p.runs], counts, self._live.get(partition.label)))
+        jobs = [self._pool.submit(self._merge_all, some) for some in shared_out(asked)]
+        return [settled for made in results(jobs) for settled in made]
+
+    def _merge_all(self, asked: list[Asked]) -> list[Settled]:
+        return [self.merge(*each) for each in asked]
 
     def merge(self, partition: Partition, runs: list[Run], counts: Counts, live: FileRow | None) -> Settled:
         """Merge a partition's runs with what it holds; also called again when another writer was first."""
         total = Counts()
         total.add(counts)
-        if live is None and len(runs) == 1 and runs[0].file is not None:
+        if is_new(runs, live) and runs[0].file is not None:
             total.new += runs[0].file.rows
             doubt = self._doubt(partition)
             doubts = () if doubt is None else (doubt,)

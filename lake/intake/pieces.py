@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from lake import files, layout, merge, rows
 from lake.errors import LakeError
-from lake.files import Known
 from lake.merge import Counts
 from schemas.arrow import arrow_schema
+from schemas.columns import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from lake.places import Places
     from schemas.columns import Schema
     from schemas.keys import Partition
+
+    Asked = tuple[Partition, list["Run"], Counts, FileRow | None]
+    """A partition to settle: its runs, what was counted of them already, and what it holds."""
 
 T = TypeVar("T")
 
@@ -172,6 +175,8 @@ class Piece:
     """Whether ts goes on in it, strictly where ts is the key."""
     content: tuple[int, int] | None
     """The sums of its content hash, where they are known."""
+    bytes: int
+    """In memory, or near it: to ask a batch takes longer than anything else that is done to a small one."""
 
 
 @dataclass(slots=True)
@@ -193,7 +198,7 @@ class Part:
     def tidy(self, schema: Schema) -> None:
         """Put the last pieces together where they are small."""
         last = self.pieces[-_SCRAPS:]
-        if len(last) == _SCRAPS and all(p.batch.nbytes < _SCRAP_BYTES for p in last):
+        if len(last) == _SCRAPS and all(p.bytes < _SCRAP_BYTES for p in last):
             self.pieces[-_SCRAPS:] = [joined(last, schema)]
 
     def goes_on(self, pieces: list[Piece], table: pa.Table, schema: Schema) -> bool:
@@ -228,13 +233,20 @@ def joined(pieces: Sequence[Piece], schema: Schema) -> Piece:
     contents = [p.content for p in pieces if p.content is not None]
     content = (sum(c[0] for c in contents), sum(c[1] for c in contents)) if len(contents) == len(pieces) else None
     batch = pa.concat_batches([p.batch for p in pieces])
-    return Piece(batch, pieces[0].first, pieces[-1].last, on and all(p.ordered for p in pieces), content)
+    ordered = on and all(p.ordered for p in pieces)
+    return Piece(batch, pieces[0].first, pieces[-1].last, ordered, content, sum(p.bytes for p in pieces))
 
 
 def sums(hashes: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Return the content hash's sums of the rows from each start to the next."""
     totals, squares = np.add.reduceat(hashes, starts), np.add.reduceat(hashes * hashes, starts)
     return list(zip(totals.tolist(), squares.tolist(), strict=True))
+
+
+def width(schema: Schema) -> int | None:
+    """Return how many bytes of memory a row takes at most, None where that depends on its texts."""
+    own = [column for column in schema.columns if column not in IDENTITY]
+    return None if any(column.type == "text" for column in own) else sum(8 * (column.length or 1) + 1 for column in own)
 
 
 def least(batch: pa.RecordBatch, clocks: Sequence[str]) -> Place:
@@ -244,12 +256,13 @@ def least(batch: pa.RecordBatch, clocks: Sequence[str]) -> Place:
     return tuple(int(column[at]) for column in times)
 
 
-def known(pieces: list[Piece]) -> Known | None:
+def known(pieces: list[Piece]) -> rows.Known | None:
     """Return what the pieces say of their rows together; None when one of them does not know its content."""
     contents = [p.content for p in pieces if p.content is not None]
     if len(contents) < len(pieces):
         return None
-    return Known(pieces[0].first, pieces[-1].last, sum(c[0] for c in contents), sum(c[1] for c in contents))
+    total, squares = sum(c[0] for c in contents), sum(c[1] for c in contents)
+    return rows.Known(pieces[0].first, pieces[-1].last, total, squares, sum(p.bytes for p in pieces))
 
 
 def content(part: FileRow) -> tuple[int, str]:
@@ -289,3 +302,15 @@ def results(jobs: list[Future[T]]) -> list[T]:
         for job in jobs:
             job.cancel()
         wait(jobs)
+
+
+def is_new(runs: Sequence[Run], live: FileRow | None) -> bool:
+    """Whether the file that was written is the partition's as it stands."""
+    return live is None and len(runs) == 1 and runs[0].file is not None
+
+
+def shared_out(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
+    """Yield what workers are to settle, in order: one at a time, and together what takes less than a job does."""
+    for new, some in itertools.groupby(asked, lambda each: is_new(each[1], each[3])):
+        each = list(some)
+        yield from [each] if new else [[one] for one in each]

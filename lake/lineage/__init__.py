@@ -13,7 +13,7 @@ from lake.lineage.status import (
     resolved,
     status,
 )
-from lake.lineage.walk import LineageNode, down, up
+from lake.lineage.walk import LineageNode, behind, down, up
 from lake.manifest.graph import inputs
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "PartitionState",
     "SeriesStatus",
     "State",
+    "behind",
     "beside",
     "census",
     "containing",

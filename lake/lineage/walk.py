@@ -48,6 +48,40 @@ def down(manifest: Manifest, address: Address, label: str) -> LineageNode | None
     return _Walk(manifest).down(address, label)
 
 
+def behind(manifest: Manifest, address: Address, between: tuple[int | None, int | None], at: int) -> list[LineageNode]:
+    """Return what the partitions of a series were made from that hold rows of a range at a snapshot, oldest first.
+
+    Of one that was stored anew since it is only known which files came into it until then.
+    """
+    series = manifest.find(address)
+    if series is None:
+        return []
+    walk, now = _Walk(manifest), {part.partition: part for part in graph.parts(manifest, series.id, None, None)}
+    found = []
+    for part in graph.parts(manifest, series.id, *between, at):
+        live = now.get(part.partition)
+        node = walk.up(address, part.partition) if live is not None and live.file.id == part.file.id else None
+        found.append(node or _of_then(manifest, series, part, at))
+    return found
+
+
+def _of_then(manifest: Manifest, series: SeriesRow, part: PartRow, at: int) -> LineageNode:
+    came = tuple(each for each in origins.of_partition(manifest, series.id, part.partition) if each.snapshot <= at)
+    stored = part.file
+    return LineageNode(
+        series.address,
+        part.partition,
+        part.rows,
+        part.content_hash,
+        stored.from_snapshot,
+        stored.run_id,
+        None,
+        None,
+        came,
+        (),
+    )
+
+
 class _Walk:
     """Walks the graph, reading each series once."""
 

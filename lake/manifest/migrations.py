@@ -1,6 +1,6 @@
 """The manifest's tables, as the steps that made them; a step once released is never edited.
 
-Imports sqlite-utils, hence pandas: only what creates or migrates a manifest imports this module.
+Imports sqlite-utils: only what creates or migrates a manifest imports this module.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
 from lake.config import refuse_lost
 from lake.errors import LakeError
 from lake.leases import prepare
 from lake.manifest.connection import APPLICATION_ID, explained, open_writer, refuse_newer, transaction
+from lake.manifest.lean import Database, Migrations
 from lake.manifest.log import make_folder, sync_folder
 from lake.manifest.slimming import slim_files
 
@@ -372,6 +370,8 @@ def m007_reference(db: Database) -> None:
             from_snapshot INTEGER NOT NULL REFERENCES snapshots (id),
             to_snapshot INTEGER CHECK (to_snapshot > from_snapshot)) STRICT""",
         "CREATE UNIQUE INDEX reference_current ON reference (kind, key) WHERE to_snapshot IS NULL",
+        "CREATE INDEX reference_key ON reference (kind, key)",
+        "CREATE INDEX reference_renamed ON reference (key) WHERE json_extract(definition, '$.renames') IS NOT NULL",
         "CREATE INDEX reference_added ON reference (from_snapshot)",
         "CREATE INDEX reference_ended ON reference (to_snapshot) WHERE to_snapshot IS NOT NULL",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lake.manifest.decode import SPELLING, parsed, text_of
+from lake.manifest.decode import MAX_NS, SPELLING, parsed, text_of
 
 if TYPE_CHECKING:
     from lake.manifest.query import Manifest
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SOURCES = """SELECT DISTINCT sources.id, name, path, dialect, options, fetched_at_ns, skipped_by
     FROM ingest_partitions JOIN ingests ON ingests.id = ingest_id JOIN sources ON sources.id = ingests.source_id
     LEFT JOIN ledger ON ledger.snapshot = ingests.snapshot
-    WHERE series_id = :series ORDER BY sources.id"""
+    WHERE series_id = :series AND ingests.snapshot <= :snapshot ORDER BY sources.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,10 @@ class SourceRow:
     """How many of its records were left out, by reason."""
 
 
-def sources(manifest: Manifest, series_id: int) -> list[SourceRow]:
-    """Return the files ingested into a series, whether or not rows of theirs are left."""
-    rows = manifest.read(lambda connection: connection.execute(_SOURCES, {"series": series_id}).fetchall())
+def sources(manifest: Manifest, series_id: int, snapshot: int | None = None) -> list[SourceRow]:
+    """Return the files ingested into a series, up to a snapshot if one is given, whether or not rows are left."""
+    given = {"series": series_id, "snapshot": MAX_NS if snapshot is None else snapshot}
+    rows = manifest.read(lambda connection: connection.execute(_SOURCES, given).fetchall())
     return [
         SourceRow(name, path, dialect, parsed(options).get("tz") or "UTC", fetched, parsed(skipped or "{}"))
         for _, name, path, dialect, options, fetched, skipped in rows

@@ -19,7 +19,6 @@ from lake.manifest.connection import Link, explained
 from lake.manifest.current import covering, current_ingest
 from lake.manifest.decode import FILES, SERIES, moment_ns
 from lake.manifest.moments import LAST_AT
-from lake.manifest.packed import DAY_NS
 from lake.manifest.process import Process, is_gone, this_process
 from lake.manifest.rows import BAR_COMPLETE
 
@@ -219,11 +218,10 @@ class Manifest:
 
     def plan(self, series_id: int, start_ns: int | None, end_ns: int | None, snapshot: int) -> list[FileRow]:
         """Return the files of [start, end) at the snapshot, oldest partition first; None leaves a side open."""
-        start = decode.MIN_DAY if start_ns is None else decode.clamp(start_ns) // DAY_NS
-        end = decode.MAX_DAY if end_ns is None else -(-decode.clamp(end_ns) // DAY_NS)
-        reach = start - statements.LONGEST_PARTITION
-        rows = self._rows(statements.PLAN, series=series_id, reach=reach, start=start, end=end, snapshot=snapshot)
-        return [decode.file_row(row) for row in rows]
+        words = statements.between(start_ns, end_ns)
+        return [
+            decode.file_row(row) for row in self._rows(statements.PLAN, series=series_id, snapshot=snapshot, **words)
+        ]
 
     def current(self, series_id: int, partitions: Sequence[str] | None = None) -> dict[str, FileRow]:
         """Return the live files by partition label; where partitions are given, the files that hold these.

@@ -62,8 +62,7 @@ def rebuild(
     Raises:
         LakeError: UNREPAIRABLE when the log's hashes do not prove what was written; DISK_FULL, STORAGE.
     """
-    from sqlite_utils import Database
-
+    from lake.manifest.lean import Database
     from lake.manifest.migrations import migrate
 
     path = config.manifest.with_name(config.manifest.name + _NEW)

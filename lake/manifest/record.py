@@ -17,8 +17,7 @@ from schemas.keys import Address, normalise
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_utils import Database
-
+    from lake.manifest.lean import Database
     from lake.manifest.rows import Change, LedgerRecord, NewFile, NewPart, QuarantineRecord, SourceRecord
 
 

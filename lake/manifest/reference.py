@@ -19,7 +19,12 @@ Kind = Literal["instrument", "alias", "action"]
 
 _AT = "from_snapshot <= :at AND (to_snapshot IS NULL OR to_snapshot > :at)"
 _ROWS = f"""SELECT reference.id, kind, key, definition, name, sha256, line, from_snapshot FROM reference
-    LEFT JOIN sources ON sources.id = source_id WHERE kind = :kind AND {_AT} AND key GLOB :glob ORDER BY key"""
+    LEFT JOIN sources ON sources.id = source_id WHERE kind = :kind AND {_AT} AND %s ORDER BY key"""
+# What keys are made of sorts before the tilde.
+_UNDER = "key >= :under AND key < :under || '~'"
+_RENAMED = f"{_UNDER} AND json_extract(definition, '$.renames') IS NOT NULL"
+_NEGATIVE = "json_extract(definition, '$.price_may_be_negative')"
+_STANDING = "SELECT id, key, definition FROM reference WHERE kind = ? AND to_snapshot IS NULL"
 _CURRENT = "SELECT id FROM reference WHERE kind = ? AND key = ? AND to_snapshot IS NULL"
 
 
@@ -40,7 +45,9 @@ class ReferenceRow:
     """The one that brought it as it is."""
 
 
-def reference(manifest: Manifest, kind: Kind, snapshot: int | None = None, under: str = "") -> list[ReferenceRow]:
+def reference(
+    manifest: Manifest, kind: Kind, snapshot: int | None = None, *, under: str = "", like: str = "*"
+) -> list[ReferenceRow]:
     """Return the records of a kind that are known, by their keys; now, unless a snapshot is given.
 
     Args:
@@ -48,15 +55,36 @@ def reference(manifest: Manifest, kind: Kind, snapshot: int | None = None, under
         kind: Of which kind.
         snapshot: As they were known at it.
         under: Only those whose keys begin so.
+        like: Only those whose keys fit this pattern, whose `*` stands for slashes, too.
     """
-    at = manifest.snapshot() if snapshot is None else snapshot
-    given = {"kind": kind, "at": at, "glob": _escaped(under) + "*"}
-    rows = manifest.read(lambda connection: connection.execute(_ROWS, given).fetchall())
+    return _known(manifest, kind, _UNDER if under else "key GLOB :like", snapshot, under=under, like=like)
+
+
+def record_of(manifest: Manifest, kind: Kind, key: str, snapshot: int | None = None) -> ReferenceRow | None:
+    """Return the one record of a key, if it is known; now, unless a snapshot is given."""
+    return next(iter(_known(manifest, kind, "key = :key", snapshot, key=key)), None)
+
+
+def renamed(manifest: Manifest, place: str, snapshot: int | None = None) -> list[ReferenceRow]:
+    """Return the instruments of `EXCHANGE/MARKET` that had other symbols; now, unless a snapshot is given."""
+    return _known(manifest, "instrument", _RENAMED, snapshot, under=f"{place}/")
+
+
+def with_negative_prices(manifest: Manifest) -> set[str]:
+    """Return the keys of the instruments whose records say that prices of zero and less are right."""
+    return {row.key for row in _known(manifest, "instrument", _NEGATIVE, None)}
+
+
+def standing(manifest: Manifest, kind: Kind) -> dict[str, tuple[int, str]]:
+    """Return id and definition, as text, of all records of a kind that are known now, by their keys."""
+    rows = manifest.read(lambda connection: connection.execute(_STANDING, (kind,)).fetchall())
+    return {key: (number, text) for number, key, text in rows}
+
+
+def _known(manifest: Manifest, kind: Kind, condition: str, snapshot: int | None, **words: str) -> list[ReferenceRow]:
+    given = {"kind": kind, "at": manifest.snapshot() if snapshot is None else snapshot, **words}
+    rows = manifest.read(lambda connection: connection.execute(_ROWS % condition, given).fetchall())
     return [ReferenceRow(number, of, key, parsed(text), *rest) for number, of, key, text, *rest in rows]
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
 
 
 def write(connection: sqlite3.Connection, change: Change, snapshot: int, source: int | None) -> None:

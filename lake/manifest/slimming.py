@@ -8,7 +8,7 @@ from lake.manifest import packed
 from lake.manifest.packed import DAY_NS
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from lake.manifest.lean import Database
 
 
 def _run(db: Database, *statements: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lake.manifest.decode import FILES, PATH
+from lake.manifest.decode import FILES, MAX_DAY, MIN_DAY, PATH, clamp
 from lake.manifest.forgetting import EXPIRED
+from lake.manifest.packed import DAY_NS
 
 LONGEST_PARTITION = 366
 """Days; no partition is longer, which bounds the walk through the index."""
@@ -67,3 +68,10 @@ OF_SERIES = """snapshots.id IN (
 RUNS = """SELECT id, kind, status, started_ns, ended_ns, pid, host, boot_id, process_start, command, error, snapshot,
         cause FROM runs WHERE :status IS NULL OR status IN (:status, 'running') ORDER BY id DESC
     LIMIT CASE WHEN :status IS NULL THEN :limit ELSE -1 END"""
+
+
+def between(start_ns: int | None, end_ns: int | None) -> dict[str, int]:
+    """Return the parameters of PLAN for [start, end); None leaves a side open."""
+    start = MIN_DAY if start_ns is None else clamp(start_ns) // DAY_NS
+    end = MAX_DAY if end_ns is None else -(-clamp(end_ns) // DAY_NS)
+    return {"start": start, "end": end, "reach": start - LONGEST_PARTITION}

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from sqlite_utils import Database
-
     from lake.config import Config
+    from lake.manifest.lean import Database
     from lake.manifest.rows import Change, RunStatus
     from schemas.keys import Address
 
@@ -57,9 +56,8 @@ class Writer:
         Raises:
             LakeError: LAKE_NOT_INITIALISED, MANIFEST_TOO_NEW, MANIFEST_DAMAGED, STORAGE.
         """
-        # Its import takes a second or more: not while the write lock is held.
-        from sqlite_utils import Database
-
+        # Its import takes a while: not while the write lock is held.
+        from lake.manifest.lean import Database
         from lake.manifest.query import Manifest
 
         self._database = Database

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Findings:
     """The findings of one series."""
 
-    def __init__(self, parts: Sequence[PartRow]) -> None:
-        """Take its natural partitions, oldest first."""
+    def __init__(self, parts: Sequence[PartRow], limit: int = KEPT) -> None:
+        """Take its natural partitions, oldest first, and how many findings of a rule are kept."""
+        self._limit = limit
         self._starts = np.array([part.start_ns for part in parts], np.int64)
         self._kept: dict[str, list[Finding]] = {}
         self.totals: dict[str, Total] = {}
@@ -41,7 +42,7 @@ class Findings:
         if not len(firsts):
             return
         self._count(rule, len(firsts), int(counts.sum()))
-        room = KEPT - len(self._kept.get(rule, ()))
+        room = self._limit - len(self._kept.get(rule, ()))
         for number in range(min(room, len(firsts))):
             facts = int(firsts[number]), int(lasts[number]), int(counts[number])
             self._keep(rule, Finding(rule, *facts, detail(number)))
@@ -64,7 +65,7 @@ class Findings:
 
     def _keep(self, rule: str, finding: Finding) -> None:
         kept = self._kept.setdefault(rule, [])
-        if len(kept) < KEPT:
+        if len(kept) < self._limit:
             kept.append(finding)
 
     def _mark(self, rule: str, firsts: Times, lasts: Times, detail: Callable[[int], str]) -> None:

@@ -1,7 +1,8 @@
-"""What single rows say, told in runs: no volume, prices that stand still, quotes that cross or meet."""
+"""What single rows say, told in runs: no volume, prices that stand still, crossed quotes, hours that are closed."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from lake.quality.collecting import Runs
 from lake.quality.prices import price_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     Ended = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]
 
 PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When the market of a series is open."""
+
+    calendar: str
+    spans: Sequence[tuple[int, int]]
+    """Half-open, in nanoseconds, in order."""
+    step_ns: int
+    """How long a row is; 1 of ticks."""
 
 
 class _Told:
@@ -141,3 +153,29 @@ class Quotes:
         for told in (self._crossed, self._locked):
             if told is not None:
                 told.end()
+
+
+class ClosedHours:
+    """Rows while the market is closed; those that say that nothing was traded are none."""
+
+    def __init__(self, findings: Findings, least: float, opening: Opening) -> None:
+        """Take how many rows are to be told of, and when the market is open."""
+        self._told = _Told(findings, "out_of_hours", least, lambda _at: f"closed by {opening.calendar}")
+        self._starts = np.array([start for start, _ in opening.spans], np.int64)
+        self._ends = np.array([end for _, end in opening.spans], np.int64)
+        self._step = opening.step_ns
+
+    def feed(self, piece: Piece) -> None:
+        """Look at a piece."""
+        ts = piece.ts[piece.own]
+        last = np.searchsorted(self._starts, ts + self._step) - 1
+        # The last span that begins before a row ends: where that is over before it begins, all is closed.
+        over = np.concatenate([self._ends, [np.iinfo(np.int64).min]])[last] <= ts
+        for name in ("volume", "size"):
+            if name in piece.columns:
+                over &= piece.columns[name][piece.own] != 0
+        self._told.feed(over, ts, np.zeros(len(ts)))
+
+    def end(self) -> None:
+        """Tell of the last run."""
+        self._told.end()

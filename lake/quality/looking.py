@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lake.quality.flags import PRICES, Quotes, Stale, Volumes
+from lake.quality.flags import PRICES, ClosedHours, Quotes, Stale, Volumes
 from lake.quality.pieces import pieces
 from lake.quality.prices import Jumps, Spikes, Units
 from lake.quality.repeats import Repeats
@@ -12,12 +12,14 @@ from lake.quality.rules import BY_NAME, kind_of
 from schemas.periods import Period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from lake.quality.collecting import Findings
+    from lake.quality.flags import Opening
     from lake.quality.pieces import Piece
+    from lake.quality.prices import Split
     from schemas.keys import Address
 
 COLUMNS = {
@@ -33,6 +35,8 @@ _SINGLE_PART = 1 / 5
 class _Look(Protocol):
     def feed(self, piece: Piece) -> None: ...
 
+    def end(self) -> None: ...
+
 
 def look(
     batches: Iterable[pa.RecordBatch],
@@ -41,6 +45,9 @@ def look(
     thresholds: Mapping[str, float],
     findings: Findings,
     told: Callable[[int], None] = lambda _rows: None,
+    *,
+    splits: Sequence[Split] = (),
+    opening: Opening | None = None,
 ) -> None:
     """Look at the rows of a series for what its rules speak of.
 
@@ -51,8 +58,12 @@ def look(
         thresholds: What counts, by rule.
         findings: Takes up what is found.
         told: Told how many rows came by since it last was.
+        splits: Those that are known: what they explain is no jump.
+        opening: When the market is open; None where it always is, or nobody knows.
     """
-    looks = _looks(address, thresholds, findings)
+    looks = list(_each(address, thresholds, findings, splits))
+    if opening is not None and "out_of_hours" in thresholds:
+        looks.append(ClosedHours(findings, thresholds["out_of_hours"], opening))
     if not looks:
         return
     for piece in pieces(batches, COLUMNS[kind_of(address)], unit_ns):
@@ -60,8 +71,7 @@ def look(
             each.feed(piece)
         told(piece.high - piece.low)
     for each in looks:
-        if not isinstance(each, Jumps | Spikes):
-            each.end()  # type: ignore[attr-defined]  # all the others look over the ends of pieces
+        each.end()
 
 
 def needs_rows(thresholds: Mapping[str, float]) -> bool:
@@ -69,18 +79,16 @@ def needs_rows(thresholds: Mapping[str, float]) -> bool:
     return any(BY_NAME[name].of for name in thresholds)
 
 
-def _looks(address: Address, thresholds: Mapping[str, float], findings: Findings) -> list[_Look]:
-    return [look for look in _each(address, thresholds, findings) if look is not None]
-
-
-def _each(address: Address, thresholds: Mapping[str, float], findings: Findings) -> Iterator[_Look | None]:
+def _each(
+    address: Address, thresholds: Mapping[str, float], findings: Findings, splits: Sequence[Split]
+) -> Iterator[_Look]:
     period = Period.parse(address.period) if address.type == "bars" else None
     single = period is not None and period.grid_us is None
     if "unit_error" in thresholds:
         yield Units(findings, thresholds["unit_error"])
     jump = "tick_jump" if period is None else "price_jump"
     if jump in thresholds:
-        yield Jumps(findings, jump, thresholds[jump], thresholds.get("unit_error"), _step_ns(period))
+        yield Jumps(findings, jump, thresholds[jump], thresholds.get("unit_error"), _step_ns(period), splits)
     if "price_spike" in thresholds:
         yield Spikes(findings, thresholds["price_spike"])
     if "repeated_day" in thresholds:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from schemas.keys import Address
 
-KEPT = 10_000
-"""Findings of one rule in one series that are kept; all are counted."""
+KEPT = 1_000
+"""Findings of one rule in one series that a report holds unless told otherwise; all are counted."""
+HELD = 200_000
+"""And of all series together; those that come later are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class QualityRequest:
     """Only these; empty: all that apply."""
     record: bool = True
     """Whether the outcome is kept in the manifest; of the past it never is."""
+    limit: int = KEPT
+    """How many findings of one rule in one series the report holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class SeriesQuality:
     totals: dict[str, Total] = field(default_factory=dict)
     """By rule, only those that found something."""
     findings: list[Finding] = field(default_factory=list)
-    """By time; of each rule the first 10,000."""
+    """By time; of each rule the first ones, as many as were asked for."""
     partitions: int = 0
     """Natural partitions that fail a rule."""
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lake.amounts import plural
+from lake.manifest.packed import DAY_NS
 from lake.quality.pieces import typical
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lake.quality.collecting import Findings
@@ -60,18 +63,33 @@ def shifts(log_ratio: Floats, tolerance: float) -> NDArray[np.int64]:
     return np.where(near, power, 0).astype(np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split that is known: from a time on there are `ratio` shares for each one before."""
+
+    at_ns: int
+    ratio: float
+
+
 class Jumps:
     """Prices that jump, seen against how they move around that time."""
 
     def __init__(
-        self, findings: Findings, rule: str, threshold: float, of_unit: float | None, step_ns: int | None
+        self,
+        findings: Findings,
+        rule: str,
+        threshold: float,
+        of_unit: float | None,
+        step_ns: int | None,
+        splits: Sequence[Split],
     ) -> None:
-        """Take what counts as a jump, what is one of unit and told as such, and the period of bars.
+        """Take what counts as a jump, what is one of unit and told as such, the period of bars, and known splits.
 
-        Either may be None: where nobody tells of units, and where rows have no period.
+        Either of the middle two may be None: where nobody tells of units, and where rows have no period.
         """
         self._findings, self._rule, self._threshold = findings, rule, threshold
         self._of_unit, self._step = of_unit, step_ns
+        self._splits = splits
         self._told = -1
 
     def feed(self, piece: Piece) -> None:
@@ -90,8 +108,21 @@ class Jumps:
             jumps &= shifts(returns, self._of_unit) == 0
         for place in (np.flatnonzero(jumps[piece.own]) + piece.low).tolist():
             number = piece.number + place - piece.low
-            if number > self._told:
+            if number > self._told and not self._is_split(piece, returns, scores, place):
                 self._tell(piece, price, returns, scores, place)
+
+    def end(self) -> None:
+        """Pieces bring what comes after them: nothing is left to be told."""
+
+    def _is_split(self, piece: Piece, returns: Floats, scores: Floats, place: int) -> bool:
+        """Whether a known split leaves no jump of this one: it was due since the row before, give or take a day."""
+        before, now = int(piece.ts[place - 1]), int(piece.ts[place])
+        for split in self._splits:
+            left = abs(returns[place] + np.log(split.ratio))
+            due = before < split.at_ns + DAY_NS and now >= split.at_ns - DAY_NS
+            if due and left < FOURFOLD and scores[place] * left / abs(returns[place]) < self._threshold:
+                return True
+        return False
 
     def _tell(self, piece: Piece, price: Floats, returns: Floats, scores: Floats, place: int) -> None:
         left = np.abs(np.cumsum(returns[place : place + _SOON + 1]))[1:]
@@ -126,12 +157,20 @@ class Spikes:
         for name, column, reach in (("high", high, above), ("low", low, below)):
             scores = reach / usual
             far = (scores >= self._threshold) | (reach >= FOURFOLD)
-            found = np.flatnonzero(far[piece.own]) + piece.low
-            for place in found.tolist():
-                at = int(piece.ts[place])
-                said = f"{name} {column[place]:.15g}, {np.expm1(reach[place]):,.2%} beyond all around it"
-                said += _usual(scores[place], "range")
-                self._findings.add("price_spike", at, at, 1, said)
+            places = np.flatnonzero(far[piece.own]) + piece.low
+
+            def said(
+                number: int,
+                name: str = name,
+                facts: tuple[Floats, ...] = (column[places], reach[places], scores[places]),
+            ) -> str:
+                value, beyond, score = (float(fact[number]) for fact in facts)
+                return f"{name} {value:.15g}, {np.expm1(beyond):,.2%} beyond all around it{_usual(score, 'range')}"
+
+            self._findings.add_all("price_spike", piece.ts[places], piece.ts[places], np.ones_like(places), said)
+
+    def end(self) -> None:
+        """Pieces bring what comes after them: nothing is left to be told."""
 
 
 def _positive(values: Floats) -> Floats:
@@ -215,10 +254,18 @@ class Units:
             ratio = np.full(len(values), np.nan)
             np.divide(values, rest, out=ratio, where=(values > 0) & (rest > 0))
             powers = shifts(np.log(ratio), self._tolerance)
-            for place in np.flatnonzero(powers).tolist():
-                at = int(piece.ts[own][place])
-                said = f"{name} {values[place]:.15g} is {_part(int(powers[place]))} the {against} {rest[place]:.15g}"
-                self._findings.add("unit_error", at, at, 1, said)
+            places = np.flatnonzero(powers)
+
+            def said(
+                number: int,
+                name: str = name,
+                facts: tuple[NDArray[np.generic], ...] = (values[places], powers[places], rest[places]),
+            ) -> str:
+                value, power, other = (fact[number] for fact in facts)
+                return f"{name} {value:.15g} is {_part(int(power))} the {against} {other:.15g}"
+
+            ts = piece.ts[own][places]
+            self._findings.add_all("unit_error", ts, ts, np.ones_like(places), said)
 
 
 def _usual(score: float, what: str) -> str:

@@ -126,6 +126,15 @@ RULES: tuple[Rule, ...] = (
         "nothing",
     ),
     Rule(
+        "out_of_hours",
+        PRICED,
+        1.0,
+        "rows at least, of less than a day, where a calendar is known",
+        "note",
+        "there are rows while the market is closed: read in another time zone, or traded in extended hours",
+        "look which zone the file is in; [gaps.calendars] of dl.toml names the calendar",
+    ),
+    Rule(
         "restated",
         (),
         1.0,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake import layout, rows
 from lake import write as writing
 from lake.amounts import plural
+from lake.instruments import actions
 from lake.leases import Lease
 from lake.manifest import Change, Writer, graph
+from lake.manifest.packed import DAY_NS
 from lake.manifest.rows import CheckRecord
 from lake.quality.collecting import Findings
+from lake.quality.hours import calendar_with_hours, opening
 from lake.quality.looking import COLUMNS, look, needs_rows
-from lake.quality.model import Progress, QualityReport, SeriesQuality
+from lake.quality.model import HELD, Progress, QualityReport, SeriesQuality
+from lake.quality.prices import Split
 from lake.quality.restated import restated
 from lake.quality.rules import BY_NAME, kind_of
 from lake.quality.settings import thresholds
@@ -26,8 +31,13 @@ if TYPE_CHECKING:
     from lake.manifest import Manifest, PartRow, SeriesRow
     from lake.quality.model import QualityRequest
 
+_EPOCH = dt.date(1970, 1, 1)
 PREFIX = "quality"
 """What the names of the check results begin with."""
+_COMMIT_RECORDS = 20_000
+"""Check results that wait for a commit; a lake may have many partitions that fail."""
+_WORDS = 1_000
+"""Letters that a run keeps of what it was about."""
 
 
 def find(
@@ -58,11 +68,13 @@ def find(
     """
     with Lease(config, snapshot):
         manifest.refuse_expired(snapshot)
+        is_present = snapshot == manifest.snapshot()
         works = [_work(config, manifest, row, snapshot, request) for row in series]
         total = sum(work.rows for work in works if needs_rows(work.thresholds))
-        done = 0
+        done = held = 0
         found: list[SeriesQuality] = []
         records: list[CheckRecord] = []
+        recorded = None
         for work in works:
 
             def told(count: int, work: _Work = work) -> None:
@@ -70,23 +82,33 @@ def find(
                 done += count
                 progress(Progress(done, total, work.row.address))
 
-            findings = work.look(told)
+            findings = work.look(told, min(request.limit, HELD - held))
             outcome = work.outcome(findings)
             found.append(outcome)
-            if request.record and snapshot == manifest.snapshot():
+            held += len(outcome.findings)
+            if request.record and is_present:
                 records += work.records(findings, outcome)
-    recorded = _record(config, records, ", ".join(str(each.address) for each in found)) if records else None
+            if len(records) >= _COMMIT_RECORDS or (records and work is works[-1]):
+                recorded = _record(config, records)
+                records = []
     return QualityReport(snapshot, recorded, tuple(found))
 
 
-def _record(config: Config, records: list[CheckRecord], what: str) -> int:
-    with Writer(config) as writer, writing.run(writer, "quality", f"quality {what}"[:1000]) as run_id:
+def _record(config: Config, records: list[CheckRecord]) -> int:
+    what = ", ".join(dict.fromkeys(str(record.address) for record in records))
+    with Writer(config) as writer, writing.run(writer, "quality", f"quality {what}"[:_WORDS]) as run_id:
         return writer.commit(Change(run_id, "quality", checks=records, ends_run=True))
 
 
 def _work(config: Config, manifest: Manifest, row: SeriesRow, snapshot: int, request: QualityRequest) -> _Work:
     parts = graph.parts(manifest, row.id, request.start_ns, request.end_ns, snapshot)
-    return _Work(config, manifest, row, snapshot, request, parts, thresholds(config, row.address, request.rules))
+    held_to = thresholds(config, row.address, request.rules)
+    calendar = None
+    if "out_of_hours" in held_to:
+        calendar = calendar_with_hours(config, manifest, row.address, snapshot)
+        if calendar is None:
+            del held_to["out_of_hours"]
+    return _Work(config, manifest, row, snapshot, request, parts, held_to, calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +122,16 @@ class _Work:
     request: QualityRequest
     parts: list[PartRow]
     thresholds: Mapping[str, float]
+    calendar: str | None
+    """That by which rows may lie out of hours; None where no rule asks for it."""
 
     @property
     def rows(self) -> int:
         """About how many rows there are to be read."""
         return sum(part.rows for part in self.parts)
 
-    def look(self, told: Callable[[int], None]) -> Findings:
-        findings = Findings(self.parts)
+    def look(self, told: Callable[[int], None], limit: int) -> Findings:
+        findings = Findings(self.parts, limit)
         between = (self.request.start_ns, self.request.end_ns)
         if "restated" in self.thresholds:
             least = self.thresholds["restated"]
@@ -123,8 +147,26 @@ class _Work:
                 as_of=self.snapshot,
             )
             unit_ns = layout.NS_PER[rows.unit(scan.declaration)]
-            look(scan.batches(), unit_ns, self.row.address, self.thresholds, findings, told)
+            hours = None
+            if self.calendar is not None:
+                hours = opening(self.calendar, self.row.address, self.parts[0].first_ns, self.parts[-1].last_ns + 1)
+            look(
+                scan.batches(),
+                unit_ns,
+                self.row.address,
+                self.thresholds,
+                findings,
+                told,
+                splits=self._splits(),
+                opening=hours,
+            )
         return findings
+
+    def _splits(self) -> list[Split]:
+        known = actions(self.manifest, self.row.address, self.snapshot)
+        return [
+            Split((each.ex_date - _EPOCH).days * DAY_NS, float(each.value)) for each in known if each.kind == "split"
+        ]
 
     def outcome(self, findings: Findings) -> SeriesQuality:
         failed = {place for rule, marked in findings.marked.items() if _fails(rule) for place in marked}

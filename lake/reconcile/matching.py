@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Indices = NDArray[np.int64]
 
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 KINDS = pa.array(["missing", "differs"])
 
 
@@ -36,7 +37,10 @@ class Measure:
     def apart(self, value: Floats, other: Floats) -> Flags:
         """Whether values differ; both are there."""
         distance = np.abs(value - other)
-        room = np.maximum(self.absolute, self.relative * np.maximum(np.abs(value), np.abs(other)))
+        size = np.maximum(np.abs(value), np.abs(other))
+        # 100.03 - 100 is a little more than 0.03 as floats, and not as they are written.
+        absolute = self.absolute + _ROUNDING * size if self.absolute else 0.0
+        room = np.maximum(absolute, self.relative * size)
         found: Flags = distance > room
         return found
 

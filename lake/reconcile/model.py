@@ -39,6 +39,8 @@ class ReconcileRequest:
     """Only these; empty: every one of numbers."""
     absolute: float = 0.0
     """Prices that are no farther apart are the same."""
+    ticks: float = 0.0
+    """The same, in tick sizes of the most trusted source's instrument."""
     relative: float = 0.0
     """Values that are no farther apart, as a part of the greater one, are the same."""
     limit: int | None = KEPT

@@ -62,7 +62,7 @@ class Reconciliation:
         self._config, self._manifest, self._request, self._progress = config, manifest, request, progress
         self._sources, self._because = ordered(sources, request.prefer, config.reconcile)
         declaration = _common(config, self._sources)
-        self._measures = _measures(declaration, request)
+        self._measures = _measures(declaration, request, self._room())
         self.schema = model.schema(rows.unit(declaration))
         self._unit_ns = layout.NS_PER[rows.unit(declaration)]
         self._span = self._common_span()
@@ -114,6 +114,29 @@ class Reconciliation:
             tallies.count,
             pa.Table.from_batches(self._kept, self.schema),
         )
+
+    def _room(self) -> float:
+        """Return how far apart prices may be."""
+        request = self._request
+        for name in ("absolute", "relative", "ticks"):
+            value = getattr(request, name)
+            if not 0 <= value < float("inf"):
+                raise LakeError(
+                    "USAGE", f"the tolerance is {value}", where=name, why="It is 0 or more.", fix=["0 allows none"]
+                )
+        if not request.ticks:
+            return request.absolute
+        best = self._sources[0].address
+        row = self._manifest.find(best)
+        if row is None or row.tick_size is None:
+            raise LakeError(
+                "USAGE",
+                f"no tick size is known of {best}",
+                where="--ticks",
+                why="A tolerance in ticks is one of the most trusted source's.",
+                fix=["dl instruments import FILE", "or --abs"],
+            )
+        return max(request.absolute, request.ticks * row.tick_size)
 
     def _common_span(self) -> tuple[int | None, int | None]:
         """Return the range of rows to be read."""
@@ -215,11 +238,8 @@ def _common(config: Config, sources: Sequence[Source]) -> Schema:
     return first.schema
 
 
-def _measures(declaration: Schema, request: ReconcileRequest) -> list[Measure]:
-    """Return the columns to be compared."""
-    for name, value in (("absolute", request.absolute), ("relative", request.relative)):
-        if not 0 <= value < float("inf"):
-            raise LakeError("USAGE", f"the {name} tolerance is {value}", why="It is 0 or more.", fix=["0 allows none"])
+def _measures(declaration: Schema, request: ReconcileRequest, room: float) -> list[Measure]:
+    """Return the columns to be compared, with how far apart prices may be."""
     numbers = {column.name: column for column in declaration.columns if _is_number(column)}
     for name in request.columns:
         if name not in numbers:
@@ -230,9 +250,7 @@ def _measures(declaration: Schema, request: ReconcileRequest) -> list[Measure]:
                 fix=[f"one of {', '.join(numbers)}"],
             )
     chosen = request.columns or tuple(numbers)
-    return [
-        Measure(name, request.absolute if numbers[name].unit == _PRICE else 0.0, request.relative) for name in chosen
-    ]
+    return [Measure(name, room if numbers[name].unit == _PRICE else 0.0, request.relative) for name in chosen]
 
 
 def _is_number(column: Column) -> bool:

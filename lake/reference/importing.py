@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lake import write as writing
 from lake.errors import LakeError
 from lake.manifest import Change, Conflict, Manifest, NewReference, SourceRecord, Writer
-from lake.manifest.reference import reference
+from lake.manifest.reference import Kind, record_of, standing
 from lake.reference.reading import MAX_BYTES, read
 from schemas.instruments import instrument_of
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lake.config import Config
-    from lake.manifest.reference import Kind, ReferenceRow
     from lake.reference.reading import Record
 
 _ATTEMPTS = 20
-_KINDS: tuple[Kind, ...] = ("instrument", "alias", "action")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,6 @@ class Imported:
     key: str
     line: int
     status: Literal["new", "changed", "identical"]
-    definition: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -114,30 +111,33 @@ def _bytes(path: Path) -> bytes:
     if not path.is_file():
         raise LakeError("SOURCE_NOT_FOUND", f"{path} is no file", where=str(path))
     if path.stat().st_size > MAX_BYTES:
-        message = f"it has more than {MAX_BYTES // 1_000_000} MB: that is no file of records"
-        raise LakeError("SOURCE_UNREADABLE", message, where=str(path), fix=["name another file", "or cut it up"])
+        message = f"it has more than {MAX_BYTES // 1_000_000} MB"
+        why = "A file is imported as one snapshot, and held in memory for it."
+        raise LakeError(
+            "SOURCE_UNREADABLE", message, where=str(path), why=why, fix=["name another file", "or cut it up"]
+        )
     return path.read_bytes()
 
 
 def _compare(manifest: Manifest, records: Sequence[Record], report: ImportReport) -> list[NewReference]:
     """Hold the records against what is known; fill in the report, and return what is to be written."""
-    known: dict[tuple[str, str], ReferenceRow] = {
-        (row.kind, row.key): row for kind in _KINDS for row in reference(manifest, kind)
+    kinds = {record.kind for record in records}
+    known: dict[str, dict[str, tuple[int, str]]] = {
+        kind: standing(manifest, kind) for kind in get_args(Kind) if kind in kinds
     }
     held = {instrument_of(row.address) for row in manifest.series()}
     report.snapshot, report.records, news = manifest.snapshot(), [], []
     for record in records:
-        before = known.get((record.kind, record.key))
-        definition = dict(before.definition) if before and record.kind == "instrument" else {}
-        definition |= record.facts
+        number, stood = known[record.kind].get(record.key, (None, "{}"))
+        definition = (json.loads(stood) if record.kind == "instrument" else {}) | record.facts
         definition = {name: value for name, value in definition.items() if value is not None}
-        status: Literal["new", "changed", "identical"] = "new" if before is None else "changed"
-        if before is not None and definition == before.definition:
+        text = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        status: Literal["new", "changed", "identical"] = "new" if number is None else "changed"
+        if number is not None and text == stood:
             status = "identical"
         else:
-            text = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            news.append(NewReference(record.kind, record.key, text, record.line, before.id if before else None))
-        report.records.append(Imported(record.kind, record.key, record.line, status, definition))
+            news.append(NewReference(record.kind, record.key, text, record.line, number))
+        report.records.append(Imported(record.kind, record.key, record.line, status))
     named = {"/".join(record.key.split("/")[:3]) for record in records if record.kind != "alias"}
     report.unmatched = sorted(named - held)
     return news
@@ -152,12 +152,12 @@ def remove(config: Config, kind: Kind, key: str, *, message: str = "") -> int:
     with Writer(config) as writer, writing.run(writer, "import", f"{kind}s remove {key}") as run_id:
         for _ in range(_ATTEMPTS):
             with Manifest.open(config) as manifest:
-                found = [row for row in reference(manifest, kind, under=key) if row.key == key]
-            if not found:
+                found = record_of(manifest, kind, key)
+            if found is None:
                 why = "A record is named by its whole key."
                 raise LakeError("USAGE", f"there is no {kind} {key}", why=why, fix=[f"dl {kind}s list"])
             change = Change(run_id, "import", message, ends_run=True)
-            change.ended_reference = [(kind, key, found[0].id)]
+            change.ended_reference = [(kind, key, found.id)]
             try:
                 return writer.commit(change)
             except Conflict:

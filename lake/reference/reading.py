@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MAX_BYTES = 64_000_000
+MAX_BYTES = 8_000_000
+MAX_RECORDS = 150_000
+"""So many, and what is known of them, are held in memory."""
 _SHOWN = 5
+_MOST = "A file is imported as one snapshot, and held in memory for it."
 _DELIMITERS = ",;\t"
 
 
@@ -65,6 +68,9 @@ def read(path: Path, content: bytes, kind: str, defaults: Mapping[str, str]) -> 
         known = found.setdefault((record.kind, record.key), record)
         if known.facts != record.facts:
             bad.append(f"line {line}: line {known.line} says otherwise of {record.key}")
+        if len(found) > MAX_RECORDS:
+            message = f"it has more than {MAX_RECORDS:,} records"
+            raise LakeError("SOURCE_UNREADABLE", message, where=str(path), why=_MOST, fix=["cut it up"])
     if bad:
         more = f"; and {len(bad) - _SHOWN:,} more" if len(bad) > _SHOWN else ""
         raise LakeError(
@@ -100,18 +106,18 @@ def _of_csv(path: Path, text: str, kind: str) -> Iterator[tuple[int, str, dict[s
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=head.count), strict=True)
     try:
         names = [re.sub(r"\s+", "_", name.strip().lower()) for name in next(reader, [])]
-        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        rows = ((reader.line_num, row) for row in reader if any(cell.strip() for cell in row))
+        if kind == "action" and set(names) >= YAHOO:
+            yield from ((line, kind, given) for line, given in of_yahoo(path, names, list(rows)))
+            return
+        _refuse_head(path, names, kind)
+        for line, row in rows:
+            if len(row) != len(names):
+                message = f"line {line} has {len(row)} cells, and the head {len(names)}"
+                raise LakeError("SOURCE_UNREADABLE", message, where=str(path))
+            yield line, kind, dict(zip(names, row, strict=True))
     except csv.Error as error:
         raise LakeError("SOURCE_UNREADABLE", f"line {reader.line_num}: {error}", where=str(path)) from None
-    if kind == "action" and set(names) >= YAHOO:
-        yield from ((line, kind, given) for line, given in of_yahoo(path, names, rows))
-        return
-    _refuse_head(path, names, kind)
-    for line, row in rows:
-        if len(row) != len(names):
-            message = f"line {line} has {len(row)} cells, and the head {len(names)}"
-            raise LakeError("SOURCE_UNREADABLE", message, where=str(path))
-        yield line, kind, dict(zip(names, row, strict=True))
 
 
 def _refuse_head(path: Path, names: list[str], kind: str) -> None:

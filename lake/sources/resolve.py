@@ -63,7 +63,10 @@ def recipe_of(draft: Draft, head: Head) -> Recipe:
     """Return the recipe of a text source; TIME_FORMAT or AMBIGUOUS when something cannot be told."""
     rows = head.plain_rows
     dialect = draft.dialect
-    clocks = [_time(draft, target, rows) for target in TIME_TARGETS if _columns(draft, target)]
+    clocks: list[TimeColumn] = []
+    for target in TIME_TARGETS:
+        if _columns(draft, target):
+            clocks.append(_time(draft, target, rows, clocks[0] if clocks else None))
     for target in ("trade_id", "order_id"):
         if target in draft.targets:
             _refuse_rounded_ids(target, [row[draft.targets[target]].strip() for row in rows])
@@ -171,10 +174,12 @@ def _columns(draft: Draft, target: str) -> tuple[int, ...]:
     return ()
 
 
-def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]]) -> TimeColumn:
+def _time(draft: Draft, target: str, rows: Sequence[Sequence[str]], first: TimeColumn | None) -> TimeColumn:
     columns = _columns(draft, target)
     cells = [" ".join(row[column].strip() for column in columns) for row in rows]
     samples = [cell for cell in cells if cell.strip()]
+    if not samples and first is not None:  # a clock that no row of the head has is written as the one that all have
+        return replace(first, target=target, columns=columns)
     if draft.dialect and draft.dialect.time == "day" and target == "ts":
         fraction = any("." in sample for sample in samples)
         zone = draft.zone or "UTC"

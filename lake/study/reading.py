@@ -228,6 +228,15 @@ class _WithHoles(Scan):
             file for file in self.plan if not any(a <= file.first_ns and file.last_ns < b for a, b in self._holes)
         ]
 
+    def _kind(self) -> Callable[..., Scan]:
+        raise LakeError(
+            "USAGE",
+            "nothing is made of these rows",
+            where=str(self.addresses[0]),
+            why="The study did not read all that lies in their range.",
+            fix=["read the series itself, without the lock"],
+        )
+
     def _covers(self, file: FileRow) -> bool:
         return super()._covers(file) and not any(a <= file.last_ns and file.first_ns < b for a, b in self._holes)
 

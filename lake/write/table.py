@@ -11,7 +11,7 @@ import pyarrow as pa
 from lake import space, validate
 from lake.declared import schema_of
 from lake.errors import LakeError
-from lake.instruments import with_negative_prices
+from lake.instruments import may_be_negative
 from lake.intake import Intake, Memory
 from lake.manifest import Manifest, Writer
 from lake.manifest.rows import Change, Instrument, LedgerRecord
@@ -24,7 +24,6 @@ from lake.write.casting import conform, one_line
 from lake.write.commit import Delivery, commit, run
 from lake.write.modes import prepare, refuse_overtaken, refuse_unknown
 from lake.write.sealed import live_files
-from schemas.instruments import instrument_of
 from schemas.periods import Period
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def write(
     with Writer(config) as writer, run(writer, "write", f"write {mode} {address}") as run_id:
         with Manifest.open(config) as manifest:
             series = manifest.find(address)
-            negative = instrument_of(address) in with_negative_prices(manifest)
+            negative = may_be_negative(manifest, address)
             live = live_files(manifest, address)
         staging = Staging(config.data, run_id)
         try:

@@ -8,6 +8,7 @@ import pytest
 
 import dl_datalake
 from tests.runs import BTCUSDT, Dl
+from tests.tables import trade, trades
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,28 @@ def test_what_was_exported_is_taken_in_as_the_same_rows(dl: Dl, lake: Path, tmp_
     assert dl("ingest", "--source", file["file"], *named, "--root", other).status == 0
     with dl_datalake.open(lake) as ours, dl_datalake.open(other) as theirs:
         assert theirs.read(BTCUSDT).to_arrow().equals(ours.read(BTCUSDT).to_arrow())
+
+
+@pytest.mark.parametrize("to", ["freqtrade", "finam", "lean", "csv", "feather"])
+def test_exported_trades_are_taken_in_as_the_same_trades(dl: Dl, lake: Path, tmp_path: Path, to: str) -> None:
+    series = "BINANCE/SPOT/BTCUSDT/ticks/trade"
+    rows = [
+        trade((1_700_000_000 + at) * 10**9, 100.5 + at, str(at), side=("buy", "sell")[at % 2], size=0.00001)
+        for at in range(5)
+    ]
+    with dl_datalake.open(lake) as ours:
+        ours.write(series, trades(*rows))
+        [file] = ours.export(series, to, tmp_path / "out").files  # type: ignore[arg-type]  # one of those there are
+        other = tmp_path / "other"
+        assert dl("init", other).status == 0
+        named = ("--exchange", "BINANCE", "--market", "SPOT", "--symbol", "BTCUSDT", "--type", "ticks/trade")
+        ran = dl("ingest", "--source", file.path, *named, "--root", other)
+        assert ran.status == 0, ran.err
+        kept = ["ts", "price", "size"] + (["side", "trade_id"] if to != "lean" else [])  # LEAN has no place for them
+        with dl_datalake.open(other) as theirs:
+            found = theirs.read(series, columns=kept).to_arrow().to_pylist()
+        assert found == ours.read(series, columns=kept).to_arrow().to_pylist()
+        assert len(found) == 5
 
 
 def test_who_stops_it_has_nothing_written(dl: Dl, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,17 @@ def test_an_own_outage_is_told_with_its_source(dl: Dl, empty: Path, tmp_path: Pa
     assert "upgrade: https://example.org" in dl("gaps", ABC, "--root", empty).out
 
 
+def test_the_calendar_of_an_instruments_record_goes_before_the_markets(dl: Dl, empty: Path, tmp_path: Path) -> None:
+    ingest(dl, empty, csv(tmp_path / "a.csv", range(21 * 60, 22 * 60)))
+    ingest(dl, empty, csv(tmp_path / "b.csv", range(22 * 60, 23 * 60), day="2024-03-03"))
+    assert gaps(dl, empty, ABC) == [("22:00", "22:00", 2880, "not_ingested")]
+    (tmp_path / "i.csv").write_text("exchange,market,symbol,calendar\nKRAKEN,SPOT,ABC,FX\n")
+    assert dl("instruments", "import", tmp_path / "i.csv", "--root", empty).status == 0
+    assert gaps(dl, empty, ABC) == []
+    assert "FX: its instrument's record says so" in dl("gaps", ABC, "--root", empty).out
+    assert gaps(dl, empty, ABC, "--calendar", "24/7") == [("22:00", "22:00", 2880, "not_ingested")]
+
+
 def test_the_week_of_fx_is_closed_from_friday_to_sunday_in_new_york(dl: Dl, empty: Path, tmp_path: Path) -> None:
     # 2024-03-01 is a Friday: the market closes at 22:00 UTC, and opens on Sunday 03-03 at 22:00.
     ingest(dl, empty, csv(tmp_path / "a.csv", range(21 * 60, 22 * 60 - 5)), "--market", "FX")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
+import dl_datalake
+from dl_datalake.cli import run
 from lake.quality import RULES
 from tests.runs import BTCUSDT, REPO, Dl
 
@@ -29,12 +33,22 @@ def ingest(dl: Dl, root: Path, file: Path) -> None:
     assert dl("ingest", "--source", file, "--exchange", "LSE", "--symbol", "ABC", "--root", root).status == 0
 
 
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wrong")
+    root = folder / "lake"
+    file = csv(folder / "a.csv", dict(enumerate(PENCE, 1)))
+    assert run(["init", str(root), "--quiet"]) == 0
+    words = ["--exchange", "LSE", "--symbol", "ABC", "--root", str(root), "--quiet"]
+    assert run(["ingest", "--source", str(file), *words]) == 0
+    return root
+
+
 @pytest.fixture
-def wrong(dl: Dl, tmp_path: Path) -> Path:
+def wrong(_made: Path, tmp_path: Path) -> Path:
     """Return a lake of six bars, two of them in pence."""
     root = tmp_path / "lake"
-    assert dl("init", root).status == 0
-    ingest(dl, root, csv(tmp_path / "a.csv", dict(enumerate(PENCE, 1))))
+    shutil.copytree(_made, root)
     return root
 
 
@@ -147,6 +161,42 @@ def test_what_there_is_not_is_said(dl: Dl, lake: Path, words: tuple[str, ...], s
     ran = dl("quality", *words, "--root", lake)
     assert ran.status == status
     assert said in ran.err
+
+
+def test_rows_out_of_hours_are_told_where_a_calendar_is_known(dl: Dl, wrong: Path, tmp_path: Path) -> None:
+    # 2024-03-01 is a Friday: the market of FX closes at 22:00 UTC.
+    hours = ("19:00", "20:00", "21:00", "22:00", "23:00")
+    rows = [f"2024-03-01T{at}:00Z,1.08,1.09,1.07,1.08,{volume}\n" for volume, at in enumerate(hours, 1)]
+    (tmp_path / "fx.csv").write_text(HEAD + "".join(rows))
+    words = ("--exchange", "X", "--symbol", "EURUSD", "--market", "FX", "--root", wrong)
+    assert dl("ingest", "--source", tmp_path / "fx.csv", *words).status == 0
+    found = series(dl, wrong, "X/FX/EURUSD/bars/1h")
+    assert [(each["rule"], each["first"][11:16], each["rows"]) for each in found["findings"]] == [
+        ("out_of_hours", "22:00", 2)
+    ]
+    assert found["failing"] is False
+    assert "out_of_hours" not in {each["rule"] for each in series(dl, wrong, ABC)["rules"]}
+    (wrong / "dl.toml").write_text('[gaps.calendars]\n"X/*/*/*/*" = "24/7"\n')
+    assert series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"] == []
+    (wrong / "dl.toml").unlink()
+    assert len(series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"]) == 1
+    (tmp_path / "i.csv").write_text("exchange,market,symbol,calendar\nX,FX,EURUSD,24/7\n")
+    assert dl("instruments", "import", tmp_path / "i.csv", "--root", wrong).status == 0
+    assert series(dl, wrong, "X/FX/EURUSD/bars/1h")["findings"] == []
+
+
+def test_of_what_has_no_prices_only_restatements_are_told(dl: Dl, wrong: Path) -> None:
+    times = pa.array([0, 8 * 3600 * 10**6], pa.timestamp("us", "UTC"))
+    with dl_datalake.open(wrong) as lake:
+        for address, rate in (("X/SPOT/ABC/metrics/funding", 0.1), ("Y/SPOT/ABC/metrics/funding", 0.2)):
+            lake.write(address, pa.table({"ts": times, "funding_rate": [0.3, 0.1]}))
+            lake.write(address, pa.table({"ts": times, "funding_rate": [0.3, rate]}))
+        compared = lake.reconcile("X/SPOT/ABC/metrics/funding", "Y/SPOT/ABC/metrics/funding")
+    assert (compared.times, compared.agreeing, compared.columns["funding_rate"].largest) == (2, 1, 0.1)
+    found = series(dl, wrong, "Y/SPOT/ABC/metrics/funding")
+    assert [each["rule"] for each in found["rules"]] == ["restated"]
+    assert [(each["rule"], each["rows"]) for each in found["findings"]] == [("restated", 1)]
+    assert "its rows are not looked at" in dl("quality", "X/*/*/*/*", "--root", wrong).out
 
 
 def test_clean_bars_have_no_finding_and_a_summary_no_list(dl: Dl, lake: Path) -> None:

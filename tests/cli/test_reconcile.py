@@ -100,6 +100,20 @@ def test_tolerances_say_what_is_the_same(dl: Dl, three: Path) -> None:
     assert told(dl, three, B, C, "--columns", "close", "--rel", "0.05")["agreeing"] == 4
 
 
+def test_a_tolerance_in_ticks_is_one_of_the_most_trusted_source(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    given: dict[str, list[float | None]] = {"A": [100, 11], "B": [100.03, 11.04]}
+    for name, closes in given.items():
+        file = bars(tmp_path / f"{name}.csv", closes)
+        dl("ingest", "--source", file, "--exchange", name, "--symbol", "ABC", "--period", "1m", "--root", lake)
+    ran = dl("reconcile", A, B, "--ticks", "2", "--root", lake)
+    assert (ran.status, f"no tick size is known of {A}" in ran.err) == (2, True)
+    (tmp_path / "i.csv").write_text("exchange,market,symbol,tick_size\nA,SPOT,ABC,0.01\nB,SPOT,ABC,0.001\n")
+    assert dl("instruments", "import", tmp_path / "i.csv", "--root", lake).status == 0
+    assert 100.03 - 100 > 0.03  # as floats, not as they are written
+    assert [told(dl, lake, A, B, "--ticks", ticks)["agreeing"] for ticks in ("2", "3", "4")] == [0, 1, 2]
+    assert told(dl, lake, B, A, "--ticks", "4")["agreeing"] == 0
+
+
 def test_priority_is_asked_for_or_declared(dl: Dl, lake: Path, three: Path, tmp_path: Path) -> None:
     asked = told(dl, three, A, B, C, "--prefer", "C/*/*/*/*", "--prefer", B)
     assert ([each["address"] for each in asked["sources"]], asked["because"]) == ([C, B, A], "--prefer")

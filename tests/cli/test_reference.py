@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runs import Dl, heavy
+from tests.runs import BTCUSDT, Dl, heavy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +110,9 @@ def test_reads_are_adjusted_and_say_by_what(dl: Dl, root: Path, tmp_path: Path) 
     assert closes("--adjust", "split") == [100, 102.5, 125, 130]
     assert closes("--adjust", "total") == pytest.approx([400 * factor, 102.5, 125, 130], rel=1e-15)
     assert closes("--adjust", "total", "--as-of", "1") == [400, 410, 500, 130]
+    assert dl("export", series, tmp_path / "x", "--to", "csv", "--adjust", "split", "--root", root).status == 0
+    [exported] = (tmp_path / "x").rglob("*.csv")
+    assert [line.split(",")[4] for line in exported.read_text().splitlines()[1:]] == ["100", "102.5", "125", "130"]
     told = dl("actions", "factors", series, "--root", root, "--json").data
     assert (told["address"], told["snapshot"], told["adjust"]) == (series, 2, "total")
     dividend, split = told["steps"]
@@ -137,6 +140,18 @@ def test_reads_are_adjusted_and_say_by_what(dl: Dl, root: Path, tmp_path: Path) 
     assert lock.status == 0, lock.err
     locked = dl("read", "--lock", tmp_path / "s.lock", "--adjust", "split", "--root", root, "--json")
     assert "nor an adjustment" in locked.error["message"]
+
+
+def test_addresses_by_other_names_are_found(dl: Dl, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "i.toml").write_text('[aliases]\nXBT = "BTC"\n')
+    other = BTCUSDT.replace("BTC", "XBT")
+    unknown = dl("show", other, "--root", lake, "--json").error
+    assert unknown["code"] == "E_UNKNOWN_SERIES"
+    assert dl("instruments", "import", tmp_path / "i.toml", "--root", lake).status == 0
+    assert dl("show", other, "--root", lake, "--json").data["address"] == BTCUSDT
+    read = dl("read", other, "--limit", "1", "--root", lake, "--json").data
+    assert (read["address"], len(read["rows"])) == (BTCUSDT, 1)
+    assert dl("show", other.replace("1m", "1h"), "--root", lake, "--json").error["code"] == "E_UNKNOWN_SERIES"
 
 
 @pytest.mark.parametrize("words", [("instruments", "list"), ("actions", "list")])

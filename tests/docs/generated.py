@@ -291,7 +291,7 @@ def targets() -> str:
             _code(f"--to {name}"),
             f"[{target.title}]({target.page})",
             _code(*target.takes) if len(target.takes) < len(TYPES) else "any",
-            target.file,
+            target.file.replace("<", "&lt;"),
             target.columns.replace("<", "&lt;"),
             f"{target.times}; bars at their {target.stamp}" if target.accepts(_BARS) else target.times,
             target.lost,

@@ -75,7 +75,7 @@ def expected(sources: list[Rows], absolute: float, relative: float) -> tuple[lis
     return told, counts | {"times": len(times), "count": len(told)}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(ROWS, min_size=2, max_size=3),
     st.sampled_from([(0.0, 0.0), (0.06, 0.0), (0.0, 0.5), (1.0, 0.04)]),

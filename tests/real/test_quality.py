@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import zipfile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.conftest import NO_VENDOR_DATA, VENDOR_DATA
-from tests.real.test_ingest import ASKED, ingest, words
+from tests.real.test_ingest import ASKED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.runs import Dl
 
+HOUR_MS = 3_600_000
 LONDON = ZoneInfo("Europe/London")
 CLEAN = [
     # Every row is there and has volume, by the independent program's counts; no price leaves its surroundings.
@@ -45,7 +47,6 @@ CLEAN = [
     "freqtrade_trades_json_gz/XRP_ETH-trades.json.gz",
     "kraken_trades_csv/BCHEUR.csv",
     "cryptochassis_csv/gemini__eth-usd__2021-07-02__trade.csv",
-    "lean_zip/equity_usa_tick_ibm_20131008_trade.zip",
     "histdata_ticks/quote_tick_data.csv",
     "lean_zip/forex_oanda_tick_eurusd_20140502_quote.zip",
 ]
@@ -69,11 +70,12 @@ def london(at: str) -> str:
 
 
 def quality(dl: Dl, file: Path, *more: str) -> list[dict[str, Any]]:
-    said: list[str | Path] = ["ingest", "--source", file, "--exchange", "VENDOR", "--symbol", "S"]
+    said: list[str | Path] = ["ingest", "--source", file]
     said += ["--format", ASKED[file.parent.name]] if file.parent.name in ASKED else []
     ran = dl(*said, "--json")
-    # A file that holds several symbols, or tells its own exchange, takes no word for it.
-    addresses = (ran.data["files"][0] if ran.status in {0, 3} else ingest(dl, words(dl, file)))["addresses"]
+    if ran.status == 2:
+        ran = dl(*said, "--exchange", "VENDOR", "--symbol", "S", "--json")
+    addresses = ran.data["files"][0]["addresses"]
     found: list[dict[str, Any]] = dl("quality", *addresses, "--limit", "100000", *more, "--json").data["series"]
     return found
 
@@ -92,7 +94,21 @@ def test_clean_files_raise_nothing(name: str, vendor_data: Path, dl: Dl) -> None
 @pytest.mark.parametrize("name", list(FOUND))
 def test_single_prices_that_are_wrong_are_found_and_nothing_else(name: str, vendor_data: Path, dl: Dl) -> None:
     [found] = quality(dl, vendor_data / name)
-    assert [(each["rule"], each["first"][:16], each["rows"]) for each in found["findings"]] == FOUND[name]
+    told = [each for each in found["findings"] if each["rule"] != "out_of_hours"]
+    assert [(each["rule"], each["first"][:16], each["rows"]) for each in told] == FOUND[name]
+
+
+@pytest.mark.parametrize("name", ["equity_usa_minute_spy_20131007_trade", "equity_usa_tick_ibm_20131008_trade"])
+def test_rows_before_the_open_and_after_the_close_of_new_york_are_told(name: str, vendor_data: Path, dl: Dl) -> None:
+    pytest.importorskip("exchange_calendars")
+    file = vendor_data / "lean_zip" / f"{name}.zip"
+    with zipfile.ZipFile(file) as archive:
+        lines = archive.read(archive.namelist()[0]).decode().split()
+    clocks = [int(line.partition(",")[0]) for line in lines]  # milliseconds since midnight in New York
+    outside = sum(not 9.5 * HOUR_MS <= clock < 16 * HOUR_MS for clock in clocks)
+    found = quality(dl, file)
+    assert rows_of(found, "out_of_hours") == outside > 0
+    assert all(each["severity"] == "note" for each in found[0]["findings"] if each["rule"] == "out_of_hours")
 
 
 def zero_volumes() -> dict[str, int]:

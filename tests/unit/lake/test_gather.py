@@ -126,7 +126,10 @@ def test_a_read_to_arrow_imports_no_pandas(lake: Config) -> None:
     write(lake, BTC, bars(*FOUR_DAYS))
     code = (
         "import sys, dl_datalake\n"
-        f"got = dl_datalake.open({str(lake.root)!r}).bars('BTCUSDT').to_arrow()\n"
+        f"lake = dl_datalake.open({str(lake.root)!r})\n"
+        "got = lake.bars('BTCUSDT').to_arrow()\n"
+        "lake.bars('BTCUSDT', start='1970-01-01T00:10', end='1970-01-02').to_arrow()\n"
+        "lake.last('BTCUSDT').to_arrow()\n"
         "print(len(got), 'pandas' in sys.modules, 'pyarrow.compute' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -211,9 +211,9 @@ def test_a_sorted_source_writes_each_partition_once(bench: Bench, monkeypatch: p
     made: list[object] = []
     real = files.FileWriter
 
-    def make(*args: Any) -> files.FileWriter:  # noqa: ANN401 -- passed through
+    def make(*args: Any, **named: Any) -> files.FileWriter:  # noqa: ANN401 -- passed through
         made.append(args)
-        return real(*args)
+        return real(*args, **named)
 
     monkeypatch.setattr(files, "FileWriter", make)
     intake = bench.intake("idless")
@@ -334,8 +334,13 @@ def test_after_a_merge_that_fails_no_worker_is_left(bench: Bench, monkeypatch: p
         ended.set()
         raise LakeError("CONFLICT", "so do the others")
 
-    intake = bench.intake("bars")
-    intake.add(table(BARS, source_of("bars")).to_batches()[0])
+    batch = table(BARS, source_of("bars")).to_batches()[0]
+    first = bench.intake("bars")
+    first.add(batch)
+    bench.store(first.settle())
+    first.close()
+    intake = bench.intake("bars")  # what is stored already is merged partition by partition
+    intake.add(batch)
     monkeypatch.setattr(intake, "merge", slow)
     with pytest.raises(LakeError, match="first"):
         intake.settle()
@@ -360,3 +365,20 @@ def test_only_the_partitions_of_the_source_are_looked_at(bench: Bench) -> None:
     assert settled.partition.label == "1970-01-02"
     assert settled.replaces is bench.live["1970-01-02"]
     assert told([settled]) == {"corrected": 1}
+
+
+def test_small_partitions_share_a_job(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job for each day of a long file would cost as much as its work."""
+    intake = bench.intake("bars")
+    submitted: list[object] = []
+    submit = bench.pool.submit
+
+    def counted(*job: Any) -> Any:  # noqa: ANN401 -- passed through
+        submitted.append(job)
+        return submit(*job)
+
+    monkeypatch.setattr(bench.pool, "submit", counted)
+    intake.add(table(BARS, source_of("bars")).to_batches()[0])
+    settled = intake.settle()
+    assert len(submitted) <= len(settled) == DAYS  # each is both written and settled
+    intake.close()

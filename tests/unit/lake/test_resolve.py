@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lake.errors import LakeError
-from lake.manifest import Instrument
-from lake.resolve import resolve, resolve_all
+from lake.manifest import Instrument, NewReference
+from lake.resolve import renamed, resolve, resolve_all
 from lake.write import write
 from schemas.keys import Address
 from tests.manifests import commit, new_file
@@ -209,3 +210,34 @@ def test_what_cannot_be_a_name_is_refused(manifest: Manifest) -> None:
         with pytest.raises(LakeError) as caught:
             resolve(manifest, "..", type="bars", period="1m", **words)
         assert caught.value.code == "E_USAGE"
+
+
+def know(manifest: Manifest, kind: str, key: str, definition: str) -> None:
+    commit(manifest.config, reference=[NewReference(kind, key, definition)])
+
+
+def test_what_was_imported_of_names_resolves(lake: Config, manifest: Manifest) -> None:
+    xbt = Address.of("BITMEX", "FUTURES", "XBTUSD", "bars", "1m")
+    meta = Address.of("NASDAQ", "EQUITY", "META", "bars", "1m")
+    for address in (BTC, xbt, meta):
+        write(lake, address, bars(bar(0)))
+    find = partial(resolve, manifest, type="bars", period="1m")
+    for symbol in ("BTCUSD", "XBTUSDT", "FB", "PERP-XBT", "XBT/USDT"):
+        with pytest.raises(LakeError) as caught:
+            find(symbol)
+        assert caught.value.code == "E_UNKNOWN_SERIES"
+    know(manifest, "alias", "XBT", '{"of":"BTC"}')
+    know(manifest, "instrument", "BITMEX/FUTURES/XBTUSD", '{"aliases":["PERP-XBT"]}')
+    know(manifest, "instrument", "NASDAQ/EQUITY/META", '{"renames":[{"from":"FB","on":"2022-06-09"}]}')
+    assert find("btcusd") == find("XBTUSD") == find("perp-xbt") == xbt
+    assert find("XBTUSDT") == find("XBT/USDT") == BTC
+    assert find("BTC/USD:BTC") == xbt
+    assert find("FB") == find("FB", exchange="NASDAQ", market="EQUITY") == meta
+    assert resolve_all(manifest, ["XBTUSDT", "FB"], type="bars", period="1m") == [BTC, meta]
+    # What a series is called itself goes first.
+    own = Address.of("BITMEX", "FUTURES", "BTCUSD", "bars", "1m")
+    write(lake, own, bars(bar(0)))
+    assert find("BTCUSD") == own
+    assert renamed(manifest, Address.of("NASDAQ", "EQUITY", "FB", "bars", "1m")) == meta
+    assert renamed(manifest, Address.of("NASDAQ", "EQUITY", "FB", "bars", "1h")) is None
+    assert renamed(manifest, Address.of("NYSE", "EQUITY", "FB", "bars", "1m")) is None

@@ -10,6 +10,7 @@ import pytest
 from backtesting import Backtest, Strategy
 
 from dl_datalake import LakeError
+from dl_datalake.cli import run
 from dl_datalake.demo import samples
 from tests.tables import MINUTE_US, bar, bars, trade, trades
 
@@ -155,6 +156,20 @@ def test_qlib_has_a_folder_a_frequency_and_dates_where_days_are(lake: Lake, tmp_
     lake.write("BINANCE/SPOT/BTCUSDT/bars/1s", bars(bar(0)))
     with pytest.raises(LakeError, match="Qlib has no word for bars of 1s"):
         lake.export("BINANCE/SPOT/BTCUSDT/bars/1s", "qlib", tmp_path / "out")
+
+
+def test_finams_own_file_comes_out_as_it_went_in(lake: Lake, tmp_path: Path) -> None:
+    source = samples.folder() / "data_sber_minutes30.csv"
+    named = ("--exchange", "MOEX", "--market", "EQUITY", "--symbol", "SBER", "--quiet")
+    assert run(["ingest", "--source", str(source), *named, "--root", str(lake.config.root)]) == 0
+    [file] = lake.export("MOEX/EQUITY/SBER/bars/*", "finam", tmp_path).files
+    ours, theirs = (
+        [line.replace(":", "").split(";") for line in path.read_text().splitlines()] for path in (file.path, source)
+    )
+    assert [*ours[0][:2], *ours[1][:2]] == ["<TICKER>", "<PER>", "SBER", "30"]
+    assert [[*line[2:4], *map(float, line[4:])] for line in ours[1:]] == [
+        [*line[:2], *map(float, line[2:])] for line in theirs[1:]
+    ]
 
 
 def test_finam_writes_moscow_time_and_its_own_words(lake: Lake, tmp_path: Path) -> None:

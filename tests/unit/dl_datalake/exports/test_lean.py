@@ -97,6 +97,8 @@ def test_days_are_cut_in_the_zone_of_the_place(lake: Lake, tmp_path: Path) -> No
     lake.write("NYSE/EQUITY/ABC/bars/1m", bars(*(bar(1440 + minute, 2.0) for minute in (299, 300))))
     with pytest.raises(LakeError, match="in which zone LEAN has times of equity/nyse is not known"):
         lake.export("NYSE/EQUITY/ABC/bars/1m", "lean", tmp_path / "out")
+    (tmp_path / "i.csv").write_text("exchange,market,symbol,time_zone\nNYSE,EQUITY,ABC,America/New_York\n")
+    lake.import_instruments(tmp_path / "i.csv")
     one = "20000,20000,20000,20000,1"
     expected = {
         "19700101": ("19700101_abc_minute_trade.csv", [f"86340000,{one}"]),
@@ -104,7 +106,8 @@ def test_days_are_cut_in_the_zone_of_the_place(lake: Lake, tmp_path: Path) -> No
     }
     for place, wishes in (
         ("usa", {"place": "equity/usa"}),
-        ("nyse", {"tz": "America/New_York"}),
+        ("nyse", {}),
+        ("nyse", {"tz": "Etc/GMT+5"}),
     ):
         assert exported(lake, tmp_path, "NYSE/EQUITY/ABC/bars/1m", **wishes) == {
             f"equity/{place}/minute/abc/{day}_trade.zip": found for day, found in expected.items()

@@ -50,6 +50,13 @@ def test_what_a_symbol_does_not_say_is_asked(market: str, symbol: str, why: str)
     assert str(pair_of(address(market, symbol), given="BTC/USD:BTC")) == "BTC/USD:BTC"
 
 
+def test_a_recorded_currency_tells_which_reading_is_right() -> None:
+    of = address("SPOT", "BTCBUSD")
+    assert [str(pair_of(of, "", currency)) for currency in ("BUSD", "usd")] == ["BTC/BUSD", "BTCB/USD"]
+    with pytest.raises(LakeError, match="does not say which pair"):
+        pair_of(of, "", "EUR")
+
+
 def test_what_is_given_must_be_a_pair() -> None:
     with pytest.raises(LakeError, match='"BTCUSD" is no pair'):
         pair_of(address("SPOT", "BTCUSD"), given="BTCUSD")

@@ -42,6 +42,8 @@ def test_the_words_are_those_of_the_table() -> None:
         (BARS, "freqtrade", {"columns": ["close"]}, "the columns of freqtrade are not to be chosen"),
         (BARS, "csv", {"pairs": {"ABCUSD": "ABC/USD"}}, "CSV needs no --pair"),
         (BARS, "csv", {"as_of": 99}, "there is no snapshot 99"),
+        (BARS, "csv", {"where": "close > 100"}, "there is nothing to export"),
+        (TRADES, "hftbacktest", {"where": "price > 0"}, "hftbacktest takes no condition on rows"),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(
@@ -75,6 +77,18 @@ def test_all_is_read_as_of_one_snapshot(lake: Lake, tmp_path: Path) -> None:
         report = lake.export(BARS, "csv", tmp_path, columns=["close"], as_of=as_of, force=True)
         assert report.files[0].path.read_text().split() == ["close", *closes]
         assert report.snapshot == (as_of or 2)
+
+
+def test_rows_are_chosen_and_prices_adjusted_as_on_reading(lake: Lake, tmp_path: Path) -> None:
+    series = "XNYS/EQUITY/ABC/bars/1d"
+    lake.write(series, bars(*(bar(day * 1440, price) for day, price in enumerate((40.0, 44.0, 12.0)))))
+    (tmp_path / "actions.csv").write_text(
+        "exchange,market,symbol,ex_date,action,ratio\nXNYS,EQUITY,ABC,1970-01-03,split,4\n"
+    )
+    lake.import_actions(tmp_path / "actions.csv")
+    [file] = lake.export(series, "backtesting", tmp_path, adjust="split", where="close < 11.5").files
+    closes = [line.split(",")[4] for line in file.path.read_text().splitlines()[1:]]
+    assert (closes, file.rows) == (["10", "11"], 2)
 
 
 def test_a_failure_in_the_second_of_two_files_leaves_neither(lake: Lake, tmp_path: Path) -> None:

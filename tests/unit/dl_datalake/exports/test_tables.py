@@ -43,6 +43,20 @@ def test_feather_holds_the_dictionaries_of_many_days_as_plain_words(lake: Lake, 
     assert found.equals(lake.read(TRADES).to_arrow().cast(found.schema))
 
 
+@pytest.mark.parametrize("to", ["parquet", "feather", "csv"])
+def test_lists_of_feature_sets_are_kept(lake: Lake, tmp_path: Path, to: str) -> None:
+    lake.features.register("emb", {"emb": {"type": "float32[3]"}}, inputs=["bars/1m"])
+    times = pd.to_datetime([0, 60], unit="s", utc=True).as_unit("us")
+    rows = pd.DataFrame({"ts": times, "known_at": times + pd.Timedelta("1h"), "emb": [[1, 2, 3.5], [4, 5, 6]]})
+    lake.features.write("emb", rows, symbol="ABC", exchange="KRAKEN", market="SPOT")
+    [file] = lake.export("KRAKEN/SPOT/ABC/features/emb.v1", to, tmp_path, columns=["emb"]).files  # type: ignore[arg-type]  # there are these
+    if to == "csv":
+        assert file.path.read_text().splitlines() == ["emb", '"[1,2,3.5]"', '"[4,5,6]"']
+    else:
+        read = {"parquet": pq.read_table, "feather": pyarrow.feather.read_table}[to]
+        assert read(file.path).column("emb").to_pylist() == [[1.0, 2.0, 3.5], [4.0, 5.0, 6.0]]
+
+
 def test_groups_are_large_whatever_the_batches_are() -> None:
     batch = pa.record_batch({"a": [1, 2, 3]})
     assert [table.num_rows for table in tables.gathered([batch] * 5, 7)] == [9, 6]

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lake.quality.collecting import Findings, Runs
-from lake.quality.model import KEPT
 
 if TYPE_CHECKING:
     from lake.manifest import PartRow
@@ -59,12 +58,12 @@ def parts(*starts: int) -> list[PartRow]:
 
 
 def test_all_are_counted_and_the_first_kept() -> None:
-    findings = Findings(parts(0, 1_000))
-    many = np.arange(KEPT + 5)
-    findings.add_all("crossed_quote", many, many, np.full(KEPT + 5, 2), str)
-    findings.add_all("crossed_quote", many, many, np.full(KEPT + 5, 2), str)
-    assert (findings.totals["crossed_quote"].findings, findings.totals["crossed_quote"].rows) == (20_010, 40_020)
-    assert [each.detail for each in findings.ordered()] == [str(number) for number in range(KEPT)]
+    findings = Findings(parts(0, 1_000), 30)
+    many = np.arange(35)
+    findings.add_all("crossed_quote", many, many, np.full(35, 2), str)
+    findings.add_all("crossed_quote", many, many, np.full(35, 2), str)
+    assert (findings.totals["crossed_quote"].findings, findings.totals["crossed_quote"].rows) == (70, 140)
+    assert [each.detail for each in findings.ordered()] == [str(number) for number in range(30)]
 
 
 def test_a_finding_marks_the_partitions_it_spans_or_those_it_is_told_to() -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from lake.quality.collecting import Findings
+from lake.quality.flags import Opening
 from lake.quality.looking import COLUMNS, look
 from lake.quality.pieces import BLOCK, CORE
+from lake.quality.prices import Split
 from lake.quality.rules import RULES
 from schemas.keys import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lake.quality.model import Finding
@@ -31,7 +36,13 @@ PLACES = (500, CORE - 1, CORE, CORE + 1)
 """In the middle, and on both sides of where pieces meet."""
 
 
-def found(address: Address, columns: Columns, ts: NDArray[np.int64] | None = None) -> list[Finding]:
+def found(
+    address: Address,
+    columns: Columns,
+    ts: NDArray[np.int64] | None = None,
+    splits: Sequence[Split] = (),
+    opening: Opening | None = None,
+) -> list[Finding]:
     """Return what all rules say of rows, a step of the period apart unless their times are given."""
     count = len(next(iter(columns.values())))
     step = DAY_NS if address == DAYS else MINUTE_NS
@@ -43,7 +54,7 @@ def found(address: Address, columns: Columns, ts: NDArray[np.int64] | None = Non
     table = pa.table({"ts": pa.array(times, pa.timestamp("ns", "UTC")), **arrays})
     findings = Findings([])
     thresholds = {rule.name: rule.threshold for rule in RULES if rule.applies(address) and rule.of}
-    look(table.to_batches(max_chunksize=10_000), 1, address, thresholds, findings)
+    look(table.to_batches(max_chunksize=10_000), 1, address, thresholds, findings, splits=splits, opening=opening)
     return findings.ordered()
 
 
@@ -115,6 +126,25 @@ def test_a_tenfold_price_is_a_jump_that_may_be_a_split() -> None:
     for name in ("open", "high", "low", "close"):
         rows[name][2000:] /= 10
     assert told(found(BARS, rows)) == [("price_jump", 2000, 1)]
+
+
+@pytest.mark.parametrize("place", [700, CORE])
+def test_a_split_that_is_known_explains_its_own_jump_only(place: int) -> None:
+    rows = walk()
+    for name in ("open", "high", "low", "close"):
+        rows[name][place:] /= 2
+        rows[name][place + 300 :] *= 1.1
+    jumps = [place, place + 300]
+    days = [each.first_ns // DAY_NS for each in found(DAYS, rows) if each.rule == "price_jump"]
+    assert days == jumps
+    for ratio, at, left in (
+        (2.0, place, jumps[1:]),
+        (2.0, place + 10, jumps),
+        (3.0, place, jumps),
+        (0.5, place, jumps),
+    ):
+        findings = found(DAYS, rows, splits=[Split(at * DAY_NS, ratio)])
+        assert [each.first_ns // DAY_NS for each in findings if each.rule == "price_jump"] == left
 
 
 def test_one_price_of_a_bar_in_another_unit() -> None:
@@ -227,3 +257,32 @@ def test_prices_that_are_not_above_zero_have_no_logs_and_disturb_nothing() -> No
         rows[name][1000:1100] *= -1
     rows["high"], rows["low"] = np.maximum(rows["high"], rows["low"]), np.minimum(rows["high"], rows["low"])
     assert found(BARS, rows) == []
+
+
+def test_rows_while_the_market_is_closed_are_told_unless_nothing_was_traded() -> None:
+    rows = walk(3000)
+    hours = Opening("FX", [(100 * MINUTE_NS, 200 * MINUTE_NS + 1), (400 * MINUTE_NS, 2990 * MINUTE_NS)], MINUTE_NS)
+    rows["volume"][250:260] = 0
+    findings = [each for each in found(BARS, rows, opening=hours) if each.rule == "out_of_hours"]
+    # A bar that the market opens or closes in is not out of hours.
+    assert told(findings) == [
+        ("out_of_hours", 0, 100),
+        ("out_of_hours", 201, 49),
+        ("out_of_hours", 260, 140),
+        ("out_of_hours", 2990, 10),
+    ]
+    never = [each for each in found(BARS, rows, opening=Opening("FX", [], MINUTE_NS)) if each.rule == "out_of_hours"]
+    assert sum(each.rows for each in never) == 2990
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_findings_do_not_depend_on_where_pieces_are_cut(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows = walk(seed=seed)
+    for place in generator.integers(0, COUNT - 50, 40).tolist():
+        name, factor = generator.choice(list(rows)), generator.choice([0, 0.01, 0.9, 1.05, 3, 100])
+        rows[name][place : place + int(generator.integers(1, 50))] *= factor
+    whole = found(BARS, rows)
+    assert len({each.rule for each in whole}) >= 3
+    with patch("lake.quality.pieces.CORE", 2 * BLOCK):
+        assert found(BARS, rows) == whole

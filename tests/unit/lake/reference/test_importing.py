@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lake.errors import LakeError
-from lake.instruments import actions, facts, with_negative_prices
+from lake.instruments import actions, facts, may_be_negative
 from lake.manifest import Manifest
-from lake.manifest.reference import reference
+from lake.manifest.reference import reference, with_negative_prices
 from lake.reference import ImportReport, ImportRequest, import_file, remove
 from lake.reference import importing as module
 from lake.repair import RepairRequest, repair
@@ -118,6 +118,7 @@ def test_prices_of_zero_and_less_are_right_where_the_record_says_so(config: Conf
     assert report.unmatched == ["NYMEX/FUTURES/CL"]
     with Manifest.open(config) as manifest:
         assert with_negative_prices(manifest) == {"NYMEX/FUTURES/CL"}
+        assert may_be_negative(manifest, CL)
     assert write(config, CL, low).rows["new"] == 1
     with Manifest.open(config) as manifest:
         [series] = manifest.series()

@@ -73,6 +73,13 @@ def test_a_file_that_is_none_is_refused(path: Path, text: str, kind: str, code: 
     assert said in error.message
 
 
+def test_more_records_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lake.reference.reading.MAX_RECORDS", 2)
+    assert len(read(CSV, b"symbol\nA\nB\n", "instrument", PLACE)) == 2
+    error = refused(CSV, "symbol\nA\nB\nC\n")
+    assert (error.code, error.message) == ("E_SOURCE_UNREADABLE", "it has more than 2 records")
+
+
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(LakeError, match="not UTF-8") as caught:
         read(CSV, b"symbol\n\xff\n", "instrument", PLACE)

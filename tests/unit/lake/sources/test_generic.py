@@ -217,3 +217,11 @@ def test_open_high_and_low_beside_a_price_are_no_trades(tmp_path: Path, close: s
     assert (caught.value.code, list(caught.value.fix)) == ("E_COLUMN_MISSING", ["--map close=COLUMN"])
     whole = read(path, columns={"close": close})
     assert whole.plan.period == "1d"
+
+
+def test_a_clock_without_a_value_is_written_as_the_time_beside_it(tmp_path: Path) -> None:
+    lines = ["2024-03-13T14:30:00Z,,1.5,2"] * 2000 + ["2024-03-13T14:31:00Z,2024-03-13T14:31:01Z,1.5,2"]
+    whole = read(write(tmp_path / "x.csv", "ts,ts_recv,price,size\n" + "\n".join(lines) + "\n"))
+    received = whole.rows.column("ts_recv").cast("int64").to_pylist()
+    assert received[:2000] == [None] * 2000
+    assert received[2000] == (SECOND + 1) * 10**9

@@ -1,4 +1,4 @@
-"""Conditions on reads against Polars filtering the whole table, and lazy frames against the same."""
+"""What a result gives against the same done to the whole table by Polars and pandas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 START = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-COLUMNS = ["ts", "open", "close", "volume", "trades", "symbol"]
+COLUMNS = ["ts", "open", "high", "low", "close", "volume", "trades", "symbol"]
 
 
 class Atom(NamedTuple):
@@ -41,6 +43,11 @@ class Held(NamedTuple):
 
     lake: Lake
     whole: pl.DataFrame
+
+    def frame(self, symbol: str) -> pd.DataFrame:
+        """Return the rows of one symbol as pandas has them, by time."""
+        frame = self.whole.filter(pl.col("symbol") == symbol).drop("symbol").to_pandas()
+        return frame.set_index(pd.DatetimeIndex(frame.pop("ts")).tz_convert("UTC"))
 
 
 def rows(symbol: str) -> pa.Table:
@@ -178,3 +185,110 @@ def test_an_arrow_expression_does_too_within_a_range(held: Held, condition: Atom
     expected = expected.filter(condition.polars)
     read = held.lake.bars(list(SYMBOLS), start=low, end=high, columns=["close", "symbol", "ts"], where=condition.arrow)
     same(read, expected)
+
+
+# ---- lazy frames -----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    condition=CONDITIONS,
+    first=st.none() | st.integers(0, 2000),
+    cut=st.none() | st.tuples(st.integers(0, 1500), st.integers(0, 300)),
+    names=st.lists(st.sampled_from(COLUMNS), min_size=1, unique=True),
+)
+def test_a_lazy_frame_gives_what_the_whole_frame_gives(
+    held: Held, condition: Atom, first: int | None, cut: tuple[int, int] | None, names: list[str]
+) -> None:
+    def asked(frame: pl.LazyFrame) -> pl.DataFrame:
+        frame = frame if first is None else frame.head(first)
+        frame = frame.filter(condition.polars)
+        return (frame if cut is None else frame.slice(*cut)).select(names).collect()
+
+    found = asked(held.lake.bars(list(SYMBOLS), columns=COLUMNS).scan())
+    expected = asked(held.whole.lazy())
+    assert found.columns == names
+    assert found.rows() == expected.rows()
+
+
+# ---- bars of other periods, filled bars, and tables by symbol --------------------------------------------------------
+
+RANGES = st.none() | st.tuples(st.integers(-100, 3 * 1440), st.integers(1, 3000))
+
+
+def between(minutes: tuple[int, int] | None) -> dict[str, dt.datetime]:
+    """Return a range, given by its start in minutes and its length, as a read takes it."""
+    if minutes is None:
+        return {}
+    start = START + dt.timedelta(minutes=minutes[0])
+    return {"start": start, "end": start + dt.timedelta(minutes=minutes[1])}
+
+
+def inside(frame: pd.DataFrame, words: dict[str, dt.datetime]) -> pd.DataFrame:
+    return frame[(frame.index >= words["start"]) & (frame.index < words["end"])] if words else frame
+
+
+HOW = {"open": "first", "high": "max", "low": "min", "close": "last"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(symbol=st.sampled_from(SYMBOLS), minutes=st.sampled_from([5, 14, 60, 1440]), within=RANGES)
+def test_resampled_bars_are_those_pandas_makes(
+    held: Held, symbol: str, minutes: int, within: tuple[int, int] | None
+) -> None:
+    frame, words = held.frame(symbol), between(within)
+    groups = frame.resample(f"{minutes}min", origin="epoch")
+    expected = groups.agg(HOW)
+    for name in ("volume", "trades"):
+        expected[name] = groups[name].sum(min_count=1)
+    expected = expected.dropna(subset="open")
+    covered = frame.index[-1] + pd.Timedelta(minutes=1)
+    expected = inside(expected[expected.index <= covered - pd.Timedelta(minutes=minutes)], words)
+    result = held.lake.bars(symbol, **words).resample(f"{minutes}m")  # type: ignore[arg-type]  # a range and nothing else
+    found = result.to_pandas(index=True)[list(expected.columns)]
+    assert found.index.equals(expected.index)
+    np.testing.assert_array_equal(found.to_numpy(float), expected.to_numpy(float))
+    assert result.count() == len(expected)
+    assert result.tail(4) == result.to_arrow().slice(max(0, len(expected) - 4))
+
+
+@settings(max_examples=25, deadline=None)
+@given(symbol=st.sampled_from(SYMBOLS), within=RANGES)
+def test_filled_bars_are_those_pandas_makes(held: Held, symbol: str, within: tuple[int, int] | None) -> None:
+    frame, words = held.frame(symbol), between(within)
+    every = frame.reindex(pd.date_range(frame.index[0], frame.index[-1], freq="1min"))
+    filled = every["close"].isna()
+    every["close"] = every["close"].ffill()
+    for name in ("open", "high", "low"):
+        every[name] = every[name].fillna(every["close"])
+    for name in ("volume", "trades"):
+        before = frame[name].notna().reindex(every.index, method="ffill")
+        every.loc[filled & before, name] = 0.0
+    every["filled"] = filled
+    expected = inside(every, words)
+    result = held.lake.bars(symbol, **words).fill("previous")  # type: ignore[arg-type]  # a range and nothing else
+    found = result.to_pandas(index=True)[list(expected.columns)]
+    assert found.index.equals(expected.index)
+    np.testing.assert_array_equal(found.to_numpy(float), expected.to_numpy(float))
+    assert result.tail(9) == result.to_arrow().slice(max(0, len(expected) - 9))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    symbols=st.lists(st.sampled_from(SYMBOLS), min_size=1, unique=True),
+    name=st.sampled_from(["close", "volume", "trades"]),
+    within=RANGES,
+)
+def test_a_pivot_is_the_one_pandas_makes(
+    held: Held, symbols: list[str], name: str, within: tuple[int, int] | None
+) -> None:
+    words = between(within)
+    frames = {symbol: inside(held.frame(symbol), words) for symbol in symbols}
+    long = pd.concat([frame.reset_index().assign(symbol=symbol) for symbol, frame in frames.items()])
+    expected = long.pivot_table(index="ts", columns="symbol", values=name, aggfunc="first", dropna=False)
+    result = held.lake.bars(symbols, **words)  # type: ignore[arg-type]  # a range and nothing else
+    found = result.pivot(name)  # noqa: PD010 - a result's own
+    assert list(found.columns) == symbols
+    assert found.index.equals(pd.DatetimeIndex(sorted(set(long["ts"]))).tz_convert("UTC")) or not len(long)
+    wide = expected.reindex(index=found.index, columns=symbols)
+    np.testing.assert_array_equal(found.to_numpy(float), wide.to_numpy(float))
