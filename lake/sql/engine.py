@@ -42,6 +42,8 @@ _SETTINGS = {
     # What is scanned counts as one row to DuckDB, and one row is joined by looking at each of the other side.
     "asof_loop_join_threshold": 0,
     "nested_loop_join_threshold": 0,
+    # It would be drawn on stdout, amid the rows, once a statement takes two seconds.
+    "enable_progress_bar": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,

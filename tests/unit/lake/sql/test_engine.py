@@ -19,6 +19,7 @@ import pytest
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.sql import Query
+from lake.sql.engine import locked
 from lake.write import write
 from tests.manifests import make_lake
 from tests.querying import BTC, ask, minute_bars
@@ -149,6 +150,12 @@ def test_what_fits_nowhere_says_what_to_do(small: Config, asked: Manifest) -> No
     assert "--memory MB" in caught.value.fix[0]
     with pytest.raises(LakeError, match="8 MB are too few"):
         Query(small, asked, "select 1", memory_mb=8)
+
+
+def test_no_progress_is_drawn_amid_the_rows() -> None:
+    """DuckDB would draw it on stdout once two seconds have passed; a nightly test waits for that."""
+    with locked(64, 1) as connection:
+        assert connection.execute("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
 
 
 def test_an_error_amid_the_rows_is_ours(small: Config, asked: Manifest) -> None:
