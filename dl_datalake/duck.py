@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from dl_datalake.result import Result
+    from dl_datalake.result import Planned
     from lake.sql.pruning import Expression
     from schemas.keys import Address
 
 
-def to_duckdb(result: Result, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
-    """Return the rows of a result as a relation, on a connection or on one of its own; nothing is read yet."""
+def to_duckdb(planned: Planned, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
+    """Return the rows of a planned read as a relation, on a connection or on one of its own; nothing is read yet."""
     if connection is None:
         connection = duckdb.connect(":memory:", config={"asof_loop_join_threshold": 0})
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         atexit.register(connection.close)
-    return connection.from_arrow(rows_of(result))
+    return connection.from_arrow(rows_of(planned))
 
 
-def rows_of(result: Result) -> Rows:
-    """Return the rows of a result as a dataset that is read when it is scanned."""
-    planned = result.planned
+def rows_of(planned: Planned) -> Rows:
+    """Return the rows of a planned read as a dataset that is read when it is scanned."""
     if isinstance(planned, Scan):
         return _stored(planned)
 
@@ -52,4 +52,5 @@ def _stored(scan: Scan) -> StoredRows:
         narrower.plan = [file for file in scan.plan if scan.address_of(file) in wanted]
         return narrower
 
-    return StoredRows(scan.schema, scan.addresses, plan)
+    # Those whose rows come: a series may be read with those of its earlier symbols.
+    return StoredRows(scan.schema, list(dict.fromkeys(map(scan.address_of, scan.plan))), plan)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import polars as pl
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
     from numpy.typing import NDArray
 
     from dl_datalake.result import Planned
@@ -64,6 +65,16 @@ class Forms:
         scanned, told = partial(_frames, self._scan), repr(self)
         schema = _frame(self._scan.schema.empty_table()).schema
         return register_io_source(scanned, schema=schema, is_pure=True, explain_name="dl", explain_detail=told)
+
+    def to_duckdb(self, connection: DuckDBPyConnection | None = None) -> DuckDBPyRelation:
+        """Return a DuckDB relation of the rows, on a connection or on one of its own; nothing is read yet.
+
+        Of the columns, series and times that a query needs, no others are read; each page is compared with the stored
+        checksums first. Times of nanoseconds come as microseconds, and beside them as `<name>_ns`, as in `lake.sql`.
+        """
+        from dl_datalake.duck import to_duckdb
+
+        return to_duckdb(self._scan, connection)
 
     def pivot(self, value: str = "close", tz: str | None = "UTC") -> pd.DataFrame:
         """Return one column of the rows as a wide pandas frame: a row a `ts`, a column a symbol.

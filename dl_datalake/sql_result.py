@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from dl_datalake.forms import require_polars
 from lake.errors import LakeError
 from lake.sql import BATCH_ROWS
 
@@ -79,12 +80,9 @@ class SqlResult:
 
     def to_polars(self) -> pl.DataFrame:
         """Return all rows as a Polars frame; MISSING_EXTRA when Polars is not installed."""
-        try:
-            import polars as pl
-        except ModuleNotFoundError:
-            raise LakeError(
-                "MISSING_EXTRA", "Polars is not installed", fix=["pip install 'dl-datalake[polars]'"]
-            ) from None
+        require_polars()
+        import polars as pl
+
         return pl.DataFrame(self.to_arrow())
 
     def fetchall(self) -> list[tuple[Any, ...]]:

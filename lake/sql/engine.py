@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,15 @@ read come on top, and a command is to keep below 512."""
 MIN_MEMORY_MB = 32
 SPILL_GB = 16
 """What it may put on disk at most."""
+_STOP_EVERY_S = 0.05
 _SETTINGS = {
     "TimeZone": "UTC",
     "max_temp_directory_size": f"{SPILL_GB}GB",
     # What is scanned counts as one row to DuckDB, and one row is joined by looking at each of the other side.
     "asof_loop_join_threshold": 0,
     "nested_loop_join_threshold": 0,
+    # It would be drawn on stdout, amid the rows, once a statement takes two seconds.
+    "enable_progress_bar": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
@@ -146,16 +150,21 @@ def _pulled(
     """Yield the rows of a relation, which run in another thread: DuckDB would keep this one from being stopped."""
     with ThreadPoolExecutor(1, thread_name_prefix="sql") as thread:
         reader: pa.RecordBatchReader | None = None
+        under_way: Future[Any] = thread.submit(relation.to_arrow_reader, size)
         try:
-            reader = thread.submit(relation.to_arrow_reader, size).result()
-            while (batch := thread.submit(next, reader, None).result()) is not None:
+            reader = under_way.result()
+            while True:
+                under_way = thread.submit(next, reader, None)
+                if (batch := under_way.result()) is None:
+                    return
                 yield batch
-        except BaseException:
-            connection.interrupt()
-            raise
         finally:
+            # Again and again: what was not begun yet is not stopped by it.
+            while not under_way.done():
+                connection.interrupt()
+                wait([under_way], timeout=_STOP_EVERY_S)
             if reader is not None:
-                thread.submit(reader.close).result()
+                reader.close()
 
 
 @contextmanager
@@ -170,12 +179,27 @@ def locked(memory_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(":memory:", config=config)
         try:
+            _open[folder] = connection
             for setting, value in _SETTINGS.items():
                 connection.execute(f"SET {setting} = '{value}'")
             yield connection
         finally:
+            _open.pop(folder, None)
             connection.close()
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_open: dict[str, duckdb.DuckDBPyConnection] = {}
+"""What runs, by its temporary folder."""
+
+
+@atexit.register
+def _end() -> None:
+    """Stop what was left amid its rows, while Python can still let go of what its threads hold."""
+    for folder, connection in list(_open.items()):
+        connection.interrupt()
+        connection.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -99,7 +99,7 @@ def rows(connection: duckdb.DuckDBPyConnection, table: str, columns: str, condit
     return connection.sql(statement).fetchall()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(condition=conditions(OF_BARS))
 def test_pruned_bars_are_all_that_fit(both: duckdb.DuckDBPyConnection, condition: str) -> None:
     found = rows(both, "bars", "exchange, symbol, period, ts, close", condition)
@@ -108,7 +108,7 @@ def test_pruned_bars_are_all_that_fit(both: duckdb.DuckDBPyConnection, condition
     assert rows(both, "bars", "vwap", condition) == rows(both, "all_bars", "vwap", condition)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(condition=conditions(OF_TICKS))
 def test_pruned_trades_are_all_that_fit(both: duckdb.DuckDBPyConnection, condition: str) -> None:
     found = rows(both, "ticks", "ts_ns, side, price", condition)

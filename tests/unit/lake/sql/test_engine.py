@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +19,7 @@ import pytest
 from lake.errors import LakeError
 from lake.manifest import Manifest
 from lake.sql import Query
+from lake.sql.engine import locked
 from lake.write import write
 from tests.manifests import make_lake
 from tests.querying import BTC, ask, minute_bars
@@ -106,15 +109,36 @@ def test_a_statement_can_be_left_before_its_end(small: Config, asked: Manifest, 
 def test_what_does_not_fit_goes_to_disk_and_is_gone_afterwards(
     small: Config, asked: Manifest, own_folder: Path
 ) -> None:
-    statement = "select md5(i::varchar || close::varchar) as m from bars, range(300) r(i) order by m"
-    rows = Query(small, asked, statement, memory_mb=48).batches()
-    first = next(rows)
-    assert [path for path in own_folder.rglob("*") if path.is_file()] != []
-    count, last = first.num_rows, first.column(0)[-1].as_py()
-    for batch in rows:
+    statement = "select md5(i::varchar || close::varchar) as m from bars, range(500) r(i) order by m"
+    count, last, spilled = 0, "", set()
+    for batch in Query(small, asked, statement, memory_mb=48).batches():
+        spilled |= {path.suffix for path in own_folder.rglob("*") if path.is_file()}
         assert last <= batch.column(0)[0].as_py()
         count, last = count + batch.num_rows, batch.column(0)[-1].as_py()
-    assert count == 300 * (3 * 576 + 96)
+    assert count == 500 * (3 * 576 + 96)
+    assert spilled != set()
+    assert list(own_folder.iterdir()) == []
+
+
+LEFT = """
+import dl_datalake
+lake = dl_datalake.open()
+rows = lake.sql("select a.* from bars a, range(1000)").batches(1000)
+print(next(rows).num_rows)
+"""
+
+
+def test_a_program_ends_with_a_statement_half_read(small: Config, own_folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT],
+        cwd=small.root,
+        env=os.environ | {"TMPDIR": str(own_folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1000\n", "")
     assert list(own_folder.iterdir()) == []
 
 
@@ -126,6 +150,12 @@ def test_what_fits_nowhere_says_what_to_do(small: Config, asked: Manifest) -> No
     assert "--memory MB" in caught.value.fix[0]
     with pytest.raises(LakeError, match="8 MB are too few"):
         Query(small, asked, "select 1", memory_mb=8)
+
+
+def test_no_progress_is_drawn_amid_the_rows() -> None:
+    """DuckDB would draw it on stdout once two seconds have passed; a nightly test waits for that."""
+    with locked(64, 1) as connection:
+        assert connection.execute("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
 
 
 def test_an_error_amid_the_rows_is_ours(small: Config, asked: Manifest) -> None:
