@@ -108,10 +108,9 @@ class Facts:
         made_of = None if exactly else getattr(self._scan, "source", None)
         found = self._scan if isinstance(self._scan, Scan) else made_of
         if not isinstance(found, Scan):
-            why = "They are made of many rows each."
-            raise LakeError(
-                "USAGE", "no stored rows stand behind these", why=why, fix=["ask the result they came from"]
-            )
+            why = "They are made while they are read."
+            fix = ["ask the result they came from", "or store them first: lake.aggregate"]
+            raise LakeError("USAGE", "no stored rows stand behind these", why=why, fix=fix)
         return found
 
     def _parts(self) -> list[tuple[Address, PartRow]]:

@@ -139,6 +139,15 @@ def test_without_polars_it_is_said_how_to_get_it(lake: Lake, monkeypatch: pytest
         lake.bars("BTCUSDT").scan()
 
 
+def test_a_relation_of_duckdb_has_the_rows_that_were_chosen(lake: Lake) -> None:
+    result = lake.bars("*USDT", exchange="BINANCE", where="close > 2 and ts < '1970-01-02'")
+    relation = result.to_duckdb()
+    assert relation.order("close").project("close").fetchall() == [(3.0,), (4.0,), (20.0,)]
+    assert relation.filter("symbol = 'BTCUSDT' AND volume > 0").aggregate("count(*)").fetchall() == [(2,)]
+    filled = lake.bars("ETHUSDT", exchange="BINANCE").fill().to_duckdb()
+    assert filled.aggregate("count(*), count(*) FILTER (filled)").fetchall() == [(1440, 1438)]
+
+
 # ---- pivots ----------------------------------------------------------------------------------------------------------
 
 

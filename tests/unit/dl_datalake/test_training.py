@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 import dl_datalake
+from lake.adjust import Adjusted
 from lake.errors import LakeError
+from lake.features.join import PointInTime
 from tests.feature_rows import NOON, VOL, give_bars, lake_with, times, vols
 from tests.manifests import BTC, ETH, make_lake
 
@@ -202,3 +204,16 @@ def test_embeddings_reach_other_libraries_where_some_are_null(lake: Lake) -> Non
     found = duckdb.query("SELECT symbol, count(shape__at) FROM train GROUP BY symbol ORDER BY symbol")
     assert found is not None
     assert found.fetchall() == [("BTCUSDT", 3), ("ETHUSDT", 0)]
+
+
+def test_bars_that_were_chosen_or_adjusted_stay_so(lake: Lake) -> None:
+    """Also when features came after the bars were planned, and they are planned anew."""
+    second = (pd.Timestamp(NOON * 60, unit="s") + pd.Timedelta("1min")).isoformat()
+    bars = lake.bars("BTCUSDT", columns=["ts"], where=f"ts >= '{second}' and volume > 0")
+    lake.features.write("vol", rows(7.0), symbol="BTCUSDT", code_version="2", mode="replace")
+    joined = lake.training_set(bars, ["vol"])
+    assert joined.to_arrow()["vol__vol"].to_pylist() == [8.0, 9.0, 10.0, 11.0]
+    assert (joined.count(), joined.head(1)["vol__rank"].to_pylist()) == (4, [1])
+    planned = lake.training_set(lake.bars("BTCUSDT", adjust="split"), ["vol"]).planned
+    assert isinstance(planned, PointInTime)
+    assert isinstance(planned.source, Adjusted)

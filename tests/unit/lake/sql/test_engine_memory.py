@@ -65,7 +65,8 @@ def test_twenty_million_trades_are_grouped_in_bounded_memory(tmp_path: Path) -> 
     root = tmp_path / "lake"
     stored(root, "BTCUSDT-aggTrades-10d.csv")
     statement = """with minutes as
-        (select time_bucket(interval '1 minute', ts) as m, side, count(*) as n, sum(size) as s from ticks group by m, side)
+        (select time_bucket(interval '1 minute', ts) as m, side, count(*) as n, sum(size) as s
+         from ticks group by m, side)
         select sum(n) as n from minutes"""
     out, peak = dl("sql", statement, "--root", str(root), "--json")
     [row] = json.loads(out)["data"]["rows"]
