@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lake.read import Scan
-from lake.sql import Rows, StoredRows, filtered, shown_schema
+from lake.sql import Rows, StoredRows, filtered, hide_progress, shown_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def to_duckdb(planned: Planned, connection: duckdb.DuckDBPyConnection | None = N
     if connection is None:
         connection = duckdb.connect(":memory:", config={"asof_loop_join_threshold": 0})
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        hide_progress(connection)
         atexit.register(connection.close)
     return connection.from_arrow(rows_of(planned))
 

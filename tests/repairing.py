@@ -15,6 +15,7 @@ from lake.ingest import IngestRequest, ingest
 from lake.manifest import Manifest, Writer
 from lake.offload import OffloadRequest, RestoreRequest, offload, restore
 from lake.read import Scan
+from lake.reference import ImportRequest, import_file
 from lake.rollback import RollbackRequest, rollback
 from lake.seal import SealRequest, seal
 from lake.snapshots import create, drop
@@ -99,6 +100,10 @@ def lake_of_many_verbs(root: Path) -> Config:
     create(config, "late")
     register(config, A_SET)
     register(config, replace(A_SET, columns=(*A_SET.columns, Column("more", "float64", nullable=True))))
+    known = inbox / "known.csv"
+    for line in ("0.01,XNYS", "0.02,"):
+        known.write_text(f"tick_size,calendar\n{line}\n")
+        import_file(config, ImportRequest("instrument", known, "BINANCE", "SPOT", "BTCUSDT"))
     expire(config, ExpireRequest(keep_last=5, force=True))
     vacuum(config, VacuumRequest(grace_s=0, force=True))
     take(config, source(inbox / "e.csv", range(41, 42), 103.0))

@@ -5,7 +5,7 @@ variable and no setting. What it asks of a series is pruned by the manifest befo
 """
 
 from lake.sql.dataset import BATCH_ROWS, Rows
-from lake.sql.engine import MEMORY_MB, Query
+from lake.sql.engine import MEMORY_MB, Query, hide_progress
 from lake.sql.stored import StoredRows, filtered, shown_schema
 
-__all__ = ["BATCH_ROWS", "MEMORY_MB", "Query", "Rows", "StoredRows", "filtered", "shown_schema"]
+__all__ = ["BATCH_ROWS", "MEMORY_MB", "Query", "Rows", "StoredRows", "filtered", "hide_progress", "shown_schema"]

@@ -42,8 +42,6 @@ _SETTINGS = {
     # What is scanned counts as one row to DuckDB, and one row is joined by looking at each of the other side.
     "asof_loop_join_threshold": 0,
     "nested_loop_join_threshold": 0,
-    # It would be drawn on stdout, amid the rows, once a statement takes two seconds.
-    "enable_progress_bar": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
@@ -152,10 +150,10 @@ def _pulled(
         reader: pa.RecordBatchReader | None = None
         under_way: Future[Any] = thread.submit(relation.to_arrow_reader, size)
         try:
-            reader = under_way.result()
+            reader = _awaited(under_way)
             while True:
                 under_way = thread.submit(next, reader, None)
-                if (batch := under_way.result()) is None:
+                if (batch := _awaited(under_way)) is None:
                     return
                 yield batch
         finally:
@@ -165,6 +163,13 @@ def _pulled(
                 wait([under_way], timeout=_STOP_EVERY_S)
             if reader is not None:
                 reader.close()
+
+
+def _awaited(under_way: Future[Any]) -> Any:  # noqa: ANN401 -- whatever it gives
+    """Wait, waking now and then: a signal that another thread was given is seen by this one only when it wakes."""
+    while not wait([under_way], timeout=_STOP_EVERY_S).done:
+        pass
+    return under_way.result()
 
 
 @contextmanager
@@ -180,6 +185,7 @@ def locked(memory_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = duckdb.connect(":memory:", config=config)
         try:
             _open[folder] = connection
+            hide_progress(connection)
             for setting, value in _SETTINGS.items():
                 connection.execute(f"SET {setting} = '{value}'")
             yield connection
@@ -188,6 +194,15 @@ def locked(memory_mb: int, threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have no progress bar drawn: on stdout it would stand amid the rows, once a statement takes two seconds.
+
+    In a notebook without ipywidgets there is none, and setting it, even to off, is refused.
+    """
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
+        connection.execute("SET enable_progress_bar = false")
 
 
 _open: dict[str, duckdb.DuckDBPyConnection] = {}

@@ -194,11 +194,16 @@ def test_a_snapshot_holds_still_while_others_write(tmp_path: Path) -> None:
 
 def test_a_statement_is_stopped_by_the_keyboard(small: Config, asked: Manifest, own_folder: Path) -> None:
     query = Query(small, asked, "select sum(a.close * b.i) from bars a, range(100000000) b(i)")
+    # A shell has what it starts in the background ignore this signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     stop = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     started = time.monotonic()
     stop.start()
-    with pytest.raises(KeyboardInterrupt):
-        list(query.batches())
-    stop.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(query.batches())
+        stop.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - started < 30
     assert list(own_folder.iterdir()) == []
